@@ -1,0 +1,27 @@
+import 'reflect-metadata';
+import { ApiConfig } from '#shared/config/api-config';
+import { readEnvironment } from '#shared/config/environment';
+import { parseConfig } from '#shared/config/parse-config';
+import { createLogger } from '#shared/lifecycle/create-logger';
+import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
+import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
+import { connectForRequests } from '#shared/redis/connections';
+import { createOperatorApp } from './operator/operator.app';
+import { createPublicApp } from './public/public.app';
+
+void runUntilSignal(async () => {
+  const config = parseConfig(ApiConfig, readEnvironment());
+  const logger = createLogger(config);
+  const redis = connectForRequests(config.redisUrl);
+  logRedisOutages(redis);
+  const publicApp = await createPublicApp({ config, redis, logger });
+  const operatorApp = await createOperatorApp({ config, redis, logger });
+  await publicApp.listen(config.port, config.host);
+  await operatorApp.listen(config.operatorPort, config.operatorHost);
+  logger.log(`Public listener at ${await publicApp.getUrl()}`);
+  logger.log(`Operator listener at ${await operatorApp.getUrl()}`);
+  return {
+    graceSeconds: config.shutdownGraceSeconds,
+    close: () => Promise.all([publicApp.close(), operatorApp.close()]),
+  };
+});

@@ -1,0 +1,18 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import type { ErrorCode } from '#shared/contract/error-codes';
+import { ProblemError } from './problem-error';
+
+/** The codes of what Nest and Fastify refuse on their own, before any code of ours is reached. */
+const FRAMEWORK_CODES: ReadonlyMap<number, ErrorCode> = new Map([
+  [HttpStatus.BAD_REQUEST, 'REQUEST_INVALID'],
+  [HttpStatus.NOT_FOUND, 'ROUTE_NOT_FOUND'],
+  [HttpStatus.PAYLOAD_TOO_LARGE, 'BODY_TOO_LARGE'],
+  [HttpStatus.UNSUPPORTED_MEDIA_TYPE, 'MEDIA_TYPE_UNSUPPORTED'],
+]);
+
+/** Whatever was thrown, as an answer; what nobody foresaw is an INTERNAL_ERROR that tells nothing. */
+export function toProblemError(thrown: unknown): ProblemError {
+  if (thrown instanceof ProblemError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
+  return new ProblemError(FRAMEWORK_CODES.get(status) ?? 'INTERNAL_ERROR', { cause: thrown });
+}

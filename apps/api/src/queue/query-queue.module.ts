@@ -1,0 +1,31 @@
+import { BullModule } from '@nestjs/bullmq';
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { ApiConfig } from '#shared/config/api-config';
+import { QUERY_QUEUE } from '#shared/contract/query-job';
+import { Outcomes } from '#shared/redis/outcomes';
+import { QueryStates } from '#shared/redis/query-states';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { QueryQueue } from './query-queue';
+import { REDIS } from './redis.token';
+
+/** What both listeners share: the queue and the records behind it. */
+@Module({})
+export class QueryQueueModule {
+  static register(config: ApiConfig, redis: Redis): DynamicModule {
+    const keys = new RecordKeys(config.keyPrefix);
+    const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
+    return {
+      module: QueryQueueModule,
+      imports: [BullModule.registerQueue({ name: QUERY_QUEUE, connection: redis, prefix: config.keyPrefix })],
+      providers: [
+        QueryQueue,
+        { provide: REDIS, useValue: redis },
+        { provide: ApiConfig, useValue: config },
+        { provide: Outcomes, useValue: outcomes },
+        { provide: QueryStates, useValue: new QueryStates(redis, keys, outcomes) },
+      ],
+      exports: [QueryQueue, REDIS, ApiConfig, Outcomes, QueryStates, BullModule],
+    };
+  }
+}

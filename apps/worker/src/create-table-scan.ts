@@ -1,0 +1,40 @@
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { WorkerConfig } from '#shared/config/worker-config';
+import type { RecordKeys } from '#shared/redis/record-keys';
+import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import { scanDay } from './queries/day-scan';
+import { createIdentifierHash } from './queries/identifier-hash';
+import type { ExecutionPorts } from './queries/query-execution';
+import { PageReader } from './table/page-reader';
+import { ScanSlots } from './table/scan-slots';
+import { createTableClient } from './table/table-client';
+import { toTableFingerprint } from './table/table-fingerprint';
+
+/** Puts together what a query needs to read its days: the table, the hash, the day sets. */
+export function createTableScan(
+  config: WorkerConfig,
+  redis: Redis,
+  keys: RecordKeys,
+): { pages: PageReader; ports: ExecutionPorts } {
+  const logger = new Logger('DaySets');
+  const client = createTableClient({ connectionString: config.tableConnectionString, tableName: config.tableName });
+  const pages = new PageReader(client, new ScanSlots(config.scanConcurrency), {
+    timeoutMs: config.pageTimeoutSeconds * 1_000,
+    retryForMs: config.pageRetrySeconds * 1_000,
+  });
+  const hash = createIdentifierHash(config.identifierHashKey);
+  const daySets = new RedisDaySets(redis, keys, {
+    tableFingerprint: toTableFingerprint(client.url, client.tableName, config.identifierHashKey),
+    ttlSeconds: config.daySetTtlSeconds,
+    onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
+  });
+  return {
+    pages,
+    ports: {
+      daySets,
+      daysAtOnce: config.scanConcurrency,
+      scanDay: async (day, onPage, signal) => scanDay(day, await daySets.now(), { pages, hash }, onPage, signal),
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { Controller, Get, Header, ServiceUnavailableException } from '@nestjs/common';
+import { WorkerHealth } from './worker-health';
+
+/** For the platform's probes. */
+@Controller('health')
+export class WorkerHealthController {
+  constructor(private readonly health: WorkerHealth) {}
+
+  /** Answered as long as the event loop turns. */
+  @Get('live')
+  @Header('Cache-Control', 'no-store')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** Whether this process takes queries and can run them; every check is told, so that one look is enough. */
+  @Get('ready')
+  @Header('Cache-Control', 'no-store')
+  async ready(): Promise<object> {
+    const checks = await this.health.check();
+    if (Object.values(checks).every((state) => state === 'ok')) return { status: 'ok', checks };
+    throw new ServiceUnavailableException({ status: 'not ready', code: 'NOT_READY', checks });
+  }
+}

@@ -1,0 +1,106 @@
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import type { QueryProgress } from '#shared/contract/query-document';
+
+/** Short of 100, which only an outcome may say. */
+const ALMOST_ALL_PERCENT = 99.9;
+
+/** No time left is told before this part of the work is done: what has been seen until then tells too little. */
+const ETA_FROM_FRACTION = 0.1;
+
+/** A day of unknown size, where no size at all is known; any number would do. */
+const SOME_ENTITIES = 1_000;
+
+/**
+ * How far a run is. A day weighs as much as its entities, known from an earlier scan or guessed from the days
+ * that are known, so that `percent` follows the work and not the calendar. What is told never goes back, not
+ * even when a guess turns out too small or when another worker goes on with the query.
+ */
+export class ProgressMeter {
+  private readonly weights = new Map<CalendarDay, number>();
+  private readonly readOfDay = new Map<CalendarDay, number>();
+  private totalWeight = 0;
+  private doneWeight = 0;
+  private doneWeightAtStart = 0;
+  private entitiesDone = 0;
+  private percent: number;
+  private atLeast: number;
+  private daysDone = 0;
+  private daysReused = 0;
+
+  constructor(
+    private readonly days: readonly CalendarDay[],
+    knownSizes: ReadonlyMap<CalendarDay, number>,
+    earlier: Partial<QueryProgress>,
+    private readonly clock: () => number,
+    private readonly startedAt = clock(),
+  ) {
+    this.percent = earlier.percent ?? 0;
+    this.atLeast = earlier.atLeast ?? 0;
+    const known = [...knownSizes.values()];
+    const guess = known.length === 0 ? SOME_ENTITIES : known.reduce((sum, size) => sum + size, 0) / known.length;
+    for (const day of days) {
+      // One more than the size, since an empty day costs a request too.
+      const weight = (knownSizes.get(day) ?? guess) + 1;
+      this.weights.set(day, weight);
+      this.totalWeight += weight;
+    }
+  }
+
+  /** The weight by which the days are ordered, largest first. */
+  weightOf(day: CalendarDay): number {
+    return this.weights.get(day) ?? 0;
+  }
+
+  pageRead(day: CalendarDay, entities: number): void {
+    this.readOfDay.set(day, (this.readOfDay.get(day) ?? 0) + entities);
+  }
+
+  /** @param atLeast The size of the union with this day in it. */
+  dayDone(day: CalendarDay, entities: number, reused: boolean, atLeast: number): void {
+    this.readOfDay.delete(day);
+    this.doneWeight += this.weightOf(day);
+    this.entitiesDone += entities;
+    this.daysDone += 1;
+    if (reused) this.daysReused += 1;
+    this.atLeast = Math.max(this.atLeast, atLeast);
+  }
+
+  /** From here on time is measured: what was done before came from day sets and took next to none. */
+  scanningStarts(): void {
+    this.doneWeightAtStart = this.doneWeight;
+  }
+
+  read(): QueryProgress {
+    let partial = 0;
+    let entitiesInFlight = 0;
+    for (const [day, entities] of this.readOfDay) {
+      partial += Math.min(entities, this.weightOf(day));
+      entitiesInFlight += entities;
+    }
+    const done = this.doneWeight + partial;
+    const percent = Math.min(ALMOST_ALL_PERCENT, Math.floor((done / this.totalWeight) * 1_000) / 10);
+    this.percent = Math.max(this.percent, percent);
+    return {
+      percent: this.percent,
+      daysTotal: this.days.length,
+      daysDone: this.daysDone,
+      daysReused: this.daysReused,
+      entitiesRead: this.entitiesDone + entitiesInFlight,
+      etaSeconds: this.readEta(done),
+      atLeast: this.atLeast,
+    };
+  }
+
+  /** The progress of a query that is complete. */
+  readComplete(count: number): QueryProgress {
+    return { ...this.read(), percent: 100, etaSeconds: 0, atLeast: count };
+  }
+
+  private readEta(done: number): number | null {
+    const scanned = done - this.doneWeightAtStart;
+    const toScan = this.totalWeight - this.doneWeightAtStart;
+    if (scanned <= 0 || scanned < ETA_FROM_FRACTION * toScan) return null;
+    const elapsedMs = this.clock() - this.startedAt;
+    return Math.ceil(((elapsedMs / scanned) * (toScan - scanned)) / 1_000);
+  }
+}

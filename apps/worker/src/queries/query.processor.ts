@@ -1,0 +1,43 @@
+import { WorkerHost } from '@nestjs/bullmq';
+import { Injectable, Logger } from '@nestjs/common';
+import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { parseQueryJob, QUERY_ATTEMPTS } from '#shared/contract/query-job';
+import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { QueryExecution, RunStoppedError } from './query-execution';
+
+/** With what the jobs of a process that is going away are cancelled. */
+export const DRAIN = 'drain';
+
+/** BullMQ's edge: takes a job, runs its query, and says in BullMQ's terms how that ended. */
+@Injectable()
+export class QueryProcessor extends WorkerHost {
+  private readonly logger = new Logger(QueryProcessor.name);
+
+  constructor(private readonly execution: QueryExecution) {
+    super();
+  }
+
+  // BullMQ hands over a signal only when `process` declares three plain parameters: a default value or a
+  // rest parameter would switch cancellation off without an error.
+  override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
+    if (job.id === undefined || token === undefined || signal === undefined) throw new UnrecoverableError('NO_SIGNAL');
+    const run = { id: job.id, token, createdAt: job.timestamp };
+    try {
+      await this.execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
+    } catch (error) {
+      if (signal.aborted && signal.reason === DRAIN) {
+        // Back to the queue: no attempt and no stall is counted for a process that goes away.
+        await job.moveToWait(token);
+        throw new WaitingError();
+      }
+      // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
+      if (error instanceof RunStoppedError) throw new UnrecoverableError(error.code);
+      this.logger.error(`query ${job.id} failed`, error instanceof Error ? error.stack : String(error));
+      const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
+      if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED');
+      const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
+      await this.execution.fail(run, code);
+      throw new UnrecoverableError(code);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
+import { isFresh, type DaySet, type DaySets } from '#shared/contract/day-set';
+import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
+import type { QueryRequest } from '#shared/contract/query-request';
+import { forEachBounded } from './for-each-bounded';
+import { IdentifierSet } from './identifier-set';
+import { ProgressMeter } from './progress-meter';
+
+/** Day sets being read at once: enough to hide the round trips, few enough to hold them in memory. */
+const DAY_SETS_AT_ONCE = 8;
+
+export interface QueryRun {
+  request: QueryRequest;
+  /** By the clock of the day sets. */
+  createdAt: number;
+  /** What an earlier run of the same query got to, if there was one. */
+  earlier: Partial<QueryProgress>;
+}
+
+export interface QueryPorts {
+  daySets: DaySets;
+  /** Reads a day of the table; `onPage` is told how many entities each page had. */
+  scanDay(day: CalendarDay, onPage: (entities: number) => void, signal: AbortSignal): Promise<DaySet>;
+  /** How many days may be scanned side by side. */
+  daysAtOnce: number;
+  /** Given, before anything is read, what tells the progress at any time. */
+  onStart(readProgress: () => QueryProgress): void;
+}
+
+export interface QueryAnswer {
+  result: QueryResult;
+  progress: QueryProgress;
+}
+
+/**
+ * Runs a query: takes the days whose day sets are fresh, scans the others side by side, largest first, stores
+ * each as soon as it is read, and counts the union of their identifiers.
+ *
+ * @throws What the signal was aborted with, or the failure of the first day that fails; the days that are
+ *   finished by then stay stored, so that the next run goes on with them.
+ */
+export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
+  const { daySets } = ports;
+  const days = listDays(run.request.start, run.request.end);
+  const query = { createdAt: run.createdAt, maxAgeSeconds: run.request.maxAgeSeconds };
+  const heads = await daySets.readHeads(days);
+  const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
+  const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
+  ports.onStart(() => meter.read());
+
+  const union = new IdentifierSet();
+  const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
+  const takeIn = (day: CalendarDay, daySet: DaySet) => {
+    // Read before the query was asked: only `maxAgeSeconds` allows that.
+    const reused = daySet.scannedAt < run.createdAt;
+    union.addAll(daySet.identifiers);
+    total.entitiesRead += daySet.entitiesRead;
+    total.entitiesWithoutIdentifier += daySet.entitiesWithoutIdentifier;
+    total.daysReused += reused ? 1 : 0;
+    total.oldestScanAt = Math.min(total.oldestScanAt, daySet.scannedAt);
+    meter.dayDone(day, daySet.entitiesRead, reused, union.size);
+  };
+
+  const toScan: CalendarDay[] = [];
+  await forEachBounded(days, DAY_SETS_AT_ONCE, signal, async (day) => {
+    const head = heads.get(day);
+    const daySet = head && isFresh(head, query) ? await daySets.read(day) : undefined;
+    // Looked at again: it may have been replaced, or have expired, since its head was read.
+    if (daySet && isFresh(daySet, query)) takeIn(day, daySet);
+    else toScan.push(day);
+  });
+  meter.scanningStarts();
+  toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
+  await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
+    const daySet = await ports.scanDay(day, (entities) => meter.pageRead(day, entities), daySignal);
+    await daySets.write(day, daySet);
+    takeIn(day, daySet);
+  });
+
+  const result: QueryResult = {
+    count: union.size,
+    entitiesRead: total.entitiesRead,
+    entitiesWithoutIdentifier: total.entitiesWithoutIdentifier,
+    daysScanned: days.length - total.daysReused,
+    daysReused: total.daysReused,
+    oldestScanAt: new Date(total.oldestScanAt).toISOString(),
+  };
+  return { result, progress: meter.readComplete(union.size) };
+}

@@ -1,0 +1,16 @@
+import { createHash, createHmac } from 'node:crypto';
+
+/** Changed whenever a scan of the same entities would give other identifiers. */
+const SCAN_VERSION = 1;
+
+/**
+ * Names the day sets of one table, hashed under one key, apart from all others: another table, another
+ * account, another key has other names, so nothing is ever mixed up. Says nothing about the key.
+ */
+export function toTableFingerprint(url: string, tableName: string, hashKey: string): string {
+  const keyId = createHmac('sha256', hashKey).update('day sets').digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([SCAN_VERSION, url, tableName, keyId]))
+    .digest('hex')
+    .slice(0, 16);
+}

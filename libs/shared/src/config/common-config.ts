@@ -1,0 +1,29 @@
+import { IsIn, Matches } from 'class-validator';
+import { UrlOf, WholeNumber } from './rules';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+
+/** What both processes are told. */
+export class CommonConfig {
+  /** `production` forbids what is only good enough for a machine of one's own. */
+  @IsIn(['development', 'test', 'production'], { message: 'must be development, test or production' })
+  nodeEnv: 'development' | 'test' | 'production' = 'development';
+
+  @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
+  logLevel: (typeof LOG_LEVELS)[number] = 'log';
+
+  @UrlOf('redis', 'rediss')
+  redisUrl: string = 'redis://127.0.0.1:6379';
+
+  /** The hash tag keeps all keys in one slot of a Redis Cluster, where a script may touch them together. */
+  @Matches(/^\{[^{}:\s]+\}$/, { message: 'must be one name in braces, such as {audit-query}' })
+  keyPrefix: string = '{audit-query}';
+
+  /** How long a query that has ended is kept. */
+  @WholeNumber(1, 31_536_000)
+  resultTtlSeconds: number = 86_400;
+
+  /** From SIGTERM to the end of the process; the platform's own grace period must be longer. */
+  @WholeNumber(1, 3_600)
+  shutdownGraceSeconds: number = 25;
+}

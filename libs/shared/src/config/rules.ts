@@ -1,0 +1,69 @@
+import { Transform, Type } from 'class-transformer';
+import {
+  buildMessage,
+  IsBoolean,
+  IsInt,
+  Max,
+  Min,
+  ValidateBy,
+  type ValidationArguments,
+  type ValidationOptions,
+} from 'class-validator';
+
+/** A whole number from `min` to `max`. */
+export function WholeNumber(min: number, max: number): PropertyDecorator {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return all(
+    Type(() => Number),
+    IsInt({ message }),
+    Min(min, { message }),
+    Max(max, { message }),
+  );
+}
+
+/** A TCP port; 0 lets the system choose. */
+export function Port(): PropertyDecorator {
+  return WholeNumber(0, 65_535);
+}
+
+/** `true` or `false`; anything else is a problem, not a false. */
+export function Flag(): PropertyDecorator {
+  const toBoolean = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
+  return all(Transform(toBoolean), IsBoolean({ message: 'must be true or false' }));
+}
+
+/** A rule over the whole configuration, told as a problem of this member. */
+export function Rule<T extends object>(
+  name: string,
+  message: string,
+  holds: (config: T) => boolean,
+  options?: ValidationOptions,
+): PropertyDecorator {
+  return ValidateBy(
+    {
+      name,
+      validator: {
+        validate: (_value: unknown, args?: ValidationArguments) => holds(args?.object as T),
+        defaultMessage: buildMessage(() => message, options),
+      },
+    },
+    options,
+  );
+}
+
+/** An absolute URL of one of these schemes. */
+export function UrlOf(...schemes: string[]): PropertyDecorator {
+  const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
+  return ValidateBy({
+    name: 'isUrlOf',
+    validator: {
+      validate: (value: unknown) =>
+        typeof value === 'string' && URL.canParse(value) && schemes.includes(new URL(value).protocol.slice(0, -1)),
+      defaultMessage: () => message,
+    },
+  });
+}
+
+function all(...decorators: PropertyDecorator[]): PropertyDecorator {
+  return (target, member) => decorators.forEach((decorate) => decorate(target, member));
+}

@@ -1,0 +1,46 @@
+declare const calendarDay: unique symbol;
+
+/**
+ * A day of the Gregorian calendar as `YYYY-MM-DD` (ISO 8601), which is also the form of the audit
+ * table's partition keys. Strings of this form sort as the days do.
+ */
+export type CalendarDay = string & { readonly [calendarDay]: true };
+
+const ISO_DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+const DAY_MS = 86_400_000;
+
+/** Whether `text` is an ISO day that exists: `2021-02-30` and `2021-2-3` are not. */
+export function isCalendarDay(text: unknown): text is CalendarDay {
+  if (typeof text !== 'string') return false;
+  const parts = ISO_DAY.exec(text);
+  return parts !== null && toCalendarDay(Number(parts[1]), Number(parts[2]), Number(parts[3])) === text;
+}
+
+/** The day of a year, month (1 to 12) and day of the month, or undefined when there is no such day. */
+export function toCalendarDay(year: number, month: number, day: number): CalendarDay | undefined {
+  // 9999-12-31 would have no next day of this form, and a scan's upper bound is the next day.
+  if (year < 1 || year > 9998) return undefined;
+  // Not the constructor: it reads the years 0 to 99 as 1900 to 1999.
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  const exists = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return exists ? fromTime(date.getTime()) : undefined;
+}
+
+export function nextDay(day: CalendarDay): CalendarDay {
+  return fromTime(Date.parse(day) + DAY_MS);
+}
+
+/** How many days lie in `start` to `end`, both inclusive; 0 or less when `end` is before `start`. */
+export function countDays(start: CalendarDay, end: CalendarDay): number {
+  return (Date.parse(end) - Date.parse(start)) / DAY_MS + 1;
+}
+
+/** Every day from `start` to `end`, both inclusive, in order. */
+export function listDays(start: CalendarDay, end: CalendarDay): CalendarDay[] {
+  return Array.from({ length: Math.max(0, countDays(start, end)) }, (_, i) => fromTime(Date.parse(start) + i * DAY_MS));
+}
+
+function fromTime(time: number): CalendarDay {
+  return new Date(time).toISOString().slice(0, 10) as CalendarDay;
+}

@@ -1,0 +1,166 @@
+interface ErrorEntry {
+  /** The HTTP status of the problem document that carries the code. */
+  readonly status: 400 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
+  /** What is wrong, for people; never holds a value of the request or of the service's inside. */
+  readonly title: string;
+  /** What whoever reads the code can do about it. */
+  readonly remedy: string;
+  /** Whether the same request, sent again later, can succeed. */
+  readonly retryable: boolean;
+}
+
+/**
+ * Every code that an answer of the service can carry. The codes with status 409 are the ways in which an
+ * accepted query can end without a result: a conflict with the query's state that no retry of the GET
+ * mends, and no illness of this service, which a 5xx would claim.
+ */
+export const ERROR_TABLE = {
+  BODY_MISSING: {
+    status: 400,
+    title: 'The request has no body.',
+    remedy: 'Send a JSON object with the members start and end.',
+    retryable: false,
+  },
+  BODY_NOT_JSON: {
+    status: 400,
+    title: 'The body is not JSON.',
+    remedy: 'Send one valid JSON object, encoded as UTF-8.',
+    retryable: false,
+  },
+  REQUEST_INVALID: {
+    status: 400,
+    title: 'The request is not valid.',
+    remedy: 'Correct the members that the detail names.',
+    retryable: false,
+  },
+  QUERY_RANGE_INVALID: {
+    status: 400,
+    title: 'The range ends before it starts.',
+    remedy: 'Let end be the same day as start, or a later one.',
+    retryable: false,
+  },
+  QUERY_RANGE_TOO_LONG: {
+    status: 400,
+    title: 'The range has too many days.',
+    remedy: 'Ask for fewer days at once.',
+    retryable: false,
+  },
+  QUERY_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such query.',
+    remedy: 'Check the id; a query and its result are kept for a limited time after it has ended.',
+    retryable: false,
+  },
+  ROUTE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such route.',
+    remedy: 'See /api/docs for the routes that there are.',
+    retryable: false,
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'The route does not answer to this method.',
+    remedy: 'Use one of the methods that the Allow header names.',
+    retryable: false,
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    title: 'The body is too large.',
+    remedy: 'Send at most 16 KiB.',
+    retryable: false,
+  },
+  MEDIA_TYPE_UNSUPPORTED: {
+    status: 415,
+    title: 'The content type is not supported.',
+    remedy: 'Send the body as application/json.',
+    retryable: false,
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    title: 'The service made a mistake.',
+    remedy: 'Tell the operator the time of the request; trying again may help.',
+    retryable: true,
+  },
+  SERVICE_UNAVAILABLE: {
+    status: 503,
+    title: 'The service cannot take or look up queries at the moment.',
+    remedy: 'Try again after the time that Retry-After gives.',
+    retryable: true,
+  },
+  NOT_READY: {
+    status: 503,
+    title: 'This process is not ready.',
+    remedy: 'Wait, or see the checks for what is missing.',
+    retryable: true,
+  },
+  TABLE_THROTTLED: {
+    status: 409,
+    title: 'The table service was busy for too long.',
+    remedy: 'Submit the query again when the storage account has less to do; days already read can be reused.',
+    retryable: false,
+  },
+  TABLE_UNREACHABLE: {
+    status: 409,
+    title: 'The table service could not be reached, or did not answer in time.',
+    remedy: 'Submit the query again later; days already read can be reused.',
+    retryable: false,
+  },
+  TABLE_PROTOCOL: {
+    status: 409,
+    title: 'The table service gave answers that cannot be right.',
+    remedy: 'Tell the operator: something between the service and its storage account changes the answers.',
+    retryable: false,
+  },
+  TABLE_FORBIDDEN: {
+    status: 409,
+    title: 'The table service refused the credential.',
+    remedy: 'Tell the operator: the key or role of the service for its storage account is wrong.',
+    retryable: false,
+  },
+  TABLE_NOT_FOUND: {
+    status: 409,
+    title: 'The table does not exist.',
+    remedy: 'Tell the operator: the configured table is not in the storage account.',
+    retryable: false,
+  },
+  QUERY_TIME_LIMIT: {
+    status: 409,
+    title: 'The query took longer than the service allows.',
+    remedy: 'Ask for fewer days, or submit it again: days already read can be reused.',
+    retryable: false,
+  },
+  QUERY_INVALID: {
+    status: 409,
+    title: 'The accepted query cannot be understood by the worker that took it.',
+    remedy: 'Submit the query again; if that does not help, tell the operator that versions are mixed.',
+    retryable: false,
+  },
+  WORKER_LOST: {
+    status: 409,
+    title: 'The workers that ran the query were lost too often.',
+    remedy: 'Submit the query again; if that does not help, tell the operator.',
+    retryable: false,
+  },
+  QUERY_FAILED: {
+    status: 409,
+    title: 'The query failed for an unexpected reason.',
+    remedy: 'Submit the query again; if that does not help, tell the operator.',
+    retryable: false,
+  },
+  QUERY_TERMINATED: {
+    status: 409,
+    title: 'The query was terminated.',
+    remedy: 'Submit the query again if the result is wanted after all.',
+    retryable: false,
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** The codes with which an accepted query can end. */
+export type FailureCode = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['status'] extends 409 ? C : never }[ErrorCode];
+
+/** The text for callers: fixed for each code, so that nothing of the inside can get into it. */
+export function describeError(code: ErrorCode): string {
+  return `${ERROR_TABLE[code].title} ${ERROR_TABLE[code].remedy}`;
+}

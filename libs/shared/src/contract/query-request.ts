@@ -1,0 +1,48 @@
+import { IsInt, Max, Min, ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { isCalendarDay, type CalendarDay } from './calendar-day';
+
+/** A year: older day sets are never kept, so asking for them could only be a mistake of units. */
+const MAX_AGE_LIMIT_SECONDS = 31_536_000;
+
+/** The name of the rule that compares the two days, by which a bad range is told from a bad day. */
+export const RANGE_RULE = 'isNotBeforeStart';
+
+function IsCalendarDay(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isCalendarDay',
+    validator: {
+      validate: isCalendarDay,
+      defaultMessage: (args) => `${args?.property} must be a day that exists, as YYYY-MM-DD`,
+    },
+  });
+}
+
+function IsNotBeforeStart(): PropertyDecorator {
+  return ValidateBy({
+    name: RANGE_RULE,
+    validator: {
+      validate: (end: unknown, args?: ValidationArguments) => {
+        const { start } = args?.object as QueryRequest;
+        return !isCalendarDay(start) || !isCalendarDay(end) || start <= end;
+      },
+      defaultMessage: () => 'end must not be before start',
+    },
+  });
+}
+
+/** What a caller asks: how many distinct people got a certificate from `start` to `end`, both inclusive. */
+export class QueryRequest {
+  @IsCalendarDay()
+  start!: CalendarDay;
+
+  @IsNotBeforeStart()
+  @IsCalendarDay()
+  end!: CalendarDay;
+
+  /** A day that was scanned no longer ago than this, in seconds, may be reused; 0 reads everything anew. */
+  @ValidateIf((_, value) => value !== undefined)
+  @IsInt({ message: 'maxAgeSeconds must be a whole number' })
+  @Min(0, { message: 'maxAgeSeconds must not be negative' })
+  @Max(MAX_AGE_LIMIT_SECONDS, { message: `maxAgeSeconds must not be over ${MAX_AGE_LIMIT_SECONDS}` })
+  maxAgeSeconds: number = 0;
+}

@@ -1,0 +1,48 @@
+import { crc32 } from 'node:zlib';
+import type { DaySet, DaySetHead } from '../contract/day-set';
+
+/** How a day set lies in Redis: a head of 40 bytes, then 16 bytes for each identifier; numbers are little-endian. */
+export const HEAD_BYTES = 40;
+
+const MAGIC = 'AQDS';
+const VERSION = 1;
+const IDENTIFIER_BYTES = 16;
+const AT = { version: 4, scannedAt: 8, entitiesRead: 16, entitiesWithoutIdentifier: 24, identifiers: 32, checksum: 36 };
+
+export function encodeDaySet(daySet: DaySet): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES + daySet.identifiers.length);
+  bytes.write(MAGIC, 0, 'latin1');
+  bytes.writeUInt32LE(VERSION, AT.version);
+  bytes.writeDoubleLE(daySet.scannedAt, AT.scannedAt);
+  bytes.writeDoubleLE(daySet.entitiesRead, AT.entitiesRead);
+  bytes.writeDoubleLE(daySet.entitiesWithoutIdentifier, AT.entitiesWithoutIdentifier);
+  bytes.writeUInt32LE(daySet.identifiers.length / IDENTIFIER_BYTES, AT.identifiers);
+  bytes.set(daySet.identifiers, HEAD_BYTES);
+  bytes.writeUInt32LE(checksum(bytes), AT.checksum);
+  return bytes;
+}
+
+/** Undefined when the bytes are of another format or version. The head alone carries no proof that it is intact. */
+export function readDaySetHead(bytes: Buffer): DaySetHead | undefined {
+  if (bytes.length < HEAD_BYTES) return undefined;
+  if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC || bytes.readUInt32LE(AT.version) !== VERSION)
+    return undefined;
+  return {
+    scannedAt: bytes.readDoubleLE(AT.scannedAt),
+    entitiesRead: bytes.readDoubleLE(AT.entitiesRead),
+    entitiesWithoutIdentifier: bytes.readDoubleLE(AT.entitiesWithoutIdentifier),
+  };
+}
+
+/** Undefined when anything about the bytes is wrong: a day is read again rather than miscounted. */
+export function readDaySet(bytes: Buffer): DaySet | undefined {
+  const head = readDaySetHead(bytes);
+  if (head === undefined) return undefined;
+  if (bytes.length !== HEAD_BYTES + bytes.readUInt32LE(AT.identifiers) * IDENTIFIER_BYTES) return undefined;
+  if (bytes.readUInt32LE(AT.checksum) !== checksum(bytes)) return undefined;
+  return { ...head, identifiers: bytes.subarray(HEAD_BYTES) };
+}
+
+function checksum(bytes: Buffer): number {
+  return crc32(bytes.subarray(HEAD_BYTES), crc32(bytes.subarray(0, AT.checksum)));
+}

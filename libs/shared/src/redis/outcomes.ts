@@ -1,0 +1,66 @@
+import type { Redis } from 'ioredis';
+import type { QueryOutcome } from '../contract/query-document';
+import type { RecordKeys } from './record-keys';
+import { RedisScript } from './redis-script';
+
+/**
+ * KEYS outcome, job, lock of the job
+ * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress
+ */
+const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`
+if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
+  return { 0, redis.call('GET', KEYS[1]) }
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local times = string.format('"finishedAt":%.0f,"expiresAt":%.0f,', now, now + ARGV[2])
+local outcome = '{' .. times .. string.sub(ARGV[1], 2)
+if not redis.call('SET', KEYS[1], outcome, 'PX', ARGV[2], 'NX') then
+  return { 0, redis.call('GET', KEYS[1]) }
+end
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HSET', KEYS[2], 'progress', ARGV[4])
+end
+return { 1, outcome }`);
+
+/** The facts of an outcome that are known before Redis gives it its times. */
+export type OutcomeFacts = Omit<QueryOutcome, 'finishedAt' | 'expiresAt'>;
+
+export interface Publication {
+  /** Whether this call decided the query. */
+  written: boolean;
+  /** The outcome that holds, whoever wrote it; undefined when a lost lock kept this one from being written. */
+  outcome: QueryOutcome | undefined;
+}
+
+/**
+ * The terminal facts of queries. Whoever writes the outcome of a query first decides it; nobody can change
+ * it, and Redis itself lets it expire.
+ */
+export class Outcomes {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: RecordKeys,
+    private readonly ttlSeconds: number,
+  ) {}
+
+  /**
+   * Writes the outcome unless there is one.
+   *
+   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written.
+   *   Absent for a caller's or an operator's word, which needs no lock.
+   */
+  async publish(id: string, facts: OutcomeFacts, token?: string): Promise<Publication> {
+    const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
+    const [written, outcome] = await PUBLISH.run(
+      this.redis,
+      [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)],
+      [JSON.stringify(facts), this.ttlSeconds * 1_000, token ?? '', progress],
+    );
+    return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };
+  }
+}
+
+export function parseOutcome(text: string): QueryOutcome {
+  return JSON.parse(text) as QueryOutcome;
+}

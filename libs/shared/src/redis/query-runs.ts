@@ -1,0 +1,53 @@
+import type { Redis } from 'ioredis';
+import { type JobProgress, readJobProgress } from './job-progress';
+import type { RecordKeys } from './record-keys';
+import { RedisScript } from './redis-script';
+
+/** Whether a run may go on: `ended` when the query has an outcome, `lost` when its lock or job is not its own any more. */
+export type RunVerdict = 'go on' | 'ended' | 'lost';
+
+const VERDICT = `
+local progress = redis.call('HGET', KEYS[1], 'progress') or ''
+if redis.call('EXISTS', KEYS[2]) == 1 or string.find(progress, '"ended":true', 1, true) then return { 'ended' } end
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'lost' } end`;
+
+/** KEYS job, outcome, lock of the job; ARGV token */
+const BEGIN = new RedisScript<[RunVerdict, progress: string, now: string]>(`${VERDICT}
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if not string.find(progress, '"startedAt"', 1, true) then
+  progress = '{"startedAt":' .. now .. '}'
+  redis.call('HSET', KEYS[1], 'progress', progress)
+end
+return { 'go on', progress, now }`);
+
+/** KEYS as before; ARGV token, progress */
+const REPORT = new RedisScript<[RunVerdict]>(`${VERDICT}
+redis.call('HSET', KEYS[1], 'progress', ARGV[2])
+return { 'go on' }`);
+
+/** A run's side of the job: what it says of itself, and whether it may go on. */
+export class QueryRuns {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: RecordKeys,
+  ) {}
+
+  /**
+   * Makes a taken query Running, for good. `progress` is what earlier runs got to; `now` is Redis' clock.
+   */
+  async begin(id: string, token: string): Promise<{ verdict: RunVerdict; progress: JobProgress; now: number }> {
+    const [verdict, progress, now] = await BEGIN.run(this.redis, this.keysOf(id), [token]);
+    return { verdict, progress: readJobProgress(progress), now: Number(now) };
+  }
+
+  /** Stores how far the run is, and looks whether it may go on. */
+  async report(id: string, token: string, progress: JobProgress): Promise<RunVerdict> {
+    const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [token, JSON.stringify(progress)]);
+    return verdict;
+  }
+
+  private keysOf(id: string): string[] {
+    return [this.keys.job(id), this.keys.outcome(id), this.keys.jobLock(id)];
+  }
+}

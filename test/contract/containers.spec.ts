@@ -1,0 +1,193 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ApiConfig } from '#shared/config/api-config';
+import { parseConfig } from '#shared/config/parse-config';
+import { WorkerConfig } from '#shared/config/worker-config';
+
+// What matters of the container files and no linter checks. Each rule is a sentence; a broken copy of the real file
+// shows for each that it can fail.
+
+const ROOT = join(__dirname, '../..');
+const readText = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const isExecForm = (argument: string): boolean => /^\["node", ".+"\]$/.test(argument);
+
+type Rules<T> = Record<string, (file: T) => boolean>;
+const brokenRules = <T>(rules: Rules<T>, file: T): string[] =>
+  Object.entries(rules).flatMap(([rule, holds]) => (holds(file) ? [] : [rule]));
+
+/** The argument of each instruction with this keyword, in the order of the file. */
+type Stage = (keyword: string) => string[];
+
+/** A Dockerfile's stages, each from its FROM on; comments dropped, continued lines joined. */
+function parseStages(text: string): Stage[] {
+  const lines = text.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '');
+  return lines.split(/^(?=FROM )/m).map((stage) => (keyword) => {
+    return [...stage.matchAll(new RegExp(`^${keyword} (.+)$`, 'gm'))].map(([, argument]) => argument ?? '');
+  });
+}
+
+const dockerfileRules: Rules<Stage[]> = {
+  'builds, installs and runs in a stage each': (stages) => stages.length === 3,
+  'is of one exact Node 24 throughout': (stages) => {
+    const images = stages.flatMap((stage) => stage('FROM')).map((from) => from.split(' ')[0] ?? '');
+    return new Set(images).size === 1 && /^node:24\.\d+\.\d+-bookworm-slim$/.test(images[0] ?? '');
+  },
+  'ships only production modules': ([, dependencies, final]) =>
+    dependencies?.('RUN').join() === 'npm ci --omit=dev --ignore-scripts' &&
+    final?.('RUN').length === 0 &&
+    final('COPY').includes('--from=dependencies /app/node_modules node_modules'),
+  'does not run as root': ([, , final]) => /^[1-9]\d*$/.test(final?.('USER').at(-1) ?? ''),
+  'starts node itself': ([, , final]) => isExecForm(final?.('CMD').join() ?? '') && final?.('ENTRYPOINT').length === 0,
+  'says how its health is known': ([, , final]) =>
+    final?.('HEALTHCHECK').some((check) => check === 'NONE' || isExecForm(check.replace(/^.* CMD /, ''))) === true,
+};
+
+describe('the Dockerfiles', () => {
+  const apps = ['api', 'worker', 'local'] as const;
+  const dockerfiles = apps.map((app) => [app, readText(`apps/${app}/Dockerfile`)] as const);
+  const [[, apiDockerfile], [, workerDockerfile]] = dockerfiles as [[string, string], [string, string]];
+
+  it.each(dockerfiles)('%s keeps every rule', (_app, text) => {
+    expect(brokenRules(dockerfileRules, parseStages(text))).toEqual([]);
+  });
+
+  it.each(dockerfiles)('%s starts a program that the build makes', (app, text) => {
+    const [, program] = /^CMD \["node", "dist\/(.+)\.js"\]$/m.exec(text) ?? [];
+    expect(program).toMatch(new RegExp(`^apps/${app}/src/`));
+    expect(existsSync(join(ROOT, `${program}.ts`)), `${program}.ts`).toBe(true);
+  });
+
+  it.each([
+    ['builds, installs and runs in a stage each', /^FROM .* AS dependencies$/m, ''],
+    ['is of one exact Node 24 throughout', /24\.\d+\.\d+(?=\S+ AS build)/, '24'],
+    ['ships only production modules', 'npm ci --omit=dev', 'npm ci'],
+    ['does not run as root', 'USER 1000', 'USER 0'],
+    ['does not run as root', 'USER 1000', 'USER root'],
+    ['does not run as root', 'USER 1000\n', ''],
+    ['starts node itself', /^CMD .*$/m, 'CMD npm start'],
+    ['starts node itself', /^CMD .*$/m, 'CMD ["npm", "start"]'],
+    ['says how its health is known', /^HEALTHCHECK[^]*?process.exit.*\n/m, ''],
+  ])('a Dockerfile that breaks "%s" is found (%s)', (rule, part, replacement) => {
+    expect(brokenRules(dockerfileRules, parseStages(apiDockerfile.replace(part, replacement)))).toContain(rule);
+  });
+
+  it.each([
+    ['api', apiDockerfile, 'PORT'],
+    ['worker', workerDockerfile, 'HEALTH_PORT'],
+  ])('%s is asked for its health where it listens', (_app, text, port) => {
+    expect(text).toContain(`fetch('http://127.0.0.1:' + process.env.${port} + '/health/live')`);
+  });
+
+  it('has the same first two stages for all apps, which the builder then makes once', () => {
+    expect(
+      new Set(
+        dockerfiles.map(([, text]) =>
+          text
+            .split(/^(?=FROM )/m)
+            .slice(1, 2)
+            .join(),
+        ),
+      ).size,
+    ).toBe(1);
+    const installs = dockerfiles
+      .map(([, text]) => parseStages(text)[1])
+      .map((stage) => [stage?.('COPY'), stage?.('RUN')]);
+    expect(new Set(installs.map((install) => JSON.stringify(install))).size).toBe(1);
+  });
+});
+
+interface Service {
+  readonly image?: string;
+  readonly command?: readonly string[];
+  readonly container_name?: string;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly stop_grace_period?: string;
+  readonly user?: string;
+  readonly cap_drop?: readonly string[];
+  readonly read_only?: boolean;
+}
+interface Compose {
+  readonly services: Readonly<Record<'api' | 'azurite' | 'redis' | 'sample-data' | 'worker', Service>>;
+}
+
+/** As compose reads it where no variable of `${NAME:-default}` is set. */
+const parseCompose = (text: string): Compose =>
+  parse(text.replace(/\$\{\w+:-([^}]*)\}/g, '$1'), { merge: true }) as Compose;
+
+const composeRules: Rules<Compose> = {
+  'Redis evicts nothing': ({ services }) =>
+    / --maxmemory-policy noeviction\b/.test(services.redis.command?.join(' ') ?? ''),
+  'Redis keeps an append-only file': ({ services }) =>
+    / --appendonly yes\b/.test(services.redis.command?.join(' ') ?? ''),
+  'workers can be many': ({ services: { worker } }) =>
+    worker.container_name === undefined && worker.ports === undefined,
+  'workers start on sample data and a healthy Redis': ({ services: { worker } }) =>
+    worker.depends_on?.['sample-data']?.condition === 'service_completed_successfully' &&
+    worker.depends_on['redis']?.condition === 'service_healthy',
+  'only this machine reaches a port': ({ services }) =>
+    Object.values(services).every(({ ports = [] }) => ports.every((port) => port.startsWith('127.0.0.1:'))),
+  'nobody is root, has a capability or writes to its image': ({ services }) =>
+    Object.values(services).every(
+      ({ image, user, cap_drop, read_only }) =>
+        (image === undefined || user !== undefined) && cap_drop?.join() === 'ALL' && read_only === true,
+    ),
+  'a process may take its own grace period': ({ services: { api, worker } }) =>
+    [api, worker].every(
+      ({ stop_grace_period, environment }) =>
+        Number.parseInt(stop_grace_period ?? '10s') > Number(environment?.['SHUTDOWN_GRACE_SECONDS']),
+    ),
+};
+
+describe('docker-compose.yml', () => {
+  const text = readText('docker-compose.yml');
+  const { services } = parseCompose(text);
+
+  it('keeps every rule', () => {
+    expect(brokenRules(composeRules, parseCompose(text))).toEqual([]);
+  });
+
+  it.each([
+    ['Redis evicts nothing', 'noeviction', 'allkeys-lru'],
+    ['Redis keeps an append-only file', "--appendonly, 'yes'", "--appendonly, 'no'"],
+    ['workers can be many', /^ {2}worker:$/m, '  worker:\n    container_name: worker'],
+    ['workers can be many', /^ {2}worker:$/m, "  worker:\n    ports: ['127.0.0.1:3002:3002']"],
+    ['workers start on sample data and a healthy Redis', 'service_completed_successfully', 'service_started'],
+    ['only this machine reaches a port', '127.0.0.1:3001:3001', '3001:3001'],
+    ['nobody is root, has a capability or writes to its image', '    user: redis\n', ''],
+    ['nobody is root, has a capability or writes to its image', 'cap_drop: [ALL]', 'cap_drop: [NET_RAW]'],
+    ['nobody is root, has a capability or writes to its image', 'read_only: true', 'read_only: false'],
+    ['a process may take its own grace period', 'stop_grace_period: 30s', 'stop_grace_period: 25s'],
+  ])('a file that breaks "%s" is found (%s)', (rule, part, replacement) => {
+    expect(brokenRules(composeRules, parseCompose(text.replace(part, replacement)))).toEqual([rule]);
+  });
+
+  it('sets only variables that .env.example explains', () => {
+    const known = new Set([...readText('.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name));
+    const images = ['api', 'worker', 'local'].flatMap((app) =>
+      parseStages(readText(`apps/${app}/Dockerfile`))[2]?.('ENV'),
+    );
+    const inImages = [...images.join(' ').matchAll(/([A-Z_]+)=/g)].map(([, name]) => name);
+    const inServices = Object.values(services).flatMap(({ environment = {} }) => Object.keys(environment));
+    expect([...inImages, ...inServices].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('configures the api as the api accepts it', () => {
+    const { nodeEnv, host, operatorHost, redisUrl } = parseConfig(ApiConfig, services.api.environment ?? {});
+    expect({ nodeEnv, host, operatorHost, redisUrl }).toEqual({
+      nodeEnv: 'development',
+      host: '0.0.0.0',
+      operatorHost: '0.0.0.0',
+      redisUrl: 'redis://redis:6379',
+    });
+  });
+
+  it('configures the worker as the worker accepts it, with the table that the sample data is in', () => {
+    const environment = services.worker.environment ?? {};
+    expect(parseConfig(WorkerConfig, environment).nodeEnv).toBe('development');
+    expect(environment).toMatchObject({ ...services['sample-data'].environment });
+  });
+});

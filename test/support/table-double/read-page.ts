@@ -1,0 +1,63 @@
+import type { PagePosition } from './continuation-token';
+import type { RowPredicate } from './filter-predicate';
+import type { KeyRange } from './key-range';
+import { findPartition, findRow, type Partition, type SortedTable, type TableRow } from './sorted-table';
+
+export interface PageRequest {
+  readonly matches: RowPredicate;
+  readonly range: KeyRange;
+  /** Where the page begins; absent means at the beginning of the range. */
+  readonly position?: PagePosition;
+  readonly maxRows: number;
+  /** End the page where a partition ends, as the service may. */
+  readonly stopAtPartitionEnd: boolean;
+}
+
+export interface Page {
+  readonly rows: readonly TableRow[];
+  /** How many of the rows are of which partition. */
+  readonly rowsPerPartition: ReadonlyMap<string, number>;
+  /** Where the next page begins. Absent when no key of the range is left; what is left need not hold a match. */
+  readonly next?: PagePosition;
+}
+
+/** Rows that one page may look at; beyond, it is answered with what was found, for the service gives a query 5 s. */
+const MAX_ROWS_EXAMINED = 100_000;
+
+export function readPage(table: SortedTable, request: PageRequest): Page {
+  const { range, position, maxRows } = request;
+  const rows: TableRow[] = [];
+  const rowsPerPartition = new Map<string, number>();
+  let examined = 0;
+
+  const firstKey = position && position.partitionKey > range.partitionKeys.from ? position.partitionKey : undefined;
+  for (let p = findPartition(table, firstKey ?? range.partitionKeys.from); ; p++) {
+    const partition = table[p];
+    if (!isWithin(partition, range)) return { rows, rowsPerPartition };
+
+    const resumesHere = position?.partitionKey === partition.key && position.rowKey !== undefined;
+    const start = findRow(partition, resumesHere ? later(position.rowKey, range.rowKeys.from) : range.rowKeys.from);
+    const end = range.rowKeys.to === undefined ? partition.size : findRow(partition, range.rowKeys.to);
+    const rowsBefore = rows.length;
+    let i = start;
+    for (; i < end && rows.length < maxRows && examined < MAX_ROWS_EXAMINED; i++, examined++) {
+      const row = partition.row(i);
+      if (request.matches(row)) rows.push(row);
+    }
+    if (rows.length > rowsBefore) rowsPerPartition.set(partition.key, rows.length - rowsBefore);
+
+    if (i < end) return { rows, rowsPerPartition, next: { partitionKey: partition.key, rowKey: partition.rowKey(i) } };
+    const following = table[p + 1];
+    if (request.stopAtPartitionEnd && isWithin(following, range)) {
+      return { rows, rowsPerPartition, next: { partitionKey: following.key } };
+    }
+  }
+}
+
+function isWithin(partition: Partition | undefined, { partitionKeys }: KeyRange): partition is Partition {
+  return partition !== undefined && (partitionKeys.to === undefined || partition.key < partitionKeys.to);
+}
+
+function later(a: string | undefined, b: string): string {
+  return a !== undefined && a > b ? a : b;
+}
