@@ -38,12 +38,16 @@ function toPartition(rows: GeneratedRows, key: string, size: number): Partition 
   const { distinctIdentifiers, withoutCertNumber = 0, emptyCertNumber = 0, withoutIdentifier = 0, seed = 1 } = rows;
   // From the key alone, so that a day holds the same rows whatever other days the table has.
   const partitionHash = hashNumber(hashText(key), seed);
+  const timestamp = `${key.slice(0, 10)}T12:00:00.0000000Z`;
   const row = (index: number): TableRow => {
     const identifierHash = hashNumber(partitionHash, index);
     const certHash = hashNumber(identifierHash, 1);
     const certDraw = toFraction(certHash);
-    const entity: Record<string, string> & TableRow = { PartitionKey: key, RowKey: toRowKey(index), Timestamp: '' };
-    entity['Timestamp'] = `${key.slice(0, 10)}T12:00:00.0000000Z`;
+    const entity: Record<string, string> & TableRow = {
+      PartitionKey: key,
+      RowKey: toRowKey(index),
+      Timestamp: timestamp,
+    };
     if (certDraw >= withoutCertNumber) {
       entity['CertNumber'] = certDraw < withoutCertNumber + emptyCertNumber ? '' : `C${certHash}`;
     }

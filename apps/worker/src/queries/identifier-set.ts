@@ -4,52 +4,41 @@ import { HASH_WORDS } from './identifier-hash';
 const IDENTIFIER_BYTES = 16;
 
 const FIRST_SLOTS = 16;
+/** A table of one megabyte: moving its entries takes a few milliseconds. */
+const LARGEST_SLOTS = 65_536;
 /** The share of a table's slots that may be taken; beyond it a look-up walks too far. */
 const MAX_LOAD = 0.8;
-/** By how much a full table grows. Smaller: less memory, and more time spent on moving entries. */
-const GROWTH = 1.5;
-/** Entries from which on the set is split. Below, a set is one table, so that the many small ones cost little. */
-const SPLIT_AT = 50_000;
-const SPLIT_TABLES = 256;
+/** 2^12 tables of the largest size have room for 200 million entries; from there on tables double again. */
+const MAX_DEPTH = 12;
 
 /**
- * A set of 128-bit identifier hashes in typed arrays: about 24 bytes an entry (20 to 30), no limit at 2^24 entries.
+ * A set of 128-bit identifier hashes in typed arrays: 20 to 40 bytes an entry, no limit at 2^24 entries.
  *
- * It is one open-addressing table at first, and from `SPLIT_AT` entries on 256 of them, chosen by the hash's highest
- * byte, each of which grows on its own: growing the set never needs a second copy of it, nor a long pause.
+ * It is extendible hashing: one open-addressing table doubles until it is of the largest size, and is then split in
+ * two by the first bit of the hash, each of these by the second, and so on. A directory, indexed by the first `depth`
+ * bits, says which table has an entry. So the set never needs a second copy of itself to grow, never stops for long,
+ * and leaves next to no garbage: the memory of typed arrays is given back late.
  *
- * The hash is the output of a keyed pseudo-random function, so its bits are as good as random to whoever does not
- * know the key, and serve as they are to choose the table and the slot: no second hash, and no input that collides.
+ * The hash is the output of a keyed pseudo-random function: to whoever does not know the key its bits are as good as
+ * random. They choose the table and the slot as they are; nobody can make up identifiers that crowd one slot.
  */
 export class IdentifierSet {
-  private tables = [new SlotTable(FIRST_SLOTS)];
+  private directory = [new SlotTable(FIRST_SLOTS, 0)];
+  private depth = 0;
   private entries = 0;
-  // All zeros marks a free slot, so that one hash has its place here.
+  // A slot of zeros is free, so the hash of zeros is kept here.
   private hasZero = false;
-  private readonly scratch = new Int32Array(HASH_WORDS);
+  /** The memory of the table that was split last. */
+  private spare: Int32Array | undefined;
 
   /** Distinct hashes added. */
   get size(): number {
     return this.entries;
   }
 
-  /** Memory that the tables take, free slots too. */
-  get sizeBytes(): number {
-    return this.tables.reduce((sum, table) => sum + table.words.byteLength, 0);
-  }
-
   /** Adds the four words of a hash; whether it was new. */
   add(hash: Int32Array): boolean {
-    const w0 = hash[0]!;
-    const w1 = hash[1]!;
-    const w2 = hash[2]!;
-    const w3 = hash[3]!;
-    if ((w0 | w1 | w2 | w3) === 0) return this.addZero();
-    const table = this.tables[(w0 >>> 24) & (this.tables.length - 1)]!;
-    if (!table.add(w0, w1, w2, w3)) return false;
-    this.entries++;
-    if (this.entries === SPLIT_AT) this.split();
-    return true;
+    return this.addWords(hash[0]!, hash[1]!, hash[2]!, hash[3]!);
   }
 
   /**
@@ -61,15 +50,19 @@ export class IdentifierSet {
     const count = bytes.length / IDENTIFIER_BYTES;
     if (!Number.isInteger(count)) throw new RangeError(`${bytes.length} bytes are not a whole number of identifiers`);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    // Stored sets are in the order of their slots. Read in that order they would fill up a small table's beginning
-    // before it grows, and every look-up would walk through all of it; strides spread them evenly at every moment.
+    // Stored sets are in the order of their slots. Read in that order they would crowd parts of a table that has not
+    // grown yet, and look-ups would walk through thousands of slots. Strides spread them evenly at every moment.
     const stride = coprimeStride(count);
-    for (let done = 0, at = 0; done < count; done++) {
-      for (let word = 0; word < HASH_WORDS; word++)
-        this.scratch[word] = view.getInt32(at * IDENTIFIER_BYTES + word * 4, true);
-      this.add(this.scratch);
-      at += stride;
-      if (at >= count) at -= count;
+    for (let done = 0, index = 0; done < count; done++) {
+      const at = index * IDENTIFIER_BYTES;
+      this.addWords(
+        view.getInt32(at, true),
+        view.getInt32(at + 4, true),
+        view.getInt32(at + 8, true),
+        view.getInt32(at + 12, true),
+      );
+      index += stride;
+      if (index >= count) index -= count;
     }
   }
 
@@ -77,59 +70,73 @@ export class IdentifierSet {
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(this.entries * IDENTIFIER_BYTES);
     const view = new DataView(bytes.buffer);
-    // The zero hash needs no copying: the bytes that are left are zeros.
     let at = 0;
-    for (const table of this.tables)
-      table.forEach((w0, w1, w2, w3) => {
-        view.setInt32(at, w0, true);
-        view.setInt32(at + 4, w1, true);
-        view.setInt32(at + 8, w2, true);
-        view.setInt32(at + 12, w3, true);
-        at += IDENTIFIER_BYTES;
-      });
+    for (const { words } of new Set(this.directory)) {
+      for (let slot = 0; slot < words.length; slot += HASH_WORDS) {
+        if (isFree(words, slot)) continue;
+        for (let word = 0; word < HASH_WORDS; word++, at += 4) view.setInt32(at, words[slot + word]!, true);
+      }
+    }
+    // The hash of zeros needs no writing: its bytes are left at the end.
     return bytes;
   }
 
-  private addZero(): boolean {
-    if (this.hasZero) return false;
-    this.hasZero = true;
+  private addWords(w0: number, w1: number, w2: number, w3: number): boolean {
+    if ((w0 | w1 | w2 | w3) === 0) {
+      if (this.hasZero) return false;
+      this.hasZero = true;
+    } else {
+      // Two shifts, because a shift by 32 would be one by 0.
+      const table = this.directory[(w0 >>> 1) >>> (31 - this.depth)]!;
+      if (!table.add(w0, w1, w2, w3)) return false;
+      if (table.isFull()) this.relieve(table);
+    }
     this.entries++;
     return true;
   }
 
-  private split(): void {
-    if (this.tables.length > 1) return;
-    const slots = Math.ceil(this.entries / SPLIT_TABLES / MAX_LOAD);
-    const tables = Array.from({ length: SPLIT_TABLES }, () => new SlotTable(slots));
-    this.tables[0]!.forEach((w0, w1, w2, w3) => tables[w0 >>> 24]!.add(w0, w1, w2, w3));
-    this.tables = tables;
+  private relieve(table: SlotTable): void {
+    if (table.slots < LARGEST_SLOTS || table.depth === MAX_DEPTH) table.double();
+    else this.split(table);
+  }
+
+  private split(table: SlotTable): void {
+    if (table.depth === this.depth) {
+      this.directory = this.directory.flatMap((each) => [each, each]);
+      this.depth++;
+    }
+    const upper = new SlotTable(table.slots, table.depth + 1);
+    const first = this.directory.indexOf(table);
+    const half = 2 ** (this.depth - table.depth) / 2;
+    this.directory.fill(upper, first + half, first + 2 * half);
+    this.spare = table.moveUpperHalf(upper, this.spare);
   }
 }
 
-/** Open addressing with linear probing. A slot is four words, so that a look-up touches one cache line in most cases. */
+/** Open addressing with linear probing. A slot is four words, so that most look-ups touch one cache line. */
 class SlotTable {
   words: Int32Array;
-  private slots: number;
   private taken = 0;
 
-  constructor(slots: number) {
-    this.slots = slots;
+  constructor(
+    public slots: number,
+    /** How many first bits of `w0` all entries have in common. */
+    public depth: number,
+  ) {
     this.words = new Int32Array(slots * HASH_WORDS);
+  }
+
+  isFull(): boolean {
+    return this.taken > this.slots * MAX_LOAD;
   }
 
   /** Whether the hash, which may not be all zeros, was new. */
   add(w0: number, w1: number, w2: number, w3: number): boolean {
     const words = this.words;
-    // Not w0, which chose the table. Scaling instead of masking allows any number of slots and keeps the order when
-    // the table grows, so that entries move from one end to the other instead of all over the memory.
-    let at = Math.floor(((w1 >>> 0) * this.slots) / 2 ** 32) * HASH_WORDS;
-    for (;;) {
-      const s0 = words[at]!;
-      const s1 = words[at + 1]!;
-      const s2 = words[at + 2]!;
-      const s3 = words[at + 3]!;
-      if (s0 === w0 && s1 === w1 && s2 === w2 && s3 === w3) return false;
-      if ((s0 | s1 | s2 | s3) === 0) break;
+    // Not by w0, which chose the table.
+    let at = (w1 & (this.slots - 1)) * HASH_WORDS;
+    while (!isFree(words, at)) {
+      if (words[at] === w0 && words[at + 1] === w1 && words[at + 2] === w2 && words[at + 3] === w3) return false;
       at += HASH_WORDS;
       if (at === words.length) at = 0;
     }
@@ -138,27 +145,40 @@ class SlotTable {
     words[at + 2] = w2;
     words[at + 3] = w3;
     this.taken++;
-    if (this.taken > this.slots * MAX_LOAD) this.grow();
     return true;
   }
 
-  forEach(visit: (w0: number, w1: number, w2: number, w3: number) => void): void {
+  double(): void {
     const words = this.words;
-    for (let at = 0; at < words.length; at += HASH_WORDS) {
-      const w0 = words[at]!;
-      const w1 = words[at + 1]!;
-      const w2 = words[at + 2]!;
-      const w3 = words[at + 3]!;
-      if ((w0 | w1 | w2 | w3) !== 0) visit(w0, w1, w2, w3);
-    }
+    this.slots *= 2;
+    this.words = new Int32Array(this.slots * HASH_WORDS);
+    this.taken = 0;
+    distribute(words, this, this, 0);
   }
 
-  private grow(): void {
-    const larger = new SlotTable(Math.ceil(this.slots * GROWTH));
-    this.forEach((w0, w1, w2, w3) => larger.add(w0, w1, w2, w3));
-    this.slots = larger.slots;
-    this.words = larger.words;
+  /** Goes on in `spare`, if given; gives its own memory back, cleared. */
+  moveUpperHalf(upper: SlotTable, spare: Int32Array | undefined): Int32Array | undefined {
+    const words = this.words;
+    this.words = spare?.length === words.length ? spare : new Int32Array(words.length);
+    this.taken = 0;
+    distribute(words, this, upper, 31 - this.depth);
+    this.depth++;
+    return words.fill(0);
   }
+}
+
+/** Adds the entries of `words` to one of two tables, by a bit of their first word. */
+function distribute(words: Int32Array, zero: SlotTable, one: SlotTable, bit: number): void {
+  for (let at = 0; at < words.length; at += HASH_WORDS) {
+    if (isFree(words, at)) continue;
+    const w0 = words[at]!;
+    const table = (w0 >>> bit) & 1 ? one : zero;
+    table.add(w0, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+  }
+}
+
+function isFree(words: Int32Array, at: number): boolean {
+  return (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
 }
 
 /** A step that visits all of 0 to count - 1 and spreads any first part of the visits evenly (the golden ratio). */

@@ -34,7 +34,7 @@ export class QueryProcessor extends WorkerHost {
       if (error instanceof RunStoppedError) throw new UnrecoverableError(error.code);
       this.logger.error(`query ${job.id} failed`, error instanceof Error ? error.stack : String(error));
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
-      if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED');
+      if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
       await this.execution.fail(run, code);
       throw new UnrecoverableError(code);

@@ -31,7 +31,7 @@ export class ApiConfig extends CommonConfig {
   publicBaseUrl: string | undefined = undefined;
 
   @IsIn(['none'], { message: 'must be none' })
-  authMode: 'none' = 'none';
+  authMode = 'none' as const;
 
   @Flag()
   allowAnonymous: boolean = false;

@@ -3,6 +3,7 @@ import { isCalendarDay, type CalendarDay } from './calendar-day';
 
 /** A year: older day sets are never kept, so asking for them could only be a mistake of units. */
 const MAX_AGE_LIMIT_SECONDS = 31_536_000;
+const MAX_AGE_RULE = `maxAgeSeconds must be a whole number from 0 to ${MAX_AGE_LIMIT_SECONDS}`;
 
 /** The name of the rule that compares the two days, by which a bad range is told from a bad day. */
 export const RANGE_RULE = 'isNotBeforeStart';
@@ -41,8 +42,8 @@ export class QueryRequest {
 
   /** A day that was scanned no longer ago than this, in seconds, may be reused; 0 reads everything anew. */
   @ValidateIf((_, value) => value !== undefined)
-  @IsInt({ message: 'maxAgeSeconds must be a whole number' })
-  @Min(0, { message: 'maxAgeSeconds must not be negative' })
-  @Max(MAX_AGE_LIMIT_SECONDS, { message: `maxAgeSeconds must not be over ${MAX_AGE_LIMIT_SECONDS}` })
+  @IsInt({ message: MAX_AGE_RULE })
+  @Min(0, { message: MAX_AGE_RULE })
+  @Max(MAX_AGE_LIMIT_SECONDS, { message: MAX_AGE_RULE })
   maxAgeSeconds: number = 0;
 }

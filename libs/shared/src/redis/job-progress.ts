@@ -11,5 +11,5 @@ export interface JobProgress extends Partial<QueryProgress> {
 /** Reads the member of the job hash; BullMQ writes `0` for a job that has made none. */
 export function readJobProgress(text: string | null | undefined): JobProgress {
   const value: unknown = text ? JSON.parse(text) : undefined;
-  return typeof value === 'object' && value !== null ? (value as JobProgress) : {};
+  return typeof value === 'object' && value !== null ? value : {};
 }

@@ -1,0 +1,86 @@
+/** Who may import what. Each rule is a sentence of the README's chapter on the layout. */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one file, or three.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'apps-apart',
+      comment: 'Apps never import each other; what they share is in libs.',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'libs-below-apps',
+      comment: 'A library knows nothing of the apps, nor of the tests.',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^(apps|test)/' },
+    },
+    {
+      name: 'code-without-tests',
+      comment: 'What ships imports nothing from the tests.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'contract-alone',
+      comment: 'The contract imports nothing of ours and does no input or output.',
+      severity: 'error',
+      from: { path: '^libs/shared/src/contract/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^libs/shared/src/contract/|^node_modules/class-(validator|transformer)/' },
+    },
+    {
+      name: 'algorithm-pure',
+      comment: 'The query runs without Nest, Redis and Azure: it imports the contract and its own parts.',
+      severity: 'error',
+      from: {
+        path: '^apps/worker/src/queries/(run-query|day-scan|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+      },
+      to: {
+        pathNot: [
+          '^libs/shared/src/contract/',
+          '^apps/worker/src/queries/(run-query|day-scan|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+          '^crypto$|^node:crypto$',
+        ],
+      },
+    },
+    {
+      name: 'public-and-operator-apart',
+      comment: 'What callers reach and what operators reach have nothing of each other.',
+      severity: 'error',
+      from: { path: '^apps/api/src/(public|operator)/' },
+      to: { path: '^apps/api/src/(public|operator)/', pathNot: '^apps/api/src/$1/' },
+    },
+    {
+      name: 'one-file-talks-to-the-table',
+      comment: 'The SDK of Azure Table stays in apps/worker/src/table and in the sample data.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '^apps/worker/src/table/|^apps/local/src/|\\.spec\\.ts$' },
+      to: { path: '^node_modules/@azure/(data-tables|core-rest-pipeline)/' },
+    },
+    {
+      name: 'one-file-adds-jobs',
+      comment: 'Jobs are added by apps/api/src/queue; only there is the queue injected for it.',
+      severity: 'error',
+      from: { path: '^apps/api/src/public/' },
+      to: { path: '^node_modules/(bullmq|@nestjs/bullmq)/' },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    enhancedResolveOptions: {
+      conditionNames: ['source', 'import', 'require', 'node', 'default'],
+      exportsFields: ['exports'],
+    },
+  },
+};

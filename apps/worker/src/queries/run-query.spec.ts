@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import type { DaySet, DaySets } from '#shared/contract/day-set';
+import { createIdentifierHash } from './identifier-hash';
+import { type PageSource, scanDay } from './day-scan';
+import { type QueryRun, runQuery } from './run-query';
+
+const NEVER = new AbortController().signal;
+const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+
+/** A table and day sets in memory, with a clock that is set by hand. */
+function createWorld(table: Record<string, (string | null)[]>) {
+  const stored = new Map<CalendarDay, DaySet>();
+  const scanned: string[] = [];
+  const world = { now: 1_000, stored, scanned, pageRead: async (_day: string) => {} };
+  const pages: PageSource = {
+    async read({ from }, after) {
+      if (after === undefined) scanned.push(from);
+      await world.pageRead(from);
+      const rows = table[from] ?? [];
+      const at = Number(after?.rowKey ?? 0);
+      const page = rows.slice(at, at + 2);
+      const identifiers = page.filter((row) => row !== null);
+      return {
+        identifiers,
+        entitiesWithoutIdentifier: page.length - identifiers.length,
+        next: at + 2 < rows.length ? { partitionKey: from, rowKey: String(at + 2) } : undefined,
+      };
+    },
+  };
+  const daySets: DaySets = {
+    readHeads: async (days) => new Map([...stored].filter(([day]) => days.includes(day))),
+    read: async (day) => stored.get(day),
+    write: async (day, daySet) => void stored.set(day, daySet),
+    now: async () => world.now,
+  };
+  const run = (request: object, query: Partial<QueryRun> = {}, signal = NEVER) =>
+    runQuery(
+      {
+        request: { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...request } as QueryRun['request'],
+        createdAt: world.now,
+        earlier: {},
+        ...query,
+      },
+      {
+        daySets,
+        daysAtOnce: 2,
+        onStart: () => {},
+        scanDay: async (day, onPage, daySignal) => scanDay(day, world.now, { pages, hash }, onPage, daySignal),
+      },
+      signal,
+    );
+  return { ...world, world, run };
+}
+
+const TABLE = {
+  '2021-10-10': ['a', 'b', 'a'],
+  '2021-10-11': ['b', 'B', null, 'c', 'd'],
+  '2021-10-13': ['z'],
+};
+
+describe('runQuery', () => {
+  it('counts distinct identifiers over the range, case and all, and who has none apart', async () => {
+    const { run } = createWorld(TABLE);
+    expect(await run({})).toEqual({
+      result: {
+        count: 5,
+        entitiesRead: 8,
+        entitiesWithoutIdentifier: 1,
+        daysScanned: 3,
+        daysReused: 0,
+        oldestScanAt: new Date(1_000).toISOString(),
+      },
+      progress: { percent: 100, daysTotal: 3, daysDone: 3, daysReused: 0, entitiesRead: 8, etaSeconds: 0, atLeast: 5 },
+    });
+  });
+
+  it('reuses a day that was scanned no longer ago than the query allows, and says so', async () => {
+    const { world, run } = createWorld(TABLE);
+    await run({ end: '2021-10-10' });
+    world.now = 11_000;
+    world.scanned.length = 0;
+    const { result } = await run({ maxAgeSeconds: 10 });
+    expect(world.scanned.sort()).toEqual(['2021-10-11', '2021-10-12']);
+    expect(result).toMatchObject({
+      count: 5,
+      daysScanned: 2,
+      daysReused: 1,
+      oldestScanAt: new Date(1_000).toISOString(),
+    });
+  });
+
+  it('reads a day anew that is a millisecond older than the query allows', async () => {
+    const { world, run } = createWorld(TABLE);
+    await run({ end: '2021-10-10' });
+    world.now = 11_001;
+    expect((await run({ maxAgeSeconds: 10 })).result).toMatchObject({ daysScanned: 3, daysReused: 0 });
+  });
+
+  it('goes on with the days of a run that failed, which do not count as reused', async () => {
+    const { world, run } = createWorld(TABLE);
+    world.pageRead = async (day) => {
+      if (day === '2021-10-12') throw new Error('cut');
+    };
+    const createdAt = world.now;
+    await expect(run({})).rejects.toThrow('cut');
+    world.pageRead = async () => {};
+    world.now = 5_000;
+    const before = world.scanned.length;
+    const { result } = await run({}, { createdAt });
+    expect(world.scanned.slice(before)).toContain('2021-10-12');
+    expect(world.scanned.slice(before)).not.toContain('2021-10-10');
+    expect(result).toMatchObject({ count: 5, daysScanned: 3, daysReused: 0 });
+  });
+
+  it('scans the largest days first where their sizes are known', async () => {
+    const { world, run } = createWorld(TABLE);
+    await run({});
+    world.scanned.length = 0;
+    world.now = 2_000;
+    await run({});
+    expect(world.scanned).toEqual(['2021-10-11', '2021-10-10', '2021-10-12']);
+  });
+
+  it('stops with the reason that it is given', async () => {
+    const { world, run } = createWorld(TABLE);
+    const controller = new AbortController();
+    world.pageRead = async () => controller.abort(new Error('terminated'));
+    await expect(run({}, {}, controller.signal)).rejects.toThrow('terminated');
+  });
+
+  it('counts an empty range as nobody', async () => {
+    const { run } = createWorld({});
+    expect((await run({})).result).toMatchObject({ count: 0, entitiesRead: 0, daysScanned: 3 });
+  });
+});

@@ -1,0 +1,115 @@
+import { hashNumber, toFraction } from './hash';
+
+/** What may be wrong with a page that is otherwise answered. All that apply to a request are applied. */
+export type PageFault =
+  /** Waits before anything is answered: `ms`, and evenly up to `jitterMs` (default 0) more. */
+  | { readonly kind: 'latency'; readonly ms: number; readonly jitterMs?: number }
+  /** Ends the page where its partition ends; the token then has no row key. */
+  | { readonly kind: 'partition-boundary' }
+  /** At most `rows` rows on the page, or an even draw of 1 to what the request asked for. */
+  | { readonly kind: 'short-page'; readonly rows?: number }
+  /** No rows, and a new token for the same place. With no end to it in `to` or `probability`, a reader never arrives. */
+  | { readonly kind: 'empty-page' }
+  /** The token that the request brought once more (without one: the token of the page's own beginning). */
+  | { readonly kind: 'repeat-token' };
+
+/** What the client gets in place of a page. The first that applies to a request is the one. */
+export type ReplyFault =
+  /** An error of the service; `errorCode` by default the likeliest for the status. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly errorCode?: string;
+      readonly retryAfterSeconds?: number;
+    }
+  /** Nothing, until the client gives up. */
+  | { readonly kind: 'hang' }
+  /** The connection ends without a reply. */
+  | { readonly kind: 'reset' }
+  /** The right page, `bytes` (default 64) at a time, `intervalMs` (default 1,000) apart. */
+  | { readonly kind: 'drip'; readonly bytes?: number; readonly intervalMs?: number }
+  /** The first half of the right page, then the end of the connection. */
+  | { readonly kind: 'cut-body' }
+  /** 200 with something that is no page. */
+  | { readonly kind: 'html' | 'empty-body' | 'empty-object' }
+  /** 200 with this text as JSON; default `{"value":"none"}`. */
+  | { readonly kind: 'wrong-shape'; readonly body?: string };
+
+export type Fault = PageFault | ReplyFault;
+
+/** When a fault happens; without any condition: on every request for entities. */
+export interface FaultRule {
+  readonly fault: Fault;
+  /** Only on requests whose range of partition keys begins at this day. */
+  readonly day?: string;
+  /** First and last request of those that `day` lets through, counted from 1 since the rules were set. */
+  readonly from?: number;
+  readonly to?: number;
+  /** 0 to 1, default 1; drawn from the seed and the request's number, so a run repeats when its order does. */
+  readonly probability?: number;
+}
+
+export interface FaultPlan {
+  readonly latencyMs: number;
+  readonly stopAtPartitionEnd: boolean;
+  /** Null leaves the page as long as it is; 0 is the empty page. */
+  readonly maxRows: number | null;
+  readonly repeatToken: boolean;
+  readonly reply: ReplyFault | null;
+  /** The kinds of all that apply, in the order of the rules. */
+  readonly kinds: readonly Fault['kind'][];
+}
+
+/** Decides for each request what goes wrong. `seed` makes another run of draws. */
+export class FaultScript {
+  private readonly counts: number[];
+
+  constructor(
+    private readonly rules: readonly FaultRule[],
+    private readonly seed: number,
+  ) {
+    this.counts = rules.map(() => 0);
+  }
+
+  /** The plan for the next request; `top` is how many rows it asks for. */
+  next(day: string | null, top: number): FaultPlan {
+    const plan = {
+      latencyMs: 0,
+      stopAtPartitionEnd: false,
+      maxRows: null as number | null,
+      repeatToken: false,
+      reply: null as ReplyFault | null,
+      kinds: [] as Fault['kind'][],
+    };
+    this.rules.forEach((rule, index) => {
+      if (rule.day !== undefined && rule.day !== day) return;
+      const ordinal = (this.counts[index] ?? 0) + 1;
+      this.counts[index] = ordinal;
+      const draw = hashNumber(hashNumber(this.seed, index), ordinal);
+      if (ordinal < (rule.from ?? 1) || ordinal > (rule.to ?? Infinity)) return;
+      if (toFraction(draw) >= (rule.probability ?? 1)) return;
+      plan.kinds.push(rule.fault.kind);
+      const second = toFraction(hashNumber(draw, 1));
+      switch (rule.fault.kind) {
+        case 'latency':
+          plan.latencyMs += rule.fault.ms + second * (rule.fault.jitterMs ?? 0);
+          break;
+        case 'partition-boundary':
+          plan.stopAtPartitionEnd = true;
+          break;
+        case 'short-page':
+          plan.maxRows = Math.min(plan.maxRows ?? top, rule.fault.rows ?? 1 + Math.floor(second * top));
+          break;
+        case 'empty-page':
+          plan.maxRows = 0;
+          break;
+        case 'repeat-token':
+          plan.repeatToken = true;
+          break;
+        default:
+          plan.reply ??= rule.fault;
+      }
+    });
+    return plan;
+  }
+}

@@ -1,0 +1,50 @@
+import type { ContinuationToken } from './continuation-token';
+import type { Fault } from './fault-rules';
+
+/** One request for entities. Times are milliseconds since the epoch, with fractions, comparable between processes. */
+export interface RecordedRequest {
+  /** Counted from 1 since the start or the last reset, refused requests included. */
+  readonly ordinal: number;
+  readonly receivedAtMs: number;
+  /** Null while the request is being served. */
+  endedAtMs: number | null;
+  /** `abandoned`: the client hung up before the reply was complete; `cut`: the double did. */
+  end: 'answered' | 'abandoned' | 'cut' | null;
+  readonly table: string;
+  readonly filter: string | null;
+  /** The day at which the filter's range of partition keys begins; null where it begins with none. */
+  day: string | null;
+  select: readonly string[] | null;
+  top: number | null;
+  continuation: ContinuationToken | null;
+  /** Null when nothing was answered. */
+  status: number | null;
+  /** Rows on the page that was answered; 0 for anything but a complete, unspoilt page. */
+  entities: number;
+  faults: readonly Fault['kind'][];
+}
+
+/** What one query (one filter) cost. */
+export interface QueryCount {
+  readonly filter: string | null;
+  readonly day: string | null;
+  readonly requests: number;
+  readonly entities: number;
+  /** Requests that were answered with 503 or 429. */
+  readonly throttled: number;
+}
+
+/** The requests summed up by filter, in the order in which the filters were first seen. */
+export function countByQuery(requests: readonly RecordedRequest[]): QueryCount[] {
+  const counts = new Map<string | null, QueryCount>();
+  for (const { filter, day, entities, status } of requests) {
+    const count = counts.get(filter) ?? { filter, day, requests: 0, entities: 0, throttled: 0 };
+    counts.set(filter, {
+      ...count,
+      requests: count.requests + 1,
+      entities: count.entities + entities,
+      throttled: count.throttled + (status === 503 || status === 429 ? 1 : 0),
+    });
+  }
+  return [...counts.values()];
+}

@@ -1,0 +1,60 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { CONTROL_PATH } from './control-routes';
+import type { QueryCount, RecordedRequest } from './request-log';
+import { DEVELOPMENT_KEY } from './shared-key';
+import { toConnectionString } from './start-table-double';
+import type { TableDoubleOptions, TableDoubleSettings } from './table-double-options';
+import type { TableTruth } from './table-truth';
+
+/** A double in another process; the members mean what they mean in TableDouble. */
+export interface RemoteTableDouble {
+  readonly port: number;
+  readonly connectionString: string;
+  /** The server's own process, for measuring it. */
+  readonly pid: number;
+  requests(): Promise<RecordedRequest[]>;
+  countByQuery(): Promise<QueryCount[]>;
+  configure(change: Partial<TableDoubleSettings>): Promise<void>;
+  reset(): Promise<void>;
+  truth(table: string, start: string, end: string): Promise<TableTruth>;
+  stop(): Promise<void>;
+}
+
+/** Runs the compiled `table-double-process.js` at `mainFile`. Rejects when it ends before it listens. */
+export async function startTableDoubleProcess(
+  mainFile: string,
+  options: TableDoubleOptions,
+): Promise<RemoteTableDouble> {
+  const child = fork(mainFile, [JSON.stringify(options)], { execArgv: [] });
+  const ended = once(child, 'exit');
+  const port = await Promise.race([
+    once(child, 'message').then(([message]: { port: number }[]) => message?.port),
+    ended.then(([code]) => Promise.reject(new Error(`the double ended with code ${String(code)}`))),
+  ]);
+  if (port === undefined || child.pid === undefined) throw new Error('the double did not tell its port');
+
+  const call = async (method: string, route: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${port}${CONTROL_PATH}${route}`, {
+      method,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
+    return response.json();
+  };
+  return {
+    port,
+    connectionString: toConnectionString(port, DEVELOPMENT_KEY),
+    pid: child.pid,
+    requests: async () => (await call('GET', 'requests')) as RecordedRequest[],
+    countByQuery: async () => (await call('GET', 'counts')) as QueryCount[],
+    configure: async (change) => void (await call('PUT', 'settings', change)),
+    reset: async () => void (await call('POST', 'reset')),
+    truth: async (table, start, end) =>
+      (await call('GET', `truth?${new URLSearchParams({ table, start, end }).toString()}`)) as TableTruth,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { answerControl, CONTROL_PATH } from './control-routes';
+import { toGeneratedTable } from './generated-table';
+import { countByQuery, type QueryCount, type RecordedRequest } from './request-log';
+import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY } from './shared-key';
+import { toSortedTable } from './sorted-table';
+import type { TableDoubleOptions, TableDoubleSettings } from './table-double-options';
+import { TableService } from './table-service';
+import { countTruth, type TableTruth } from './table-truth';
+
+/** A running double in this process. */
+export interface TableDouble {
+  readonly port: number;
+  /** Of the emulators' account, over http: clients need `allowInsecureConnection`. */
+  readonly connectionString: string;
+  /** Every request for entities since the start or the last reset, in the order in which they came. */
+  readonly requests: readonly RecordedRequest[];
+  countByQuery(): QueryCount[];
+  configure(change: Partial<TableDoubleSettings>): void;
+  /** Forgets the requests; the settings stay. */
+  reset(): void;
+  /** The right answer of a query over the days `start` to `end`, both inclusive. */
+  truth(table: string, start: string, end: string): TableTruth;
+  /** Ends every connection, whatever it waits for, and frees the port. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server on 127.0.0.1, on a port that the system chooses. `nowMs` is the clock of the rate limits (monotonic,
+ * any origin); a test that must not sleep gives its own.
+ */
+export async function startTableDouble(
+  options: TableDoubleOptions,
+  nowMs: () => number = () => performance.now(),
+): Promise<TableDouble> {
+  const { tables, missingProperty = 'null', ...settings } = options;
+  const sorted = Object.entries(tables).map(
+    ([name, table]) =>
+      [name, table.kind === 'generated' ? toGeneratedTable(table.rows) : toSortedTable(table.rows)] as const,
+  );
+  const service = new TableService(new Map(sorted), missingProperty, nowMs);
+  service.configure(settings);
+
+  // As long as the service's own: Node's 5 s would cut connections under a client that pauses.
+  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+    if (request.url?.startsWith(CONTROL_PATH)) void answerControl(double, request, response);
+    else void service.serve(request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+
+  const double: TableDouble = {
+    port,
+    connectionString: toConnectionString(port, DEVELOPMENT_KEY),
+    requests: service.requests,
+    countByQuery: () => countByQuery(service.requests),
+    configure: (change) => service.configure(change),
+    reset: () => void service.requests.splice(0),
+    truth: (name, start, end) => {
+      const table = service.tables.get(name);
+      if (!table) throw new Error(`the double has no table ${name}`);
+      return countTruth(table, start, end);
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return double;
+}
+
+/** A connection string for the double on `port` that signs with `accountKey` (base64). */
+export function toConnectionString(port: number, accountKey: string): string {
+  const endpoint = `http://127.0.0.1:${port}/${DEVELOPMENT_ACCOUNT}`;
+  return `DefaultEndpointsProtocol=http;AccountName=${DEVELOPMENT_ACCOUNT};AccountKey=${accountKey};TableEndpoint=${endpoint};`;
+}

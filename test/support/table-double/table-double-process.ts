@@ -1,0 +1,19 @@
+import { startTableDouble } from './start-table-double';
+import type { TableDoubleOptions } from './table-double-options';
+
+/**
+ * A double in a process of its own: `node table-double-process.js '<TableDoubleOptions as JSON>'`. It tells its port as
+ * `{"port":1234}`, to its parent as a message or, started by hand, on standard output. The system limits an
+ * argument (Linux: 128 KiB), so large tables are to be generated ones.
+ */
+async function main(optionsJson: string | undefined): Promise<void> {
+  if (optionsJson === undefined) throw new Error('the only argument, the options as JSON, is missing');
+  const double = await startTableDouble(JSON.parse(optionsJson) as TableDoubleOptions);
+  const { port } = double;
+  if (process.send) process.send({ port });
+  else console.log(JSON.stringify({ port }));
+}
+
+// A parent that is gone must not leave a server behind.
+process.once('disconnect', () => process.exit(0));
+void main(process.argv[2]);
