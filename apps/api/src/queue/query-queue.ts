@@ -16,7 +16,10 @@ export class QueryQueue {
     @InjectQueue(QUERY_QUEUE) private readonly queue: Queue<QueryJobPayload>,
     @Inject(REDIS) private readonly redis: Redis,
     private readonly config: ApiConfig,
-  ) {}
+  ) {
+    // The connection's own listener tells of outages; without this one BullMQ would print each error too.
+    queue.on('error', () => {});
+  }
 
   /**
    * Puts a query on the queue. Once this has returned, Redis has acknowledged the job.

@@ -1,12 +1,15 @@
 import { hkdfSync } from 'node:crypto';
 
-/** The words of a 128-bit hash; word 0 holds its bytes 0 to 3, the first byte lowest. */
+/** The words of a 128-bit hash: word 0 holds its first four bytes, the first of them lowest. */
 export const HASH_WORDS = 4;
 
-/** Writes the hash of `identifier` into the first four words of `out`; allocates nothing. */
+/**
+ * Writes the hash of `identifier` into the first four words of `out`, and allocates nothing. The words are signed
+ * because V8 keeps every signed one as a plain integer.
+ */
 export type IdentifierHash = (identifier: string, out: Int32Array) => void;
 
-/** Part of the key's derivation: another input encoding needs another label, or old and new day sets would mix. */
+/** Part of the key's derivation, so that the secret can serve other purposes too. */
 const KEY_LABEL = 'audit-query identifier hash 1: SipHash-2-4-128';
 const KEY_BYTES = 16;
 
@@ -14,17 +17,18 @@ const NARROW = 1;
 const WIDE = 2;
 
 /**
- * A keyed 128-bit hash of identification numbers: without the secret nobody can try out numbers against a stored
- * set, and two different identifiers of 20 million have the same hash with a probability below 1e-24.
+ * Makes a keyed 128-bit hash of identification numbers: without the secret nobody can try out numbers against a stored
+ * set, and among 20 million identifiers two have the same hash with a probability below 1e-24.
  *
- * It is SipHash-2-4 with 128 bits of output, written out here because no library was near: for identifiers of 9 to
- * 11 characters, on Node 20, this takes HERE ns.
+ * It is SipHash-2-4 with 128 bits of output, written here because no library came near. Median of 10 rounds, Node
+ * 20.20, identifiers of 9 to 11 characters, nanoseconds a hash: this 130, hash-wasm BLAKE3 500, siphash (two times 64
+ * bits) 1,500, node:crypto SHA-256 2,200 and HMAC-SHA-256 2,300, @noble/hashes BLAKE3 3,100.
  *
- * The input is exact for every JavaScript string, lone surrogates too, which UTF-8 would make equal: one byte for
- * each code unit when all fit, else two, then one byte that says which. So no two strings have the same input.
+ * The input is exact for every JavaScript string, also for lone surrogates, which UTF-8 would make equal: one byte for
+ * each code unit when all fit, else two, and then one byte that says which. So no two strings have the same input.
  *
- * @param secret from the configuration, of any length; the 16 bytes that SipHash takes are derived by HKDF-SHA-256
- * (RFC 5869). The same secret gives the same hashes in every process.
+ * @param secret from the configuration, of any length; the 16 bytes that SipHash takes are derived from it by
+ * HKDF-SHA-256 (RFC 5869). The same secret gives the same hashes in every process.
  */
 export function createIdentifierHash(secret: string | Uint8Array): IdentifierHash {
   const key = toWords(new Uint8Array(hkdfSync('sha256', secret, '', KEY_LABEL, KEY_BYTES)));
@@ -38,7 +42,7 @@ export function createIdentifierHash(secret: string | Uint8Array): IdentifierHas
   };
 }
 
-/** The length in bytes of what it wrote, or 0 when a code unit needs more than one byte. */
+/** Gives the length in bytes, at least 1, or 0 when a code unit needs more than one byte. */
 function packNarrow(text: string, message: Int32Array): number {
   const length = text.length;
   let word = 0;
@@ -170,7 +174,7 @@ function padToBlocks(message: Int32Array, lengthBytes: number): number {
   return blocks;
 }
 
-// Bit operations, not `sum >>> 0 < a >>> 0`: the outcome is random, so a branch costs twice the time of the whole hash.
+// Not `sum >>> 0 < a >>> 0`: the outcome is random, and the mispredicted branches would take as long as all the rest.
 function carry(a: number, b: number, sum: number): number {
   return ((a & b) | ((a | b) & ~sum)) >>> 31;
 }

@@ -4,12 +4,12 @@ import { HASH_WORDS } from './identifier-hash';
 const IDENTIFIER_BYTES = 16;
 
 const FIRST_SLOTS = 16;
-/** A table of one megabyte: moving its entries takes a few milliseconds. */
-const LARGEST_SLOTS = 65_536;
+/** A table of 256 KB: it fits a core's cache while its entries move, and they move in about a millisecond. */
+const LARGEST_SLOTS = 16_384;
 /** The share of a table's slots that may be taken; beyond it a look-up walks too far. */
 const MAX_LOAD = 0.8;
-/** 2^12 tables of the largest size have room for 200 million entries; from there on tables double again. */
-const MAX_DEPTH = 12;
+/** 2^16 tables of the largest size have room for 850 million entries; from there on they double again. */
+const MAX_DEPTH = 16;
 
 /**
  * A set of 128-bit identifier hashes in typed arrays: 20 to 40 bytes an entry, no limit at 2^24 entries.
@@ -119,6 +119,7 @@ class SlotTable {
   private taken = 0;
 
   constructor(
+    /** A power of two. */
     public slots: number,
     /** How many first bits of `w0` all entries have in common. */
     public depth: number,
@@ -156,14 +157,14 @@ class SlotTable {
     distribute(words, this, this, 0);
   }
 
-  /** Goes on in `spare`, if given; gives its own memory back, cleared. */
-  moveUpperHalf(upper: SlotTable, spare: Int32Array | undefined): Int32Array | undefined {
+  /** Keeps the entries whose next bit is 0, in `spare` if that fits, and gives up the memory used so far, cleared. */
+  moveUpperHalf(upper: SlotTable, spare: Int32Array | undefined): Int32Array {
     const words = this.words;
     this.words = spare?.length === words.length ? spare : new Int32Array(words.length);
     this.taken = 0;
     distribute(words, this, upper, 31 - this.depth);
     this.depth++;
-    return words.fill(0);
+    return words;
   }
 }
 

@@ -36,7 +36,7 @@ const ZONE_OFFSET = String.raw`(?:\s*[+-](?:(?:[01]\d|2[0-3])${SIXTIETH}|${HOUR}
 
 // Compact times (0830) stand behind ISO's T only: behind a blank they could be a year.
 const ISO_TIME = String.raw`(?<=(?<!\d)(?:\d{4}-\d\d-\d\d|\d{8}))[Tt]${ISO_CLOCK}`;
-const OTHER_TIME = String.raw`(?:^|,?\s+(?:[Aa][Tt]\s+)?)${CLOCK}`;
+const OTHER_TIME = String.raw`(?:^|,?\s+)(?:[Aa][Tt]\s+)?${CLOCK}`;
 const TIME = new RegExp(String.raw`(?:${ISO_TIME}|${OTHER_TIME})${ZONE_NAME}${ZONE_OFFSET}(?=$|,?\s)`);
 
 const LEADING_WEEKDAY = new RegExp(String.raw`^(?:${WEEKDAYS})[.,\s]+`, 'i');

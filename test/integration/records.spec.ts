@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import { noProgress } from '#shared/contract/query-document';
+import { toJobPayload } from '#shared/contract/query-job';
+import type { QueryRequest } from '#shared/contract/query-request';
+import { connectForWork } from '#shared/redis/connections';
+import { type OutcomeFacts, Outcomes } from '#shared/redis/outcomes';
+import { QueryRuns } from '#shared/redis/query-runs';
+import { QueryStates } from '#shared/redis/query-states';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { readRedisClock } from '#shared/redis/redis-clock';
+import { RedisDaySets } from '#shared/redis/redis-day-sets';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const REQUEST = { start: '2021-10-10', end: '2021-10-11', maxAgeSeconds: 0 } as QueryRequest;
+const CREATED_AT = 1_700_000_000_000;
+const FACTS: OutcomeFacts = {
+  status: 'Completed',
+  caller: 'c',
+  request: REQUEST,
+  createdAt: CREATED_AT,
+  startedAt: CREATED_AT + 1,
+  progress: { ...noProgress(2), percent: 100 },
+  result: null,
+  error: null,
+};
+
+const redis: Redis = connectForWork(inject('redisUrl'));
+let keys: RecordKeys;
+let outcomes: Outcomes;
+let states: QueryStates;
+let runs: QueryRuns;
+
+beforeEach(() => {
+  keys = new RecordKeys(`{t-${randomUUID()}}`);
+  outcomes = new Outcomes(redis, keys, 60);
+  states = new QueryStates(redis, keys, outcomes);
+  runs = new QueryRuns(redis, keys);
+});
+afterAll(() => redis.quit());
+
+/** A job as BullMQ keeps it, held by the worker with this token where one is given. */
+async function putJob(fields: Record<string, string | number> = {}, token?: string): Promise<void> {
+  const data = JSON.stringify(toJobPayload(REQUEST, 'c'));
+  await redis.hset(keys.job(ID), { data, timestamp: CREATED_AT, progress: '0', ...fields });
+  if (token !== undefined) await redis.set(keys.jobLock(ID), token);
+}
+
+describe('the status of a query', () => {
+  it('is unknown without records', async () => {
+    expect(await states.read(ID)).toBeUndefined();
+  });
+
+  it('is Pending while nobody has begun it', async () => {
+    await putJob();
+    expect(await states.read(ID)).toEqual({
+      id: ID,
+      status: 'Pending',
+      caller: 'c',
+      request: REQUEST,
+      createdAt: CREATED_AT,
+      startedAt: null,
+      finishedAt: null,
+      expiresAt: null,
+      progress: noProgress(2),
+      result: null,
+      error: null,
+    });
+  });
+
+  it('is Running from its first beginning, with one startedAt for good, whoever runs it', async () => {
+    await putJob({}, 'first');
+    const { now } = await runs.begin(ID, 'first');
+    expect(await states.read(ID)).toMatchObject({ status: 'Running', startedAt: now });
+    await redis.set(keys.jobLock(ID), 'second');
+    const again = await runs.begin(ID, 'second');
+    expect(again.progress.startedAt).toBe(now);
+    await redis.del(keys.jobLock(ID));
+    expect(await states.read(ID)).toMatchObject({ status: 'Running', startedAt: now });
+  });
+
+  it('tells the progress that was reported', async () => {
+    await putJob({}, 'me');
+    const progress = { ...noProgress(2), percent: 41.9, atLeast: 8 };
+    expect(await runs.report(ID, 'me', { ...progress, startedAt: 5 })).toBe('go on');
+    expect(await states.read(ID)).toMatchObject({ startedAt: 5, progress });
+  });
+
+  it('is what the outcome says, whatever the job says, also without one', async () => {
+    await outcomes.publish(ID, FACTS);
+    expect(await states.read(ID)).toMatchObject({ id: ID, ...FACTS });
+    await putJob();
+    expect(await states.read(ID)).toMatchObject({ status: 'Completed' });
+  });
+
+  it('is unknown once the outcome has expired, though the job is still there', async () => {
+    await putJob();
+    await outcomes.publish(ID, FACTS);
+    await redis.del(keys.outcome(ID));
+    expect(await states.read(ID)).toBeUndefined();
+  });
+
+  it('is Failed as WORKER_LOST, for good, when BullMQ ended the job without an outcome', async () => {
+    await putJob({ finishedOn: CREATED_AT + 5, failedReason: 'job stalled more than allowable limit' });
+    const state = await states.read(ID);
+    expect(state).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
+    expect(await states.read(ID)).toEqual(state);
+  });
+});
+
+describe('an outcome', () => {
+  it('has its times from the clock of Redis and expires by it', async () => {
+    const before = await readRedisClock(redis);
+    const { written, outcome } = await outcomes.publish(ID, FACTS);
+    const after = await readRedisClock(redis);
+    expect(written).toBe(true);
+    expect(outcome?.finishedAt).toBeGreaterThanOrEqual(before);
+    expect(outcome?.finishedAt).toBeLessThanOrEqual(after);
+    expect((outcome?.expiresAt ?? 0) - (outcome?.finishedAt ?? 0)).toBe(60_000);
+    expect(await redis.pttl(keys.outcome(ID))).toBeGreaterThan(50_000);
+  });
+
+  it('is decided by whoever writes it first, out of many', async () => {
+    const statuses = ['Completed', 'Failed', 'Terminated'] as const;
+    const publications = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => outcomes.publish(ID, { ...FACTS, status: statuses[i % 3] ?? 'Failed' })),
+    );
+    expect(publications.filter(({ written }) => written)).toHaveLength(1);
+    const seen = new Set(publications.map(({ outcome }) => JSON.stringify(outcome)));
+    expect(seen.size).toBe(1);
+  });
+
+  it('is not written by a run that lost its lock', async () => {
+    await putJob({}, 'another');
+    expect(await outcomes.publish(ID, FACTS, 'me')).toEqual({ written: false, outcome: undefined });
+    expect(await states.read(ID)).toMatchObject({ status: 'Pending' });
+  });
+
+  it('is written by the run that holds the lock, and leaves the last progress with the job', async () => {
+    await putJob({}, 'me');
+    expect(await outcomes.publish(ID, FACTS, 'me')).toMatchObject({ written: true });
+    const progress: unknown = JSON.parse((await redis.hget(keys.job(ID), 'progress')) ?? '');
+    expect(progress).toEqual({ ...FACTS.progress, startedAt: FACTS.startedAt, ended: true });
+  });
+
+  it('does not make a job out of nothing', async () => {
+    await outcomes.publish(ID, FACTS);
+    expect(await redis.exists(keys.job(ID))).toBe(0);
+  });
+});
+
+describe('a run', () => {
+  it('is told that its query has ended', async () => {
+    await putJob({}, 'me');
+    await outcomes.publish(ID, { ...FACTS, status: 'Terminated' });
+    expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
+    expect(await runs.report(ID, 'me', {})).toBe('ended');
+    await redis.del(keys.outcome(ID));
+    expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
+  });
+
+  it('is told that the job is another run’s', async () => {
+    await putJob({}, 'another');
+    expect((await runs.begin(ID, 'me')).verdict).toBe('lost');
+    expect(await runs.report(ID, 'me', { startedAt: 1 })).toBe('lost');
+    expect(await redis.hget(keys.job(ID), 'progress')).toBe('0');
+  });
+
+  it('is told that the job is gone, and does not bring it back', async () => {
+    expect(await runs.report(ID, 'me', { startedAt: 1 })).toBe('lost');
+    expect(await redis.exists(keys.job(ID))).toBe(0);
+  });
+
+  it('goes on after Redis has forgotten its scripts', async () => {
+    await putJob({}, 'me');
+    await redis.script('FLUSH');
+    expect((await runs.begin(ID, 'me')).verdict).toBe('go on');
+  });
+});
+
+describe('day sets', () => {
+  const DAY = '2021-10-10' as CalendarDay;
+  const daySet = {
+    scannedAt: 5,
+    entitiesRead: 3,
+    entitiesWithoutIdentifier: 1,
+    identifiers: Buffer.from('0123456789abcdef'),
+  };
+  const create = (fingerprint: string) =>
+    new RedisDaySets(redis, keys, { tableFingerprint: fingerprint, ttlSeconds: 60, onFull: () => {} });
+
+  it('are found by their day and table, and by no other', async () => {
+    await create('one').write(DAY, daySet);
+    expect(await create('one').read(DAY)).toEqual(daySet);
+    expect(await create('two').read(DAY)).toBeUndefined();
+    expect(await create('one').read('2021-10-11' as CalendarDay)).toBeUndefined();
+  });
+
+  it('tell their heads for many days at once', async () => {
+    await create('one').write(DAY, daySet);
+    const { identifiers: _, ...head } = daySet;
+    expect(await create('one').readHeads(['2021-10-09' as CalendarDay, DAY])).toEqual(new Map([[DAY, head]]));
+    expect(await create('one').readHeads([])).toEqual(new Map());
+  });
+
+  it('are not trusted when they were changed', async () => {
+    await create('one').write(DAY, daySet);
+    await redis.setrange(keys.daySet('one', DAY), 45, 'x');
+    expect(await create('one').read(DAY)).toBeUndefined();
+  });
+
+  it('expire by themselves', async () => {
+    await create('one').write(DAY, daySet);
+    expect(await redis.pttl(keys.daySet('one', DAY))).toBeGreaterThan(50_000);
+  });
+});

@@ -1,0 +1,14 @@
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+
+/** Prints how the run ended as one line that any program can read. */
+export default class ClosingLineReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const count = (state: ReturnType<TestCase['result']>['state']) =>
+      tests.filter((test) => test.result().state === state).length;
+    // A file that does not even load has no test to fail.
+    const broken = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
+    const skipped = count('skipped');
+    console.log(`${count('passed')} passed, ${count('failed') + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  }
+}

@@ -1,0 +1,45 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** What happens to what goes through. `cut` closes all connections and accepts none; `silent` answers nothing. */
+export type ProxyMode = 'pass' | 'cut' | 'silent';
+
+export interface TcpProxy {
+  port: number;
+  setMode(mode: ProxyMode): void;
+  stop(): Promise<void>;
+}
+
+/** Stands between two programs and takes the line away, for tests of what happens then. */
+export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+  let mode: ProxyMode = 'pass';
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    if (mode === 'cut') return client.destroy();
+    const upstream = connect(target);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (chunk) => mode === 'pass' && to.write(chunk));
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+    return undefined;
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    setMode(next) {
+      mode = next;
+      if (next === 'cut') for (const socket of sockets) socket.destroy();
+    },
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
