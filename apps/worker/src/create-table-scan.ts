@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
-import { scanDay } from './queries/day-scan';
+import { DayScans } from './queries/day-scans';
 import { createIdentifierHash } from './queries/identifier-hash';
 import type { ExecutionPorts } from './queries/query-execution';
 import { PageReader } from './table/page-reader';
@@ -29,12 +29,13 @@ export function createTableScan(
     ttlSeconds: config.daySetTtlSeconds,
     onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
   });
+  const scans = new DayScans({ daySets, pages, hash });
   return {
     pages,
     ports: {
       daySets,
       daysAtOnce: config.scanConcurrency,
-      scanDay: async (day, onPage, signal) => scanDay(day, await daySets.now(), { pages, hash }, onPage, signal),
+      scanDay: (...args) => scans.scan(...args),
     },
   };
 }

@@ -1,20 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import { type ContinuationToken, type KeyRange, type Page, scanDay } from './day-scan';
+import type { ContinuationToken, DayCheckpoint, DayPosition } from '#shared/contract/day-set';
+import { type KeyRange, type Page, scanDay } from './day-scan';
 import { createIdentifierHash } from './identifier-hash';
 
 const NEVER = new AbortController().signal;
 const DAY = '2021-12-31' as CalendarDay;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 
-function scan(script: (after: ContinuationToken | undefined) => Page, asked: KeyRange[] = []) {
+interface Saved extends DayPosition {
+  addedBytes: number;
+}
+
+function scan(
+  script: (after: ContinuationToken | undefined) => Page,
+  { asked = [], saved = [], resumed }: { asked?: KeyRange[]; saved?: Saved[]; resumed?: DayCheckpoint } = {},
+) {
   const pages = {
     read: async (range: KeyRange, after: ContinuationToken | undefined) => {
       asked.push(range);
       return script(after);
     },
   };
-  return scanDay(DAY, 7, { pages, hash }, () => {}, NEVER);
+  const checkpoint = {
+    save: async (position: DayPosition, added: Uint8Array) =>
+      void saved.push({ ...position, addedBytes: added.length }),
+  };
+  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint }, { pages, hash }, () => {}, NEVER);
 }
 
 const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKey: String(rowKey) });
@@ -22,7 +34,7 @@ const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKe
 describe('scanDay', () => {
   it('asks for every key that begins with the day', async () => {
     const asked: KeyRange[] = [];
-    await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), asked);
+    await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), { asked });
     expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01' }]);
   });
 
@@ -45,5 +57,50 @@ describe('scanDay', () => {
     const next = (after: ContinuationToken | undefined) => token((Number(after?.rowKey ?? 0) + 1) % length);
     const run = scan((after) => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: next(after) }));
     await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+  });
+
+  it('stores how far it is every 50 pages, each time what is new', async () => {
+    const saved: Saved[] = [];
+    const at = (after: ContinuationToken | undefined) => Number(after?.rowKey ?? 0);
+    await scan(
+      (after) => ({
+        identifiers: [`id-${at(after) % 60}`],
+        entitiesWithoutIdentifier: 1,
+        next: at(after) < 120 ? token(at(after) + 1) : undefined,
+      }),
+      { saved },
+    );
+    expect(saved).toEqual([
+      { scannedAt: 7, entitiesRead: 100, entitiesWithoutIdentifier: 50, after: token(50), addedBytes: 50 * 16 },
+      { scannedAt: 7, entitiesRead: 200, entitiesWithoutIdentifier: 100, after: token(100), addedBytes: 10 * 16 },
+    ]);
+  });
+
+  it('stores how far it is when it has to stop, and goes on from there', async () => {
+    const saved: Saved[] = [];
+    const pages: Page[] = [
+      { identifiers: ['a', 'b'], entitiesWithoutIdentifier: 1, next: token(1) },
+      { identifiers: ['b', 'c'], entitiesWithoutIdentifier: 0, next: undefined },
+    ];
+    const stopped = scan(
+      (after) => {
+        if (after !== undefined) throw new Error('cut');
+        return pages[0] as Page;
+      },
+      { saved },
+    );
+    await expect(stopped).rejects.toThrow('cut');
+    expect(saved).toEqual([
+      { scannedAt: 7, entitiesRead: 3, entitiesWithoutIdentifier: 1, after: token(1), addedBytes: 32 },
+    ]);
+    const first = await scan(() => ({ ...(pages[0] as Page), next: undefined }));
+    const resumed = { ...first, after: token(1) };
+    const whole = await scan((after) => pages[Number(after?.rowKey)] as Page, { resumed });
+    expect({ ...whole, identifiers: whole.identifiers.length }).toEqual({
+      scannedAt: 7,
+      entitiesRead: 5,
+      entitiesWithoutIdentifier: 1,
+      identifiers: 3 * 16,
+    });
   });
 });

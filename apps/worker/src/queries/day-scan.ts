@@ -1,14 +1,12 @@
-import { nextDay, type CalendarDay } from '#shared/contract/calendar-day';
-import type { DaySet } from '#shared/contract/day-set';
+import { type CalendarDay, nextDay } from '#shared/contract/calendar-day';
+import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { IdentifierSet } from './identifier-set';
 import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
+import { IdentifierLog } from './identifier-log';
+import { IdentifierSet } from './identifier-set';
 
-/** Where the table goes on after a page; the service's own words, not looked into. */
-export interface ContinuationToken {
-  partitionKey: string | undefined;
-  rowKey: string | undefined;
-}
+/** The most that a scan loses when its process is killed. */
+const PAGES_PER_CHECKPOINT = 50;
 
 /** The part of a day that one request gives. */
 export interface Page {
@@ -27,16 +25,24 @@ export interface PageSource {
   read(range: KeyRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page>;
 }
 
+export interface DayScanStart {
+  /** When the scan begins, or began if it is gone on with, by the clock of the day sets. */
+  scannedAt: number;
+  resumed: DayCheckpoint | undefined;
+  checkpoint: CheckpointWriter;
+}
+
 /**
- * Reads one day, page after page.
+ * Reads one day, page after page. How far it is gets stored now and then, and when it has to stop, for
+ * whatever reason, so that the next scan of the day goes on from there.
  *
- * @param scannedAt When the scan begins, by the clock of the day sets.
- * @param onPage Told how many entities each page had.
- * @throws QueryFailedError TABLE_PROTOCOL when the table's continuation tokens go round in a circle.
+ * @param onPage Told how many entities each page had; what a resumed scan has read before counts as one.
+ * @throws QueryFailedError TABLE_PROTOCOL when the table's continuation tokens go round in a circle; what the
+ *   source of pages throws; the signal's reason.
  */
 export async function scanDay(
   day: CalendarDay,
-  scannedAt: number,
+  { scannedAt, resumed, checkpoint }: DayScanStart,
   { pages, hash }: { pages: PageSource; hash: IdentifierHash },
   onPage: (entities: number) => void,
   signal: AbortSignal,
@@ -44,24 +50,44 @@ export async function scanDay(
   // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
   const range = { from: day, to: nextDay(day) };
   const identifiers = new IdentifierSet();
+  if (resumed !== undefined) identifiers.addAll(resumed.identifiers);
+  const unsaved = new IdentifierLog();
   const words = new Int32Array(HASH_WORDS);
   const circle = new CircleDetector();
-  let entitiesRead = 0;
-  let entitiesWithoutIdentifier = 0;
-  let after: ContinuationToken | undefined;
-  do {
-    const page = await pages.read(range, after, signal);
-    for (const identifier of page.identifiers) {
-      hash(identifier, words);
-      identifiers.add(words);
+  let entitiesRead = resumed?.entitiesRead ?? 0;
+  let entitiesWithoutIdentifier = resumed?.entitiesWithoutIdentifier ?? 0;
+  let after = resumed?.after;
+  let unsavedPages = 0;
+  const save = async (next: ContinuationToken) => {
+    const position: DayPosition = { scannedAt, entitiesRead, entitiesWithoutIdentifier, after: next };
+    await checkpoint.save(position, unsaved.toBytes());
+    unsaved.clear();
+    unsavedPages = 0;
+  };
+
+  if (entitiesRead > 0) onPage(entitiesRead);
+  try {
+    for (;;) {
+      const page = await pages.read(range, after, signal);
+      for (const identifier of page.identifiers) {
+        hash(identifier, words);
+        if (identifiers.add(words)) unsaved.add(words);
+      }
+      const entities = page.identifiers.length + page.entitiesWithoutIdentifier;
+      entitiesRead += entities;
+      entitiesWithoutIdentifier += page.entitiesWithoutIdentifier;
+      onPage(entities);
+      if (page.next === undefined) break;
+      circle.check(page.next);
+      after = page.next;
+      unsavedPages += 1;
+      if (unsavedPages === PAGES_PER_CHECKPOINT) await save(after);
     }
-    const entities = page.identifiers.length + page.entitiesWithoutIdentifier;
-    entitiesRead += entities;
-    entitiesWithoutIdentifier += page.entitiesWithoutIdentifier;
-    onPage(entities);
-    after = page.next;
-    if (after !== undefined) circle.check(after);
-  } while (after !== undefined);
+  } catch (error) {
+    // What stopped the scan is the news, not a checkpoint that could not be stored on top of it.
+    if (after !== undefined && unsavedPages > 0) await save(after).catch(() => {});
+    throw error;
+  }
   return { scannedAt, entitiesRead, entitiesWithoutIdentifier, identifiers: identifiers.toBytes() };
 }
 

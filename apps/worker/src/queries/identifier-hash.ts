@@ -111,13 +111,11 @@ export function sipHash128(key: Int32Array, message: Int32Array, lengthBytes: nu
     v3l ^= low;
     v3h ^= high;
     for (let round = isMessage ? 2 : 4; round > 0; round--) {
-      let sum = 0;
-      let spare = 0;
       // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
-      sum = (v0l + v1l) | 0;
+      let sum = (v0l + v1l) | 0;
       v0h = (v0h + v1h + carry(v0l, v1l, sum)) | 0;
       v0l = sum;
-      spare = (v1h << 13) | (v1l >>> 19);
+      let spare = (v1h << 13) | (v1l >>> 19);
       v1l = (v1l << 13) | (v1h >>> 19);
       v1h = spare;
       v1l ^= v0l;

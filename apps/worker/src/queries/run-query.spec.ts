@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import type { DaySet, DaySets } from '#shared/contract/day-set';
+import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { createIdentifierHash } from './identifier-hash';
-import { type PageSource, scanDay } from './day-scan';
+import type { PageSource } from './day-scan';
+import { DayScans } from './day-scans';
 import { type QueryRun, runQuery } from './run-query';
 
 const NEVER = new AbortController().signal;
@@ -11,6 +12,7 @@ const hash = createIdentifierHash('a key for tests, of more than 32 characters')
 /** A table and day sets in memory, with a clock that is set by hand. */
 function createWorld(table: Record<string, (string | null)[]>) {
   const stored = new Map<CalendarDay, DaySet>();
+  const checkpoints = new Map<CalendarDay, DayCheckpoint>();
   const scanned: string[] = [];
   const world = { now: 1_000, stored, scanned, pageRead: async (_day: string) => {} };
   const pages: PageSource = {
@@ -31,9 +33,22 @@ function createWorld(table: Record<string, (string | null)[]>) {
   const daySets: DaySets = {
     readHeads: async (days) => new Map([...stored].filter(([day]) => days.includes(day))),
     read: async (day) => stored.get(day),
-    write: async (day, daySet) => void stored.set(day, daySet),
-    now: async () => world.now,
+    readStart: async (day) => ({ now: world.now, head: stored.get(day), checkpoint: checkpoints.get(day) }),
+    write: async (day, daySet) => {
+      stored.set(day, daySet);
+      checkpoints.delete(day);
+    },
+    openCheckpoint: (day, resumed) => {
+      let identifiers = resumed?.identifiers ?? new Uint8Array();
+      return {
+        save: async (position, added) => {
+          identifiers = Buffer.concat([identifiers, added]);
+          checkpoints.set(day, { ...position, identifiers });
+        },
+      };
+    },
   };
+  const scans = new DayScans({ daySets, pages, hash });
   const run = (request: object, query: Partial<QueryRun> = {}, signal = NEVER) =>
     runQuery(
       {
@@ -46,7 +61,7 @@ function createWorld(table: Record<string, (string | null)[]>) {
         daySets,
         daysAtOnce: 2,
         onStart: () => {},
-        scanDay: async (day, onPage, daySignal) => scanDay(day, world.now, { pages, hash }, onPage, daySignal),
+        scanDay: (...args) => scans.scan(...args),
       },
       signal,
     );

@@ -1,5 +1,5 @@
 import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
-import { isFresh, type DaySet, type DaySets } from '#shared/contract/day-set';
+import { type DaySet, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { forEachBounded } from './for-each-bounded';
@@ -19,8 +19,13 @@ export interface QueryRun {
 
 export interface QueryPorts {
   daySets: DaySets;
-  /** Reads a day of the table; `onPage` is told how many entities each page had. */
-  scanDay(day: CalendarDay, onPage: (entities: number) => void, signal: AbortSignal): Promise<DaySet>;
+  /** Gives a stored day set that is fresh for the demand; `onPage` is told how many entities each page had. */
+  scanDay(
+    day: CalendarDay,
+    demand: FreshnessDemand,
+    onPage: (entities: number) => void,
+    signal: AbortSignal,
+  ): Promise<DaySet>;
   /** How many days may be scanned side by side. */
   daysAtOnce: number;
   /** Given, before anything is read, what tells the progress at any time. */
@@ -33,16 +38,16 @@ export interface QueryAnswer {
 }
 
 /**
- * Runs a query: takes the days whose day sets are fresh, scans the others side by side, largest first, stores
- * each as soon as it is read, and counts the union of their identifiers.
+ * Runs a query: takes the days whose day sets are fresh, has the others scanned side by side, largest first,
+ * and counts the union of their identifiers.
  *
- * @throws What the signal was aborted with, or the failure of the first day that fails; the days that are
- *   finished by then stay stored, so that the next run goes on with them.
+ * @throws What the signal was aborted with, or the failure of the first day that fails; what was read
+ *   by then stays stored, so that the next run goes on with it.
  */
 export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
   const { daySets } = ports;
   const days = listDays(run.request.start, run.request.end);
-  const query = { createdAt: run.createdAt, maxAgeSeconds: run.request.maxAgeSeconds };
+  const demand: FreshnessDemand = { createdAt: run.createdAt, maxAgeSeconds: run.request.maxAgeSeconds };
   const heads = await daySets.readHeads(days);
   const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
   const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
@@ -64,17 +69,15 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
   const toScan: CalendarDay[] = [];
   await forEachBounded(days, DAY_SETS_AT_ONCE, signal, async (day) => {
     const head = heads.get(day);
-    const daySet = head && isFresh(head, query) ? await daySets.read(day) : undefined;
+    const daySet = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
     // Looked at again: it may have been replaced, or have expired, since its head was read.
-    if (daySet && isFresh(daySet, query)) takeIn(day, daySet);
+    if (daySet && isFresh(daySet, demand)) takeIn(day, daySet);
     else toScan.push(day);
   });
   meter.scanningStarts();
   toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
-    const daySet = await ports.scanDay(day, (entities) => meter.pageRead(day, entities), daySignal);
-    await daySets.write(day, daySet);
-    takeIn(day, daySet);
+    takeIn(day, await ports.scanDay(day, demand, (entities) => meter.pageRead(day, entities), daySignal));
   });
 
   const result: QueryResult = {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
+import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import type { ContinuationToken, KeyRange, Page, PageSource } from '../queries/day-scan';
+import type { KeyRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
@@ -20,6 +21,9 @@ const HEADERS = {
   'x-ms-version': '2019-02-02',
   DataServiceVersion: '3.0',
 };
+
+/** The parameters of a request; what is undefined is left out. */
+type TableQuery = Record<string, string | undefined>;
 
 export interface PageReaderOptions {
   /** One request, from its start to the last byte of its reply. */
@@ -81,8 +85,8 @@ export class PageReader implements PageSource {
           $filter: `PartitionKey ge '${from}' and PartitionKey lt '${to}' and CertNumber ne ''`,
           $select: IDENTIFIER_COLUMN,
           $top: String(PAGE_SIZE),
-          ...(after?.partitionKey === undefined ? {} : { NextPartitionKey: after.partitionKey }),
-          ...(after?.rowKey === undefined ? {} : { NextRowKey: after.rowKey }),
+          NextPartitionKey: after?.partitionKey,
+          NextRowKey: after?.rowKey,
         },
         signal,
       );
@@ -98,7 +102,7 @@ export class PageReader implements PageSource {
     }
   }
 
-  private async request(query: Record<string, string>, signal: AbortSignal): Promise<Page> {
+  private async request(query: TableQuery, signal: AbortSignal): Promise<Page> {
     const timeLimit = new AbortController();
     const abort = () => timeLimit.abort();
     const timer = setTimeout(abort, this.options.timeoutMs);
@@ -126,9 +130,9 @@ export class PageReader implements PageSource {
 }
 
 /** Not URLSearchParams, whose `+` for a blank the service's signature check does not expect. */
-function toQueryString(query: Record<string, string>): string {
+function toQueryString(query: TableQuery): string {
   return Object.entries(query)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]))
     .join('&');
 }
 
@@ -136,5 +140,6 @@ function toQueryString(query: Record<string, string>): string {
 function readToken(headers: { get(name: string): string | undefined }): ContinuationToken | undefined {
   const partitionKey = headers.get('x-ms-continuation-nextpartitionkey');
   const rowKey = headers.get('x-ms-continuation-nextrowkey');
-  return partitionKey === undefined && rowKey === undefined ? undefined : { partitionKey, rowKey };
+  if (partitionKey === undefined && rowKey === undefined) return undefined;
+  return { ...(partitionKey === undefined ? {} : { partitionKey }), ...(rowKey === undefined ? {} : { rowKey }) };
 }

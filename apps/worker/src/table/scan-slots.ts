@@ -1,4 +1,4 @@
-/** How the request that a slot was taken for ended. */
+/** How the request that a slot was taken for ended; `pressed`: the service said, or showed, that it has too much to do. */
 export type SlotEnd = 'served' | 'pressed' | 'faulted' | 'abandoned';
 
 export interface ScanSlot {
@@ -6,26 +6,88 @@ export interface ScanSlot {
   release(end: SlotEnd): void;
 }
 
-/** Bounds the pages in flight, over all queries of a process; whoever waits longest is next. */
+/** What the slots are like at the moment, for whoever watches the process. */
+export interface ScanSlotsReading {
+  /** Pages that may be in flight now. */
+  limit: number;
+  inFlight: number;
+  waiting: number;
+  served: number;
+  pressed: number;
+  /** Of all requests that ended, those that met pressure: 0 to 1. */
+  pressedShare: number;
+}
+
+/**
+ * Bounds the pages in flight, over all queries of a process; whoever waits longest is next.
+ *
+ * The bound follows what the service can do (additive increase, multiplicative decrease, as TCP does): it starts at its
+ * ceiling, is halved on a sign of pressure, and grows by one for each time that as many pages as it allows were served.
+ */
 export class ScanSlots {
+  private limit: number;
   private inFlight = 0;
   private readonly waiting = new Set<() => void>();
+  private taken = 0;
+  private takenAtLastCut = 0;
+  private servedSinceStep = 0;
+  private served = 0;
+  private pressed = 0;
+  private faulted = 0;
 
-  constructor(private readonly limit: number) {}
+  constructor(private readonly ceiling: number) {
+    this.limit = ceiling;
+  }
 
   /** @throws The signal's reason when it is aborted while waiting. */
   async take(signal: AbortSignal): Promise<ScanSlot> {
     signal.throwIfAborted();
     if (this.inFlight >= this.limit) await this.wait(signal);
     else this.inFlight += 1;
-    let released = false;
+    this.taken += 1;
+    const ordinal = this.taken;
+    let isReleased = false;
     return {
-      release: () => {
-        if (released) return;
-        released = true;
-        this.pass();
+      release: (end) => {
+        if (isReleased) return;
+        isReleased = true;
+        this.adapt(end, ordinal);
+        this.inFlight -= 1;
+        this.admit();
       },
     };
+  }
+
+  read(): ScanSlotsReading {
+    const { limit, inFlight, served, pressed } = this;
+    const ended = served + pressed + this.faulted;
+    return {
+      limit,
+      inFlight,
+      waiting: this.waiting.size,
+      served,
+      pressed,
+      pressedShare: ended === 0 ? 0 : pressed / ended,
+    };
+  }
+
+  private adapt(end: SlotEnd, ordinal: number): void {
+    if (end === 'served') {
+      this.served += 1;
+      this.servedSinceStep += 1;
+      if (this.servedSinceStep < this.limit || this.limit === this.ceiling) return;
+      this.servedSinceStep = 0;
+      this.limit += 1;
+    } else if (end === 'pressed') {
+      this.pressed += 1;
+      // Requests that were under way at the last cut tell of the time before it: one wave of refusals is one cut.
+      if (ordinal <= this.takenAtLastCut) return;
+      this.takenAtLastCut = this.taken;
+      this.servedSinceStep = 0;
+      this.limit = Math.max(1, Math.floor(this.limit / 2));
+    } else if (end === 'faulted') {
+      this.faulted += 1;
+    }
   }
 
   private wait(signal: AbortSignal): Promise<void> {
@@ -43,14 +105,12 @@ export class ScanSlots {
     });
   }
 
-  /** Gives a slot that has become free to whoever waits longest. */
-  private pass(): void {
-    const [next] = this.waiting;
-    if (next === undefined) {
-      this.inFlight -= 1;
-    } else {
-      this.waiting.delete(next);
-      next();
+  private admit(): void {
+    for (const turn of this.waiting) {
+      if (this.inFlight >= this.limit) return;
+      this.waiting.delete(turn);
+      this.inFlight += 1;
+      turn();
     }
   }
 }

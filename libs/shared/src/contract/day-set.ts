@@ -14,21 +14,61 @@ export interface DaySet extends DaySetHead {
   identifiers: Uint8Array;
 }
 
+/** Where the table goes on after a page; the service's own words, not looked into. */
+export interface ContinuationToken {
+  partitionKey?: string;
+  rowKey?: string;
+}
+
+/** How far the scan of a day got. */
+export interface DayPosition extends DaySetHead {
+  after: ContinuationToken;
+}
+
+/** A scan of a day that can be gone on with: the day set so far, and where to go on. */
+export interface DayCheckpoint extends DayPosition {
+  identifiers: Uint8Array;
+}
+
+/** What there is of a day before it is scanned. */
+export interface DayStart {
+  /** The time, by the clock that every `scannedAt` is taken from: milliseconds since 1970. */
+  now: number;
+  head: DaySetHead | undefined;
+  checkpoint: DayCheckpoint | undefined;
+}
+
 /** The store of day sets, as the algorithm needs it. */
 export interface DaySets {
   /** The heads of those days that have a day set; one round trip. */
   readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead>>;
+  /** What there is of a day now; one round trip. */
+  readStart(day: CalendarDay): Promise<DayStart>;
   /** Undefined where there is none, or one that cannot be trusted. */
   read(day: CalendarDay): Promise<DaySet | undefined>;
+  /** Stores a scanned day; its checkpoint is of no more use. */
   write(day: CalendarDay, daySet: DaySet): Promise<void>;
-  /** Milliseconds since 1970 by the clock that `scannedAt` is taken from. */
-  now(): Promise<number>;
+  /** A scan's way to store how far it is; begins with what `resumed` holds. */
+  openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter;
+}
+
+/** Stores how far one scan is, again and again, at the cost of what is new each time. */
+export interface CheckpointWriter {
+  /** @param added The identifiers that are new since the last call, 16 bytes each. */
+  save(position: DayPosition, added: Uint8Array): Promise<void>;
+}
+
+/** What the freshness rule asks of a query. */
+export interface FreshnessDemand {
+  /** By the clock of the day sets. */
+  createdAt: number;
+  maxAgeSeconds: number;
 }
 
 /**
  * The freshness rule: the one rule behind resuming after a crash, retrying a failed query, reuse between
  * queries, and sharing between queries that run at the same time.
  */
-export function isFresh(head: DaySetHead, query: { createdAt: number; maxAgeSeconds: number }): boolean {
-  return head.scannedAt >= query.createdAt - query.maxAgeSeconds * 1_000;
+export function isFresh(head: Pick<DaySetHead, 'scannedAt'>, demand: FreshnessDemand): boolean {
+  return head.scannedAt >= demand.createdAt - demand.maxAgeSeconds * 1_000;
 }

@@ -7,6 +7,7 @@ import { QueryStatus } from '../contract/query-status';
 import { readJobProgress } from './job-progress';
 import { parseOutcome, type Outcomes } from './outcomes';
 import type { RecordKeys } from './record-keys';
+import { runPipeline } from './run-pipeline';
 
 type JobFields = [data: string | null, timestamp: string | null, progress: string | null, finishedOn: string | null];
 
@@ -32,15 +33,11 @@ export class QueryStates {
 
   /** The query with this id, in one round trip; undefined when it is unknown or has expired. */
   async read(id: string): Promise<QueryState | undefined> {
-    const replies = await this.redis
+    const pipeline = this.redis
       .pipeline()
       .get(this.keys.outcome(id))
-      .hmget(this.keys.job(id), 'data', 'timestamp', 'progress', 'finishedOn')
-      .exec();
-    const [outcome, job] = (replies ?? []).map(([error, reply]) => {
-      if (error) throw error;
-      return reply;
-    }) as [string | null, JobFields];
+      .hmget(this.keys.job(id), 'data', 'timestamp', 'progress', 'finishedOn');
+    const [outcome, job] = (await runPipeline(pipeline)) as [string | null, JobFields];
     if (outcome !== null) return { id, ...parseOutcome(outcome) };
     return this.fromJob(id, job);
   }

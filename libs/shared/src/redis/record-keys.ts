@@ -22,4 +22,10 @@ export class RecordKeys {
   daySet(tableFingerprint: string, day: CalendarDay): string {
     return `${this.prefix}:day:${tableFingerprint}:${day}`;
   }
+
+  /** How far the scan of a day is, and the identifiers that it has found. */
+  checkpoint(tableFingerprint: string, day: CalendarDay): { position: string; identifiers: string } {
+    const position = `${this.prefix}:checkpoint:${tableFingerprint}:${day}`;
+    return { position, identifiers: `${position}:identifiers` };
+  }
 }

@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { CalendarDay } from '../contract/calendar-day';
-import type { DaySet, DaySetHead, DaySets } from '../contract/day-set';
+import type { CheckpointWriter, DayCheckpoint, DaySet, DaySetHead, DaySets, DayStart } from '../contract/day-set';
+import { readCheckpoint, RedisCheckpointWriter } from './redis-checkpoint';
 import { encodeDaySet, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
-import { readRedisClock } from './redis-clock';
+import { runPipeline } from './run-pipeline';
+import { toMilliseconds } from './redis-clock';
 import { isReplyError } from './redis-script';
 
 /** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
@@ -17,15 +19,30 @@ export class RedisDaySets implements DaySets {
   async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead>> {
     const pipeline = this.redis.pipeline();
     for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1);
-    const replies = (await pipeline.exec()) ?? [];
+    const replies = await runPipeline<Buffer>(pipeline);
     const heads = new Map<CalendarDay, DaySetHead>();
-    replies.forEach(([error, reply], i) => {
-      if (error) throw error;
-      const head = readDaySetHead(reply as Buffer);
-      const day = days[i];
-      if (head !== undefined && day !== undefined) heads.set(day, head);
-    });
+    for (const [i, day] of days.entries()) {
+      const head = readDaySetHead(replies[i] ?? Buffer.alloc(0));
+      if (head !== undefined) heads.set(day, head);
+    }
     return heads;
+  }
+
+  async readStart(day: CalendarDay): Promise<DayStart> {
+    const { position, identifiers } = this.checkpointKeysOf(day);
+    const pipeline = this.redis
+      .pipeline()
+      .time()
+      .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
+      .get(position)
+      .getBuffer(identifiers);
+    const [time, head, positionText, found] = (await runPipeline(pipeline)) as [
+      string[],
+      Buffer,
+      string | null,
+      Buffer | null,
+    ];
+    return { now: toMilliseconds(time), head: readDaySetHead(head), checkpoint: readCheckpoint(positionText, found) };
   }
 
   async read(day: CalendarDay): Promise<DaySet | undefined> {
@@ -34,19 +51,36 @@ export class RedisDaySets implements DaySets {
   }
 
   async write(day: CalendarDay, daySet: DaySet): Promise<void> {
+    const { position, identifiers } = this.checkpointKeysOf(day);
+    const store = this.redis
+      .multi()
+      .set(this.keyOf(day), encodeDaySet(daySet), 'EX', this.options.ttlSeconds)
+      .del(position, identifiers);
+    await this.unlessFull(() => store.exec());
+  }
+
+  openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
+    const { ttlSeconds } = this.options;
+    const writer = new RedisCheckpointWriter(this.redis, this.checkpointKeysOf(day), ttlSeconds, resumed);
+    return { save: (...args) => this.unlessFull(() => writer.save(...args)) };
+  }
+
+  /** A full Redis costs reuse, not the query. */
+  private async unlessFull(store: () => Promise<unknown>): Promise<void> {
     try {
-      await this.redis.set(this.keyOf(day), encodeDaySet(daySet), 'EX', this.options.ttlSeconds);
+      await store();
     } catch (error) {
-      if (!isReplyError(error, 'OOM')) throw error;
+      // A transaction is refused as a whole when one of its commands was.
+      if (!isReplyError(error, 'OOM') && !isReplyError(error, 'EXECABORT')) throw error;
       this.options.onFull();
     }
   }
 
-  now(): Promise<number> {
-    return readRedisClock(this.redis);
-  }
-
   private keyOf(day: CalendarDay): string {
     return this.keys.daySet(this.options.tableFingerprint, day);
+  }
+
+  private checkpointKeysOf(day: CalendarDay) {
+    return this.keys.checkpoint(this.options.tableFingerprint, day);
   }
 }

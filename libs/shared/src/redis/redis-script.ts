@@ -9,7 +9,7 @@ export class RedisScript<T> {
     this.sha1 = createHash('sha1').update(lua).digest('hex');
   }
 
-  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<T> {
+  async run(redis: Redis, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> {
     try {
       return (await redis.evalsha(this.sha1, keys.length, ...keys, ...args)) as T;
     } catch (error) {

@@ -1,0 +1,114 @@
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import { type DaySet, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
+import { type PageSource, scanDay } from './day-scan';
+import type { IdentifierHash } from './identifier-hash';
+
+export interface DayScanPorts {
+  daySets: DaySets;
+  pages: PageSource;
+  hash: IdentifierHash;
+}
+
+type OnPage = (entities: number) => void;
+
+/**
+ * The scans of a process. A day that is being read for one query is awaited by another for which the scan is
+ * fresh enough, not read twice; it goes on for as long as anyone waits for it.
+ */
+export class DayScans {
+  private readonly latest = new Map<CalendarDay, SharedScan>();
+
+  constructor(private readonly ports: DayScanPorts) {}
+
+  /**
+   * A day set that is fresh for the query: one that another process has stored meanwhile, or else a scan, gone
+   * on with from its checkpoint if that is fresh too. Stored when it is returned.
+   *
+   * @throws As `scanDay` does.
+   */
+  async scan(day: CalendarDay, demand: FreshnessDemand, onPage: OnPage, signal: AbortSignal): Promise<DaySet> {
+    const running = this.latest.get(day);
+    if (running !== undefined && isFresh({ scannedAt: await running.scannedAt }, demand) && !running.isAbandoned) {
+      return running.join(onPage, signal);
+    }
+    const scan = new SharedScan((start, pageRead, stop) => this.run(day, demand, start, pageRead, stop));
+    this.latest.set(day, scan);
+    try {
+      return await scan.join(onPage, signal);
+    } finally {
+      if (this.latest.get(day) === scan) this.latest.delete(day);
+    }
+  }
+
+  private async run(
+    day: CalendarDay,
+    demand: FreshnessDemand,
+    begun: (scannedAt: number) => void,
+    onPage: OnPage,
+    signal: AbortSignal,
+  ): Promise<DaySet> {
+    const { daySets } = this.ports;
+    const { now, head, checkpoint } = await daySets.readStart(day);
+    const stored = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
+    if (stored !== undefined && isFresh(stored, demand)) {
+      begun(stored.scannedAt);
+      return stored;
+    }
+    const resumed = checkpoint && isFresh(checkpoint, demand) ? checkpoint : undefined;
+    const scannedAt = resumed?.scannedAt ?? now;
+    begun(scannedAt);
+    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed) };
+    const daySet = await scanDay(day, start, this.ports, onPage, signal);
+    await daySets.write(day, daySet);
+    return daySet;
+  }
+}
+
+/** One scan and those who wait for it. */
+class SharedScan {
+  /** When the scan began by the clock of the day sets; never when it ended before it could begin. */
+  readonly scannedAt: Promise<number>;
+  private readonly result: Promise<DaySet>;
+  private readonly listeners = new Set<OnPage>();
+  private readonly stop = new AbortController();
+  private entitiesSoFar = 0;
+
+  constructor(run: (begun: (scannedAt: number) => void, onPage: OnPage, stop: AbortSignal) => Promise<DaySet>) {
+    let begun: (scannedAt: number) => void = () => {};
+    this.scannedAt = new Promise((resolve) => (begun = resolve));
+    const onPage = (entities: number) => {
+      this.entitiesSoFar += entities;
+      for (const listener of this.listeners) listener(entities);
+    };
+    this.result = run(begun, onPage, this.stop.signal);
+    // A scan that ends before it begins is fresh for nobody; whoever waits sees its error by joining.
+    this.result.catch(() => begun(-Infinity));
+  }
+
+  get isAbandoned(): boolean {
+    return this.stop.signal.aborted;
+  }
+
+  /** @throws What the scan throws, or the signal's reason: at once, or, for the last one, when the scan has stopped. */
+  join(onPage: OnPage, signal: AbortSignal): Promise<DaySet> {
+    // A listener of its own for each, since two queries may be told by the same function.
+    const listener: OnPage = (entities) => onPage(entities);
+    this.listeners.add(listener);
+    if (this.entitiesSoFar > 0) onPage(this.entitiesSoFar);
+    return new Promise<DaySet>((resolve, reject) => {
+      const leave = () => {
+        this.listeners.delete(listener);
+        if (this.listeners.size > 0) return reject(signal.reason as Error);
+        this.stop.abort(signal.reason);
+        // The checkpoint of the scan is stored before anyone else may think of going on with it.
+        return this.result.then(resolve, () => reject(signal.reason as Error));
+      };
+      if (signal.aborted) return leave();
+      signal.addEventListener('abort', leave, { once: true });
+      return void this.result.then(resolve, reject).finally(() => {
+        this.listeners.delete(listener);
+        signal.removeEventListener('abort', leave);
+      });
+    });
+  }
+}
