@@ -1,10 +1,35 @@
 import { defineConfig } from 'vitest/config';
+import ClosingLineReporter from './support/closing-line-reporter';
+
+/** Services and processes need more than a unit does; a test that waits says what for long before this. */
+const SLOW_LIMIT_MS = 90_000;
+
+function services(name: string, folder: string) {
+  return {
+    extends: true as const,
+    test: {
+      name,
+      include: [`test/${folder}/**/*.spec.ts`],
+      globalSetup: ['test/support/global-setup.ts'],
+      testTimeout: SLOW_LIMIT_MS,
+      hookTimeout: SLOW_LIMIT_MS,
+    },
+  };
+}
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'import', 'default'] } },
   test: {
     setupFiles: ['reflect-metadata'],
-    projects: [{ extends: true, test: { name: 'unit', include: ['{apps,libs}/**/*.spec.ts'] } }],
+    reporters: ['default', new ClosingLineReporter()],
+    // Two processors, and every file of the slow kinds starts processes of its own.
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['{apps,libs}/**/*.spec.ts'] } },
+      services('integration', 'integration'),
+      services('contract', 'contract'),
+      services('e2e', 'e2e'),
+    ],
   },
 });

@@ -1,6 +1,6 @@
 import { hashNumber, toFraction } from './hash';
 
-/** What may be wrong with a page that is otherwise answered. All that apply to a request are applied. */
+/** What may be wrong before a page is answered. All that apply to a request are applied. */
 export type PageFault =
   /** Waits before anything is answered: `ms`, and evenly up to `jitterMs` (default 0) more. */
   | { readonly kind: 'latency'; readonly ms: number; readonly jitterMs?: number }
@@ -13,7 +13,14 @@ export type PageFault =
   /** The token that the request brought once more (without one: the token of the page's own beginning). */
   | { readonly kind: 'repeat-token' };
 
-/** What the client gets in place of a page. The first that applies to a request is the one. */
+/** How the right page goes wrong on its way. */
+export type TransferFault =
+  /** `bytes` (default 64) at a time, `intervalMs` (default 1,000) apart. */
+  | { readonly kind: 'drip'; readonly bytes?: number; readonly intervalMs?: number }
+  /** The first half, then the end of the connection. */
+  | { readonly kind: 'cut-body' };
+
+/** What the client gets in place of a page. */
 export type ReplyFault =
   /** An error of the service; `errorCode` by default the likeliest for the status. */
   | {
@@ -26,16 +33,17 @@ export type ReplyFault =
   | { readonly kind: 'hang' }
   /** The connection ends without a reply. */
   | { readonly kind: 'reset' }
-  /** The right page, `bytes` (default 64) at a time, `intervalMs` (default 1,000) apart. */
-  | { readonly kind: 'drip'; readonly bytes?: number; readonly intervalMs?: number }
-  /** The first half of the right page, then the end of the connection. */
-  | { readonly kind: 'cut-body' }
   /** 200 with something that is no page. */
   | { readonly kind: 'html' | 'empty-body' | 'empty-object' }
   /** 200 with this text as JSON; default `{"value":"none"}`. */
   | { readonly kind: 'wrong-shape'; readonly body?: string };
 
-export type Fault = PageFault | ReplyFault;
+/** Of the rules for a transfer or a reply, the first that applies to a request is the one. */
+export type Fault = PageFault | TransferFault | ReplyFault;
+
+export function isTransferFault(fault: TransferFault | ReplyFault): fault is TransferFault {
+  return fault.kind === 'drip' || fault.kind === 'cut-body';
+}
 
 /** When a fault happens; without any condition: on every request for entities. */
 export interface FaultRule {
@@ -55,7 +63,7 @@ export interface FaultPlan {
   /** Null leaves the page as long as it is; 0 is the empty page. */
   readonly maxRows: number | null;
   readonly repeatToken: boolean;
-  readonly reply: ReplyFault | null;
+  readonly end: TransferFault | ReplyFault | null;
   /** The kinds of all that apply, in the order of the rules. */
   readonly kinds: readonly Fault['kind'][];
 }
@@ -78,7 +86,7 @@ export class FaultScript {
       stopAtPartitionEnd: false,
       maxRows: null as number | null,
       repeatToken: false,
-      reply: null as ReplyFault | null,
+      end: null as TransferFault | ReplyFault | null,
       kinds: [] as Fault['kind'][],
     };
     this.rules.forEach((rule, index) => {
@@ -106,8 +114,16 @@ export class FaultScript {
         case 'repeat-token':
           plan.repeatToken = true;
           break;
-        default:
-          plan.reply ??= rule.fault;
+        case 'drip':
+        case 'cut-body':
+        case 'status':
+        case 'hang':
+        case 'reset':
+        case 'html':
+        case 'empty-body':
+        case 'empty-object':
+        case 'wrong-shape':
+          plan.end ??= rule.fault;
       }
     });
     return plan;

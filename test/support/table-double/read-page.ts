@@ -14,26 +14,36 @@ export interface PageRequest {
 }
 
 export interface Page {
-  readonly rows: readonly TableRow[];
-  /** How many of the rows are of which partition. */
+  /** How many of the page's rows are of which partition. */
   readonly rowsPerPartition: ReadonlyMap<string, number>;
+  readonly rowCount: number;
+  /** Where the first of the rows is; absent on an empty page. */
+  readonly first?: PagePosition;
   /** Where the next page begins. Absent when no key of the range is left; what is left need not hold a match. */
   readonly next?: PagePosition;
+}
+
+export interface PageOfRows extends Page {
+  readonly rows: readonly TableRow[];
 }
 
 /** Rows that one page may look at; beyond, it is answered with what was found, for the service gives a query 5 s. */
 const MAX_ROWS_EXAMINED = 100_000;
 
-export function readPage(table: SortedTable, request: PageRequest): Page {
+export function readPage(table: SortedTable, request: PageRequest): PageOfRows {
   const { range, position, maxRows } = request;
   const rows: TableRow[] = [];
   const rowsPerPartition = new Map<string, number>();
   let examined = 0;
+  const finish = (next?: PagePosition): PageOfRows => {
+    const first = rows[0] && { partitionKey: rows[0].PartitionKey, rowKey: rows[0].RowKey };
+    return { rows, rowsPerPartition, rowCount: rows.length, ...(first && { first }), ...(next && { next }) };
+  };
 
   const firstKey = position && position.partitionKey > range.partitionKeys.from ? position.partitionKey : undefined;
   for (let p = findPartition(table, firstKey ?? range.partitionKeys.from); ; p++) {
     const partition = table[p];
-    if (!isWithin(partition, range)) return { rows, rowsPerPartition };
+    if (!isWithin(partition, range)) return finish();
 
     const resumesHere = position?.partitionKey === partition.key && position.rowKey !== undefined;
     const start = findRow(partition, resumesHere ? later(position.rowKey, range.rowKeys.from) : range.rowKeys.from);
@@ -46,10 +56,10 @@ export function readPage(table: SortedTable, request: PageRequest): Page {
     }
     if (rows.length > rowsBefore) rowsPerPartition.set(partition.key, rows.length - rowsBefore);
 
-    if (i < end) return { rows, rowsPerPartition, next: { partitionKey: partition.key, rowKey: partition.rowKey(i) } };
+    if (i < end) return finish({ partitionKey: partition.key, rowKey: partition.rowKey(i) });
     const following = table[p + 1];
     if (request.stopAtPartitionEnd && isWithin(following, range)) {
-      return { rows, rowsPerPartition, next: { partitionKey: following.key } };
+      return finish({ partitionKey: following.key });
     }
   }
 }

@@ -26,13 +26,19 @@ export async function startTableDoubleProcess(
   mainFile: string,
   options: TableDoubleOptions,
 ): Promise<RemoteTableDouble> {
-  const child = fork(mainFile, [JSON.stringify(options)], { execArgv: [] });
+  const child = fork(mainFile, [JSON.stringify(options)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  });
+  let complaint = '';
+  child.stderr?.on('data', (text: Buffer) => (complaint += text.toString()));
   const ended = once(child, 'exit');
   const port = await Promise.race([
     once(child, 'message').then(([message]: { port: number }[]) => message?.port),
-    ended.then(([code]) => Promise.reject(new Error(`the double ended with code ${String(code)}`))),
+    ended.then(([code]) => Promise.reject(new Error(`the double ended with code ${String(code)}: ${complaint}`))),
   ]);
   if (port === undefined || child.pid === undefined) throw new Error('the double did not tell its port');
+  child.stderr?.pipe(process.stderr);
 
   const call = async (method: string, route: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${port}${CONTROL_PATH}${route}`, {

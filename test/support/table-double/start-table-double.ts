@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerControl, CONTROL_PATH } from './control-routes';
 import { toGeneratedTable } from './generated-table';
+import { PageCache } from './page-cache';
 import { countByQuery, type QueryCount, type RecordedRequest } from './request-log';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY } from './shared-key';
 import { toSortedTable } from './sorted-table';
@@ -34,12 +35,12 @@ export async function startTableDouble(
   options: TableDoubleOptions,
   nowMs: () => number = () => performance.now(),
 ): Promise<TableDouble> {
-  const { tables, missingProperty = 'null', ...settings } = options;
+  const { tables, missingProperty = 'null', pageCacheBytes = 0, ...settings } = options;
   const sorted = Object.entries(tables).map(
     ([name, table]) =>
       [name, table.kind === 'generated' ? toGeneratedTable(table.rows) : toSortedTable(table.rows)] as const,
   );
-  const service = new TableService(new Map(sorted), missingProperty, nowMs);
+  const service = new TableService(new Map(sorted), missingProperty, new PageCache(pageCacheBytes), nowMs);
   service.configure(settings);
 
   // As long as the service's own: Node's 5 s would cut connections under a client that pauses.

@@ -25,4 +25,6 @@ export interface TableDoubleOptions extends Partial<TableDoubleSettings> {
   readonly tables: Readonly<Record<string, TableRows>>;
   /** What becomes of a selected property that a row lacks; default null, as Azure answers. */
   readonly missingProperty?: 'null' | 'absent';
+  /** Written pages are kept up to this size, for queries that are read again and again; default 0. */
+  readonly pageCacheBytes?: number;
 }

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parseEntityQuery, type EntityQuery } from './entity-query';
+import { abandonment, waitMs } from './abandonment';
 import { toContinuationToken, type ContinuationToken } from './continuation-token';
+import { parseEntityQuery, type EntityQuery } from './entity-query';
 import { EntityRate } from './entity-rate';
-import { FaultScript, type FaultPlan } from './fault-rules';
+import { sendFault } from './fault-reply';
+import { FaultScript, isTransferFault, type FaultPlan } from './fault-rules';
 import { toPageBody, type MetadataLevel } from './page-body';
+import type { PageCache } from './page-cache';
 import { readPage, type Page } from './read-page';
-import { abandonment, sendError, sendPage, waitMs } from './reply';
+import { sendError, sendPage, type Exchange } from './reply';
 import type { RecordedRequest } from './request-log';
 import { ServiceError } from './service-error';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, verifySharedKey } from './shared-key';
@@ -33,6 +36,7 @@ export class TableService {
   constructor(
     readonly tables: ReadonlyMap<string, SortedTable>,
     private readonly missingProperty: 'null' | 'absent',
+    private readonly cache: PageCache,
     private readonly nowMs: () => number,
   ) {}
 
@@ -49,55 +53,54 @@ export class TableService {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
-    const record = this.record(url, response);
-    const metadata = readMetadataLevel(request.headers.accept);
+    const exchange = { response, record: this.record(url, response), metadata: readMetadata(request.headers.accept) };
     try {
-      if (!metadata) throw new ServiceError('AtomFormatNotSupported');
       verifySharedKey(request, this.settings.accountKeys);
-      const table = this.tables.get(record.table);
-      if (request.method !== 'GET' || record.table === '') throw new ServiceError('NotImplemented');
-      if (!table) throw new ServiceError('TableNotFound');
-      const query = parseEntityQuery(url.searchParams);
-      record.day = readDay(query);
-      record.select = query.select;
-      record.top = query.top;
-      record.continuation = query.continuation?.token ?? null;
-
-      const plan = this.script.next(record.day, query.top);
-      record.faults = plan.kinds;
-      if (!(await waitMs(plan.latencyMs, abandonment(response)))) return;
-
-      const page = readPage(table, {
-        ...query,
-        ...(query.continuation && { position: query.continuation.position }),
-        maxRows: plan.maxRows ?? query.top,
-        stopAtPartitionEnd: plan.stopAtPartitionEnd,
-      });
-      // Charged only for what would be answered: an error of the service costs no entities.
-      if (plan.reply === null && this.rate?.admit(page.rowsPerPartition) === false) {
-        const { retryAfterSeconds } = this.settings.rateLimits ?? {};
-        const busy = { kind: 'status' as const, status: 503 };
-        const fault = retryAfterSeconds === undefined ? busy : { ...busy, retryAfterSeconds };
-        return await sendPage(response, record, { fault, metadata, token: null, entities: 0, toBody: () => '' });
-      }
-      const metadataUrl = `${url.origin}/${DEVELOPMENT_ACCOUNT}/$metadata#${record.table}`;
-      await sendPage(response, record, {
-        fault: plan.reply,
-        metadata,
-        token: toReplyToken(page, query, plan),
-        entities: page.rows.length,
-        toBody: () =>
-          toPageBody(page.rows, {
-            metadata,
-            select: query.select,
-            missingProperty: this.missingProperty,
-            metadataUrl,
-          }),
-      });
+      if (request.method !== 'GET' || exchange.record.table === '') throw new ServiceError('NotImplemented');
+      await this.answerQuery(exchange, url);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      sendError(response, record, error, metadata);
+      sendError(exchange, error);
     }
+  }
+
+  private async answerQuery(exchange: Exchange, url: URL): Promise<void> {
+    const { record, metadata, response } = exchange;
+    const table = this.tables.get(record.table);
+    if (!table) throw new ServiceError('TableNotFound');
+    if (!metadata) throw new ServiceError('AtomFormatNotSupported');
+    const query = parseEntityQuery(url.searchParams);
+    record.day = readDay(query);
+    record.select = query.select;
+    record.top = query.top;
+    record.continuation = query.continuation?.token ?? null;
+
+    const plan = this.script.next(record.day, query.top);
+    record.faults = plan.kinds;
+    if (!(await waitMs(plan.latencyMs, abandonment(response)))) return;
+    if (plan.end && !isTransferFault(plan.end)) return sendFault(exchange, plan.end);
+
+    const { maxRows, stopAtPartitionEnd } = plan;
+    const key = `${url.pathname}${url.search} ${metadata} ${maxRows} ${stopAtPartitionEnd}`;
+    const { page, body } = this.cache.get(key, () => {
+      const position = query.continuation?.position;
+      const { rows, ...page } = readPage(table, {
+        ...query,
+        ...(position && { position }),
+        maxRows: maxRows ?? query.top,
+        stopAtPartitionEnd,
+      });
+      const metadataUrl = `${url.origin}/${DEVELOPMENT_ACCOUNT}/$metadata#${record.table}`;
+      const form = { metadata, select: query.select, missingProperty: this.missingProperty, metadataUrl };
+      return { page, body: Buffer.from(toPageBody(rows, form)) };
+    });
+    if (this.rate?.admit(page.rowsPerPartition) === false) {
+      const { retryAfterSeconds } = this.settings.rateLimits ?? {};
+      const error = new ServiceError('ServerBusy');
+      return sendError(exchange, { status: error.status, code: error.code, message: error.message, retryAfterSeconds });
+    }
+    if (!plan.end) record.entities = page.rowCount;
+    await sendPage(exchange, body, toReplyToken(page, query, plan), plan.end);
   }
 
   private record(url: URL, response: ServerResponse): RecordedRequest {
@@ -126,7 +129,7 @@ export class TableService {
 }
 
 /** The level that is asked for; plain JSON means minimal (version 2013-08-15 on); undefined for what is not served. */
-function readMetadataLevel(accept: string | undefined): MetadataLevel | undefined {
+function readMetadata(accept: string | undefined): MetadataLevel | undefined {
   const [, level] = /application\/json(?:;\s*odata=(\w+))?/i.exec(accept ?? '') ?? [];
   if (level === 'nometadata' || level === 'minimalmetadata') return level;
   return level === undefined && (accept?.includes('json') || accept === '*/*') ? 'minimalmetadata' : undefined;
@@ -139,9 +142,8 @@ function readDay(query: EntityQuery): string | null {
 function toReplyToken(page: Page, query: EntityQuery, plan: FaultPlan): ContinuationToken | null {
   const asked = query.continuation;
   if (plan.repeatToken) {
-    const first = page.rows[0];
     if (asked) return asked.token;
-    return first ? toContinuationToken({ partitionKey: first.PartitionKey, rowKey: first.RowKey }) : null;
+    return page.first ? toContinuationToken(page.first) : null;
   }
   if (!page.next) return null;
   const hops = plan.maxRows === 0 ? (asked?.position.hops ?? 0) + 1 : 0;

@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import { scanDay } from '../../apps/worker/src/queries/day-scan';
+import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { PageReader } from '../../apps/worker/src/table/page-reader';
+import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
+import { createTableClient } from '../../apps/worker/src/table/table-client';
+import type { Fault, FaultRule } from '../support/table-double/fault-rules';
+import { startTableDouble, type TableDouble, toConnectionString } from '../support/table-double/start-table-double';
+import { waitUntil } from '../support/wait-until';
+
+const NEVER = new AbortController().signal;
+const DAY = '2021-10-10' as CalendarDay;
+const RANGE = { from: DAY, to: '2021-10-11' };
+const ENTITIES = 4_500;
+const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+
+let double: TableDouble;
+let slots: ScanSlots;
+
+beforeEach(async () => {
+  const rows = {
+    partitions: [
+      { key: DAY, entities: ENTITIES },
+      { key: '2021-10-11', entities: 10 },
+    ],
+    distinctIdentifiers: 2_000,
+    withoutCertNumber: 0.1,
+    emptyCertNumber: 0.1,
+    withoutIdentifier: 0.01,
+  };
+  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
+  slots = new ScanSlots(4);
+});
+afterEach(() => double.stop());
+
+function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
+  const client = createTableClient({ connectionString, tableName });
+  return new PageReader(client, slots, { timeoutMs: 150, retryForMs: 60_000, ...options });
+}
+
+function scan(reader: PageReader, signal = NEVER) {
+  const start = { scannedAt: 1, resumed: undefined, checkpoint: { save: async () => {} } };
+  return scanDay(DAY, start, { pages: reader, hash }, () => {}, signal);
+}
+
+/** What a query is told of the day, beside what is true. */
+async function count(reader: PageReader) {
+  const { identifiers, entitiesRead, entitiesWithoutIdentifier } = await scan(reader);
+  return { count: identifiers.length / 16, entitiesRead, entitiesWithoutIdentifier };
+}
+
+const truth = () => double.truth('audit', DAY, DAY);
+
+const status = (code: number, more: object = {}): Fault => ({ kind: 'status', status: code, ...more }) as Fault;
+
+describe('a fault that goes away', () => {
+  it.each<[string, Fault]>([
+    ['503', status(503)],
+    ['503 that asks for no wait', status(503, { retryAfterSeconds: 0 })],
+    ['500', status(500)],
+    ['502', status(502)],
+    ['429', status(429)],
+    ['408', status(408)],
+    ['a hanging request', { kind: 'hang' }],
+    ['a reply that drips', { kind: 'drip', intervalMs: 50 }],
+    ['a reply that is cut', { kind: 'cut-body' }],
+    ['a connection that is reset', { kind: 'reset' }],
+    ['HTML', { kind: 'html' }],
+    ['nothing', { kind: 'empty-body' }],
+    ['an empty object', { kind: 'empty-object' }],
+    ['another shape', { kind: 'wrong-shape' }],
+  ])('changes nothing: %s on the second page', async (_name, fault) => {
+    double.configure({ faults: [{ fault, from: 2, to: 2 }] });
+    expect(await count(createReader())).toEqual(truth());
+    expect(double.requests.filter(({ continuation }) => continuation === null)).toHaveLength(1);
+  });
+
+  it('changes nothing where many kinds are mixed', async () => {
+    const kinds: Fault[] = [
+      status(503),
+      status(500),
+      status(429),
+      { kind: 'cut-body' },
+      { kind: 'reset' },
+      { kind: 'html' },
+      { kind: 'empty-page' },
+      { kind: 'short-page' },
+      { kind: 'partition-boundary' },
+    ];
+    double.configure({ faults: kinds.map((fault): FaultRule => ({ fault, probability: 0.08 })) });
+    expect(await count(createReader())).toEqual(truth());
+  });
+});
+
+describe('a fault that stays', () => {
+  it.each<[string, Fault, string, number | undefined]>([
+    ['503', status(503), 'TABLE_THROTTLED', undefined],
+    ['429', status(429), 'TABLE_THROTTLED', undefined],
+    ['500 of a query that took too long', status(500, { errorCode: 'OperationTimedOut' }), 'TABLE_THROTTLED', undefined],
+    ['500', status(500, { errorCode: 'InternalError' }), 'TABLE_UNREACHABLE', undefined],
+    ['502', status(502), 'TABLE_UNREACHABLE', undefined],
+    ['hanging requests', { kind: 'hang' }, 'TABLE_UNREACHABLE', undefined],
+    ['replies that drip', { kind: 'drip', intervalMs: 50 }, 'TABLE_UNREACHABLE', undefined],
+    ['replies that are cut', { kind: 'cut-body' }, 'TABLE_UNREACHABLE', undefined],
+    ['connections that are reset', { kind: 'reset' }, 'TABLE_UNREACHABLE', undefined],
+    ['HTML', { kind: 'html' }, 'TABLE_PROTOCOL', 4],
+    ['nothing', { kind: 'empty-body' }, 'TABLE_PROTOCOL', 4],
+    ['an empty object', { kind: 'empty-object' }, 'TABLE_PROTOCOL', 4],
+    ['another shape', { kind: 'wrong-shape' }, 'TABLE_PROTOCOL', 4],
+    ['403', status(403), 'TABLE_FORBIDDEN', 1],
+    ['404', status(404), 'TABLE_NOT_FOUND', 1],
+    ['400', status(400), 'TABLE_PROTOCOL', 1],
+    ['a token that repeats', { kind: 'repeat-token' }, 'TABLE_PROTOCOL', undefined],
+  ])('has its code: %s', async (_name, fault, code, requests) => {
+    double.configure({ faults: [{ fault }] });
+    const retryForMs = requests === undefined ? 400 : 60_000;
+    await expect(scan(createReader({ retryForMs }))).rejects.toMatchObject({ code });
+    if (requests !== undefined) expect(double.requests).toHaveLength(requests);
+  });
+
+  it('is not waited out because the service says so', async () => {
+    double.configure({ faults: [{ fault: status(503, { retryAfterSeconds: 3_600 }) }] });
+    await expect(scan(createReader({ retryForMs: 5_000 }))).rejects.toMatchObject({ code: 'TABLE_THROTTLED' });
+  });
+
+  it('has its code: a key that is wrong, a table that is not there, a service that is not there', async () => {
+    const wrongKey = toConnectionString(double.port, Buffer.from('another').toString('base64'));
+    await expect(scan(createReader({}, wrongKey))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
+    const otherTable = createReader({}, double.connectionString, 'other');
+    await expect(scan(otherTable)).rejects.toMatchObject({ code: 'TABLE_NOT_FOUND' });
+    const { connectionString } = double;
+    await double.stop();
+    const away = createReader({ retryForMs: 200 }, connectionString);
+    await expect(scan(away)).rejects.toMatchObject({ code: 'TABLE_UNREACHABLE' });
+  });
+
+  it('says nothing of the key', async () => {
+    const error = await scan(createReader({}, toConnectionString(double.port, 'c2VjcmV0LWNhbmFyeQ=='))).catch(String);
+    expect(error).not.toContain('c2VjcmV0LWNhbmFyeQ');
+  });
+});
+
+describe('the reader', () => {
+  it('stops the request in flight when it is told to', async () => {
+    double.configure({ faults: [{ fault: { kind: 'hang' } }] });
+    const controller = new AbortController();
+    const reading = createReader({ timeoutMs: 60_000 }).read(RANGE, undefined, controller.signal);
+    await waitUntil('the request', () => double.requests.length, (count_) => count_ === 1);
+    controller.abort(new Error('terminated'));
+    await expect(reading).rejects.toThrow('terminated');
+    await waitUntil('the request to be given up', () => double.requests[0]?.end, (end) => end === 'abandoned');
+    expect(slots.read()).toMatchObject({ inFlight: 0 });
+  });
+
+  it('asks for no more than it needs', async () => {
+    await createReader().read(RANGE, undefined, NEVER);
+    expect(double.requests).toMatchObject([
+      {
+        filter: "PartitionKey ge '2021-10-10' and PartitionKey lt '2021-10-11' and CertNumber ne ''",
+        select: ['identificationNumber'],
+        top: 1_000,
+      },
+    ]);
+  });
+
+  it('goes slower while the service is busy', async () => {
+    double.configure({ faults: [{ fault: status(503), to: 1 }] });
+    await createReader().read(RANGE, undefined, NEVER);
+    expect(slots.read()).toMatchObject({ limit: 2, served: 1, pressed: 1 });
+  });
+
+  it('can tell whether the table can be read', async () => {
+    expect(await createReader().probe(NEVER)).toBeUndefined();
+    double.configure({ faults: [{ fault: status(403) }] });
+    expect(await createReader().probe(NEVER)).toBe('TABLE_FORBIDDEN');
+  });
+});

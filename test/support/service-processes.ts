@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { waitUntil } from './wait-until';
+
+/** A process of the service under test. */
+export interface ServiceProcess {
+  /** What it listens at; the API's callers' listener, the worker's health listener. */
+  url: string;
+  /** The API's operators' listener. */
+  operatorUrl: string | undefined;
+  child: ChildProcess;
+  /** What it has printed so far. */
+  output(): string;
+  /** Ends it and waits for its end; its exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+/** Starts the built API; it chooses its own ports. */
+export function startApi(env: Record<string, string>): Promise<ServiceProcess> {
+  return start('api', { PORT: '0', OPERATOR_PORT: '0', ...env });
+}
+
+/** Starts a built worker; it chooses its own port. */
+export function startWorker(env: Record<string, string>): Promise<ServiceProcess> {
+  return start('worker', { HEALTH_PORT: '0', ...env });
+}
+
+const LISTENING = {
+  api: { url: /Public listener at (http:\S+)/, operatorUrl: /Operator listener at (http:\S+)/ },
+  worker: { url: /health at (http:\S+)/, operatorUrl: undefined },
+};
+
+async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  const { url, operatorUrl } = LISTENING[app];
+  const read = (pattern: RegExp | undefined) => pattern?.exec(output)?.[1];
+  await waitUntil(
+    `the ${app} to listen`,
+    () => ({ url: read(url), exitCode: child.exitCode, output }),
+    (state) => state.url !== undefined || state.exitCode !== null,
+  );
+  if (child.exitCode !== null) throw new Error(`the ${app} ended with ${child.exitCode}:\n${output}`);
+  return {
+    url: read(url) ?? '',
+    operatorUrl: read(operatorUrl),
+    child,
+    output: () => output,
+    async end(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      const [code, endedBy] = await exited;
+      return code ?? endedBy;
+    },
+  };
+}
+
+/** Waits until a process says that it is ready. */
+export async function waitUntilReady({ url }: ServiceProcess): Promise<void> {
+  await waitUntil(
+    `${url} to be ready`,
+    async () => {
+      const answer = await fetch(`${url}/health/ready`);
+      return { status: answer.status, body: await answer.text() };
+    },
+    ({ status }) => status === 200,
+  );
+}
