@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import ClosingLineReporter from './support/closing-line-reporter';
 
 /** Services and processes need more than a unit does; a test that waits says what for long before this. */
 const SLOW_LIMIT_MS = 90_000;
@@ -22,7 +21,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'import', 'default'] } },
   test: {
     setupFiles: ['reflect-metadata'],
-    reporters: ['default', new ClosingLineReporter()],
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
     // Two processors, and every file of the slow kinds starts processes of its own.
     maxWorkers: 2,
     projects: [

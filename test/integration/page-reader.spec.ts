@@ -6,7 +6,8 @@ import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
 import type { Fault, FaultRule } from '../support/table-double/fault-rules';
-import { startTableDouble, type TableDouble, toConnectionString } from '../support/table-double/start-table-double';
+import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;
@@ -52,7 +53,7 @@ async function count(reader: PageReader) {
 
 const truth = () => double.truth('audit', DAY, DAY);
 
-const status = (code: number, more: object = {}): Fault => ({ kind: 'status', status: code, ...more }) as Fault;
+const status = (code: number, more: object = {}): Fault => ({ kind: 'status', status: code, ...more });
 
 describe('a fault that goes away', () => {
   it.each<[string, Fault]>([
@@ -97,7 +98,12 @@ describe('a fault that stays', () => {
   it.each<[string, Fault, string, number | undefined]>([
     ['503', status(503), 'TABLE_THROTTLED', undefined],
     ['429', status(429), 'TABLE_THROTTLED', undefined],
-    ['500 of a query that took too long', status(500, { errorCode: 'OperationTimedOut' }), 'TABLE_THROTTLED', undefined],
+    [
+      '500 of a query that took too long',
+      status(500, { errorCode: 'OperationTimedOut' }),
+      'TABLE_THROTTLED',
+      undefined,
+    ],
     ['500', status(500, { errorCode: 'InternalError' }), 'TABLE_UNREACHABLE', undefined],
     ['502', status(502), 'TABLE_UNREACHABLE', undefined],
     ['hanging requests', { kind: 'hang' }, 'TABLE_UNREACHABLE', undefined],
@@ -146,10 +152,18 @@ describe('the reader', () => {
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const controller = new AbortController();
     const reading = createReader({ timeoutMs: 60_000 }).read(RANGE, undefined, controller.signal);
-    await waitUntil('the request', () => double.requests.length, (count_) => count_ === 1);
+    await waitUntil(
+      'the request',
+      () => double.requests.length,
+      (count_) => count_ === 1,
+    );
     controller.abort(new Error('terminated'));
     await expect(reading).rejects.toThrow('terminated');
-    await waitUntil('the request to be given up', () => double.requests[0]?.end, (end) => end === 'abandoned');
+    await waitUntil(
+      'the request to be given up',
+      () => double.requests[0]?.end,
+      (end) => end === 'abandoned',
+    );
     expect(slots.read()).toMatchObject({ inFlight: 0 });
   });
 

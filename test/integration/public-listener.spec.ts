@@ -29,7 +29,11 @@ beforeAll(async () => {
   const config = parseConfig(ApiConfig, { KEY_PREFIX: prefix, PUBLIC_BASE_URL: 'https://audit.example/' });
   app = await createPublicApp({ config, redis, logger: { log() {}, error() {}, warn() {} } });
   await app.getHttpAdapter().getInstance().ready();
-  await waitUntil('Redis to be connected', () => redis.status, (status) => status === 'ready');
+  await waitUntil(
+    'Redis to be connected',
+    () => redis.status,
+    (status) => status === 'ready',
+  );
 });
 
 afterAll(async () => {
@@ -57,7 +61,15 @@ describe('a submission', () => {
       startedAt: null,
       finishedAt: null,
       expiresAt: null,
-      progress: { percent: 0, daysTotal: 62, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null, atLeast: 0 },
+      progress: {
+        percent: 0,
+        daysTotal: 62,
+        daysDone: 0,
+        daysReused: 0,
+        entitiesRead: 0,
+        etaSeconds: null,
+        atLeast: 0,
+      },
       result: null,
       error: null,
       links: {
@@ -101,13 +113,53 @@ describe('bad input', () => {
     ['an empty body', 'POST', '/api/queries', JSON_TYPE, '', 400, 'BODY_MISSING'],
     ['no JSON', 'POST', '/api/queries', JSON_TYPE, '{', 400, 'BODY_NOT_JSON'],
     ['a key of the prototype', 'POST', '/api/queries', JSON_TYPE, '{"__proto__":{}}', 400, 'BODY_NOT_JSON'],
-    ['a form', 'POST', '/api/queries', { 'content-type': 'application/x-www-form-urlencoded' }, 'a=b', 415, 'MEDIA_TYPE_UNSUPPORTED'],
+    [
+      'a form',
+      'POST',
+      '/api/queries',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      'a=b',
+      415,
+      'MEDIA_TYPE_UNSUPPORTED',
+    ],
     ['a text', 'POST', '/api/queries', { 'content-type': 'text/plain' }, body, 415, 'MEDIA_TYPE_UNSUPPORTED'],
-    ['an unknown member', 'POST', '/api/queries', JSON_TYPE, '{"start":"2021-10-10","end":"2021-10-10","x":1}', 400, 'REQUEST_INVALID'],
+    [
+      'an unknown member',
+      'POST',
+      '/api/queries',
+      JSON_TYPE,
+      '{"start":"2021-10-10","end":"2021-10-10","x":1}',
+      400,
+      'REQUEST_INVALID',
+    ],
     ['wrong types', 'POST', '/api/queries', JSON_TYPE, '{"start":1,"end":[]}', 400, 'REQUEST_INVALID'],
-    ['an impossible day', 'POST', '/api/queries', JSON_TYPE, '{"start":"2021-02-30","end":"2021-03-01"}', 400, 'REQUEST_INVALID'],
-    ['end before start', 'POST', '/api/queries', JSON_TYPE, '{"start":"2021-02-02","end":"2021-02-01"}', 400, 'QUERY_RANGE_INVALID'],
-    ['a range that is too long', 'POST', '/api/queries', JSON_TYPE, '{"start":"2020-01-01","end":"2021-12-31"}', 400, 'QUERY_RANGE_TOO_LONG'],
+    [
+      'an impossible day',
+      'POST',
+      '/api/queries',
+      JSON_TYPE,
+      '{"start":"2021-02-30","end":"2021-03-01"}',
+      400,
+      'REQUEST_INVALID',
+    ],
+    [
+      'end before start',
+      'POST',
+      '/api/queries',
+      JSON_TYPE,
+      '{"start":"2021-02-02","end":"2021-02-01"}',
+      400,
+      'QUERY_RANGE_INVALID',
+    ],
+    [
+      'a range that is too long',
+      'POST',
+      '/api/queries',
+      JSON_TYPE,
+      '{"start":"2020-01-01","end":"2021-12-31"}',
+      400,
+      'QUERY_RANGE_TOO_LONG',
+    ],
     ['a body over 16 KiB', 'POST', '/api/queries', JSON_TYPE, `${body}${' '.repeat(16_384)}`, 413, 'BODY_TOO_LARGE'],
     ['an id that is no id', 'GET', '/api/queries/42', {}, undefined, 404, 'QUERY_NOT_FOUND'],
     ['an unknown id', 'GET', `/api/queries/${UNKNOWN}`, {}, undefined, 404, 'QUERY_NOT_FOUND'],
@@ -147,7 +199,10 @@ describe('terminating', () => {
   it('ends a query that nobody has begun, at once and for good, and takes it off the queue', async () => {
     const { id } = (await submit()).json<{ id: string }>();
     const first = await inject_('DELETE', `/api/queries/${id}`);
-    expect([first.statusCode, first.json()]).toMatchObject([202, { status: 'Terminated', error: { code: 'QUERY_TERMINATED' } }]);
+    expect([first.statusCode, first.json()]).toMatchObject([
+      202,
+      { status: 'Terminated', error: { code: 'QUERY_TERMINATED' } },
+    ]);
     const second = await inject_('DELETE', `/api/queries/${id}`);
     expect([second.statusCode, second.json()]).toEqual([200, first.json()]);
     const result = await inject_('GET', `/api/queries/${id}/result`);
@@ -180,7 +235,8 @@ describe('the original’s routes', () => {
   });
 
   it.each(['GET', 'POST'])('take a query by %s, whatever its body', async (method) => {
-    const headers: Record<string, string> = method === 'POST' ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
+    const headers: Record<string, string> =
+      method === 'POST' ? { 'content-type': 'application/x-www-form-urlencoded' } : {};
     const payload = method === 'POST' ? 'a=b' : undefined;
     const answer = await inject_(method, '/api/submit/query?s=10/10/2021&e=10/12/2021', headers, payload);
     const { statusUri } = answer.json<{ statusUri: string }>();
@@ -200,34 +256,50 @@ describe('the original’s routes', () => {
 
   it('do not know what is not there', async () => {
     const answer = await inject_('GET', `/api/status/${UNKNOWN}`);
-    expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([404, 'text/plain', 'Job not found']);
+    expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([
+      404,
+      'text/plain',
+      'Job not found',
+    ]);
   });
 });
 
 describe('without Redis', () => {
-  it.each(['cut', 'silent'] as const)('says 503 within two seconds, and queues nothing for later (%s)', async (mode) => {
-    const { id } = (await submit()).json<{ id: string }>();
-    const waiting = await direct.llen(keyOfWaiting);
-    proxy.setMode(mode);
-    for (const [method, url] of [
-      ['POST', '/api/queries'],
-      ['GET', `/api/queries/${id}`],
-      ['DELETE', `/api/queries/${id}`],
-      ['GET', '/api/submit/query?s=10/10/2021&e=10/12/2021'],
-      ['GET', '/health/ready'],
-    ] as const) {
-      const begun = performance.now();
-      const answer = await inject_(method, url, method === 'POST' ? JSON_TYPE : {}, method === 'POST' ? JSON.stringify(RANGE) : undefined);
-      expect([url, answer.statusCode, answer.headers['retry-after']]).toEqual([url, 503, '5']);
-      expect(performance.now() - begun).toBeLessThan(2_000);
-    }
-    expect((await inject_('GET', '/health/live')).statusCode).toBe(200);
-    proxy.setMode('cut');
-    proxy.setMode('pass');
-    await waitUntil('readiness', async () => (await inject_('GET', '/health/ready')).statusCode, (status) => status === 200);
-    expect(await direct.llen(keyOfWaiting)).toBe(waiting);
-    expect((await inject_('GET', `/api/queries/${id}`)).statusCode).toBe(200);
-  });
+  it.each(['cut', 'silent'] as const)(
+    'says 503 within two seconds, and queues nothing for later (%s)',
+    async (mode) => {
+      const { id } = (await submit()).json<{ id: string }>();
+      const waiting = await direct.llen(keyOfWaiting);
+      proxy.setMode(mode);
+      for (const [method, url] of [
+        ['POST', '/api/queries'],
+        ['GET', `/api/queries/${id}`],
+        ['DELETE', `/api/queries/${id}`],
+        ['GET', '/api/submit/query?s=10/10/2021&e=10/12/2021'],
+        ['GET', '/health/ready'],
+      ] as const) {
+        const begun = performance.now();
+        const answer = await inject_(
+          method,
+          url,
+          method === 'POST' ? JSON_TYPE : {},
+          method === 'POST' ? JSON.stringify(RANGE) : undefined,
+        );
+        expect([url, answer.statusCode, answer.headers['retry-after']]).toEqual([url, 503, '5']);
+        expect(performance.now() - begun).toBeLessThan(2_000);
+      }
+      expect((await inject_('GET', '/health/live')).statusCode).toBe(200);
+      proxy.setMode('cut');
+      proxy.setMode('pass');
+      await waitUntil(
+        'readiness',
+        async () => (await inject_('GET', '/health/ready')).statusCode,
+        (status) => status === 200,
+      );
+      expect(await direct.llen(keyOfWaiting)).toBe(waiting);
+      expect((await inject_('GET', `/api/queries/${id}`)).statusCode).toBe(200);
+    },
+  );
 });
 
 describe('the documentation', () => {

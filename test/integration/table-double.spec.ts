@@ -18,7 +18,8 @@ import { READING_CASES, READING_ROWS, type ReadingCase } from '../support/table-
 import { readPage } from '../support/table-double/read-page';
 import { DEVELOPMENT_KEY } from '../support/table-double/shared-key';
 import { toSortedTable, type TableRow } from '../support/table-double/sorted-table';
-import { startTableDouble, toConnectionString, type TableDouble } from '../support/table-double/start-table-double';
+import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
 import { startTableDoubleProcess } from '../support/table-double/start-table-double-process';
 import type { TableDoubleOptions } from '../support/table-double/table-double-options';
 import { countTruth } from '../support/table-double/table-truth';

@@ -1,4 +1,4 @@
-import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import type { Reporter, TestCase, TestModule } from 'vitest/node' with { 'resolution-mode': 'import' };
 
 /** Prints how the run ended as one line that any program can read. */
 export default class ClosingLineReporter implements Reporter {
@@ -9,6 +9,8 @@ export default class ClosingLineReporter implements Reporter {
     // A file that does not even load has no test to fail.
     const broken = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
     const skipped = count('skipped');
-    console.log(`${count('passed')} passed, ${count('failed') + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+    console.log(
+      `${count('passed')} passed, ${count('failed') + broken} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /** What happens to what goes through. `cut` closes all connections and accepts none; `silent` answers nothing. */
-export type ProxyMode = 'pass' | 'cut' | 'silent';
+type ProxyMode = 'pass' | 'cut' | 'silent';
 
 export interface TcpProxy {
   port: number;

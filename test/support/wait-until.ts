@@ -19,7 +19,8 @@ export async function waitUntil<T>(
   for (;;) {
     const state = await read();
     if (isReached(state)) return state;
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain for ${what}; last seen: ${JSON.stringify(state)}`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`waited in vain for ${what}; last seen: ${JSON.stringify(state)}`);
     await delay(POLL_MS);
   }
 }

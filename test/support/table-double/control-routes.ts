@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
-import type { TableDouble } from './start-table-double';
+import type { TableDouble } from './table-double';
 import type { TableDoubleSettings } from './table-double-options';
 
 /** What begins with this is for who runs the test, not for the client under test, and is never recorded or spoilt. */

@@ -1,7 +1,7 @@
 import { hashNumber, toFraction } from './hash';
 
 /** What may be wrong before a page is answered. All that apply to a request are applied. */
-export type PageFault =
+type PageFault =
   /** Waits before anything is answered: `ms`, and evenly up to `jitterMs` (default 0) more. */
   | { readonly kind: 'latency'; readonly ms: number; readonly jitterMs?: number }
   /** Ends the page where its partition ends; the token then has no row key. */

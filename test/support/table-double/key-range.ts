@@ -1,7 +1,7 @@
 import type { FilterExpression } from './filter-expression';
 
 /** The keys from `from` (inclusive) to `to` (exclusive), in the order of UTF-16 code units; absent `to` means no end. */
-export interface Interval {
+interface Interval {
   readonly from: string;
   readonly to?: string;
 }

@@ -3,29 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { answerControl, CONTROL_PATH } from './control-routes';
 import { toGeneratedTable } from './generated-table';
 import { PageCache } from './page-cache';
-import { countByQuery, type QueryCount, type RecordedRequest } from './request-log';
+import { countByQuery } from './request-log';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY } from './shared-key';
 import { toSortedTable } from './sorted-table';
-import type { TableDoubleOptions, TableDoubleSettings } from './table-double-options';
+import type { TableDouble } from './table-double';
+import type { TableDoubleOptions } from './table-double-options';
 import { TableService } from './table-service';
-import { countTruth, type TableTruth } from './table-truth';
-
-/** A running double in this process. */
-export interface TableDouble {
-  readonly port: number;
-  /** Of the emulators' account, over http: clients need `allowInsecureConnection`. */
-  readonly connectionString: string;
-  /** Every request for entities since the start or the last reset, in the order in which they came. */
-  readonly requests: readonly RecordedRequest[];
-  countByQuery(): QueryCount[];
-  configure(change: Partial<TableDoubleSettings>): void;
-  /** Forgets the requests; the settings stay. */
-  reset(): void;
-  /** The right answer of a query over the days `start` to `end`, both inclusive. */
-  truth(table: string, start: string, end: string): TableTruth;
-  /** Ends every connection, whatever it waits for, and frees the port. */
-  stop(): Promise<void>;
-}
+import { countTruth } from './table-truth';
 
 /**
  * Starts a server on 127.0.0.1, on a port that the system chooses. `nowMs` is the clock of the rate limits (monotonic,

@@ -3,7 +3,7 @@ import type { FaultRule } from './fault-rules';
 import type { GeneratedRows } from './generated-table';
 import type { TableRow } from './sorted-table';
 
-export type TableRows =
+type TableRows =
   | { readonly kind: 'generated'; readonly rows: GeneratedRows }
   | { readonly kind: 'listed'; readonly rows: readonly TableRow[] };
 

@@ -29,7 +29,7 @@ export interface QueryResult {
   oldestScanAt: string;
 }
 
-export interface QueryFailure {
+interface QueryFailure {
   code: FailureCode;
   message: string;
 }

@@ -1,0 +1,225 @@
+// The entry of `npm start`. It runs on a fresh clone, so it has nothing but what Node brings along.
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+const RUNNER = join(PROJECT, 'dist/apps/local/src/main.js');
+const BUILT = ['api', 'worker', 'local'].map((app) => join(PROJECT, `dist/apps/${app}/src/main.js`));
+
+/** Written after a build, with the time at which that began. */
+const STAMP = join(PROJECT, 'dist/.built');
+
+/** Two that start in one clone at the same time would tear each other's modules out. */
+const LOCK = join(PROJECT, '.local/setup.lock');
+
+/** A step did not work out; what it printed has been shown. */
+export class SetupFailedError extends Error {
+  /** @param {string} message @param {number} exitCode */
+  constructor(message, exitCode) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Installs the dependencies where they are missing or other than package-lock.json says.
+ *
+ * @returns {Promise<void>}
+ * @throws {SetupFailedError} when npm fails.
+ */
+export async function ensureDependencies() {
+  if (areDependenciesInstalled()) return;
+  await withLock(async () => {
+    if (areDependenciesInstalled()) return;
+    console.log('Installing the dependencies with npm ci, which takes a minute or so:');
+    // The builder and the emulators are development dependencies, which NODE_ENV=production would leave out.
+    const { how, exitCode } = await runNpm(['ci', '--include=dev'], { isQuiet: false });
+    if (exitCode !== 0)
+      throw new SetupFailedError(`The dependencies cannot be installed: npm ci ended with ${how}.`, exitCode);
+  });
+}
+
+/**
+ * Builds all apps, unless nothing has changed since the last time.
+ *
+ * @returns {Promise<void>}
+ * @throws {SetupFailedError} when the build fails.
+ */
+export async function build() {
+  if (isBuilt()) return;
+  await withLock(async () => {
+    if (isBuilt()) return;
+    const startedAt = new Date();
+    process.stdout.write('Building '.padEnd(14));
+    const { how, exitCode, output } = await runNpm(['run', 'build'], { isQuiet: true });
+    if (exitCode !== 0) {
+      console.error(`\n${output}`);
+      throw new SetupFailedError(`The apps cannot be built: npm run build ended with ${how}.`, exitCode);
+    }
+    console.log(`done (${((Date.now() - startedAt.getTime()) / 1_000).toFixed(1)} s)`);
+    writeFileSync(STAMP, '');
+    utimesSync(STAMP, startedAt, startedAt);
+  });
+}
+
+function areDependenciesInstalled() {
+  const installed = readPackages(join(PROJECT, 'node_modules/.package-lock.json'));
+  if (installed === undefined) return false;
+  return Object.entries(readPackages(join(PROJECT, 'package-lock.json')) ?? {}).every(
+    ([path, { version, optional }]) =>
+      path === '' ||
+      installed[path]?.version === version ||
+      // Made for another kind of machine.
+      (optional && installed[path] === undefined),
+  );
+}
+
+/** @returns {Record<string, { version?: string, optional?: boolean }> | undefined} */
+function readPackages(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages;
+  } catch {
+    // Missing, or cut off in the middle of an installation.
+    return undefined;
+  }
+}
+
+function isBuilt() {
+  if (![STAMP, ...BUILT].every((path) => existsSync(path))) return false;
+  const builtAt = statSync(STAMP).mtimeMs;
+  const inputs = ['apps', 'libs', 'package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json'];
+  return inputs.every((input) => findNewest(join(PROJECT, input)) < builtAt);
+}
+
+/** A folder counts too: it is newer when something has been removed from it. */
+function findNewest(path) {
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => findNewest(join(path, name))));
+}
+
+/**
+ * Runs npm and, when this process is told to end, ends it with everything that it has started.
+ *
+ * @param {string[]} args
+ * @param {{ isQuiet: boolean }} options Quiet: a dot a second, and what is printed goes into `output`.
+ * @returns {Promise<{ how: string, exitCode: number, output: string }>}
+ */
+async function runNpm(args, { isQuiet }) {
+  const npm = process.env.npm_execpath ?? '';
+  const isNpm = basename(npm) === 'npm-cli.js';
+  const child = spawn(isNpm ? process.execPath : 'npm', isNpm ? [npm, ...args] : args, {
+    cwd: PROJECT,
+    // A group of its own: the whole of it is ended, and by nobody else.
+    detached: true,
+    stdio: isQuiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (output += text));
+
+  // On a terminal, npm ci shows by itself that it is alive.
+  const hasTicks = isQuiet || !process.stderr.isTTY;
+  const timer = setInterval(() => hasTicks && process.stdout.write('. '), 1_000);
+  /** @type {NodeJS.Signals | undefined} */
+  let endedBy;
+  const end = (signal) => {
+    endedBy = signal;
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // It has ended, or there are no process groups here.
+      child.kill();
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
+  const [exitCode, how] = await new Promise((resolve) => {
+    child.once('error', (error) => resolve([1, error.message]));
+    child.once('close', (code, signal) =>
+      resolve([code ?? 1, signal === null ? `exit code ${code}` : `signal ${signal}`]),
+    );
+  });
+  clearInterval(timer);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, end);
+  if (endedBy !== undefined) {
+    rmSync(LOCK, { force: true });
+    console.log('\nStopped.');
+    process.exit(0);
+  }
+  return { how, exitCode, output };
+}
+
+/** @param {() => Promise<void>} work */
+async function withLock(work) {
+  mkdirSync(join(LOCK, '..'), { recursive: true });
+  // Written first and then linked, so that whoever finds the lock finds its owner in it.
+  const own = `${LOCK}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    let waits = 0;
+    for (; !tryLock(own); waits += 1) {
+      if (waits === 0) process.stdout.write('Another run is installing or building in this folder ');
+      if (waits % 2 === 1) process.stdout.write('. ');
+      await delay(500);
+    }
+    if (waits > 0) console.log('done');
+  } finally {
+    rmSync(own, { force: true });
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(LOCK, { force: true });
+  }
+}
+
+function tryLock(own) {
+  try {
+    linkSync(own, LOCK);
+    return true;
+  } catch {
+    // Somebody has it, unless they were killed.
+    if (!isOwnerAlive()) rmSync(LOCK, { force: true });
+    return false;
+  }
+}
+
+function isOwnerAlive() {
+  try {
+    process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
+    return true;
+  } catch (error) {
+    // ESRCH: they are gone. Otherwise it is somebody else's, or was given back this moment.
+    return error.code !== 'ESRCH';
+  }
+}
+
+async function main() {
+  try {
+    await ensureDependencies();
+    await build();
+  } catch (error) {
+    if (!(error instanceof SetupFailedError)) throw error;
+    console.error(error.message);
+    process.exit(error.exitCode);
+  }
+  // In this process, so that a signal reaches what has to stop the rest.
+  await import(pathToFileURL(RUNNER).href);
+}
+
+if (realpathSync(process.argv[1] ?? '.') === fileURLToPath(import.meta.url)) await main();

@@ -1,0 +1,150 @@
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { Redis } from 'ioredis';
+import { findRedisProblem } from '#shared/redis/redis-health';
+import { onFreePort } from './on-free-port';
+import { LOOPBACK } from './ports';
+import { findProjectFolder } from './project-folder';
+import { ServiceProcess } from './service-process';
+
+const START_LIMIT_MS = 20_000;
+const CONNECT_LIMIT_MS = 5_000;
+
+export interface RedisOptions {
+  /** A Redis that runs already, instead of one of our own. */
+  url?: string | undefined;
+  /** Which one to start; by default a native one where there is one. */
+  kind?: 'native' | 'embedded';
+  signal?: AbortSignal | undefined;
+}
+
+export interface RedisServer {
+  url: string;
+  /** `given` runs already and is left alone; `native` is a program of this machine; `embedded` is JavaScript. */
+  kind: 'given' | 'native' | 'embedded';
+  /** In words, without secrets. */
+  description: string;
+  /** Absent for a given one. */
+  process?: ServiceProcess;
+  /** Does nothing to a given one. */
+  stop(): Promise<void>;
+}
+
+/** There is no Redis that could be used. The message is for whoever asked for it. */
+export class RedisUnusableError extends Error {}
+
+/**
+ * Finds a Redis or starts one, on loopback, on a port and in a folder of its own.
+ *
+ * @throws RedisUnusableError when the given one cannot be used, or a native one is asked for and there is none;
+ * ProcessEndedError when one does not come up; the signal's reason. Nothing is left running then.
+ */
+export async function startRedis({ url, kind, signal }: RedisOptions = {}): Promise<RedisServer> {
+  if (url !== undefined) return checkGiven(url);
+  const program = kind === 'embedded' ? undefined : await findProgram(['redis-server', 'valkey-server']);
+  if (program !== undefined) return startNative(program, signal);
+  if (kind !== 'native') return startEmbedded(signal);
+  throw new RedisUnusableError('There is neither a redis-server nor a valkey-server on the PATH.');
+}
+
+async function checkGiven(url: string): Promise<RedisServer> {
+  if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new RedisUnusableError('REDIS_URL must be a URL that begins with redis:// or rediss://.');
+  }
+  const { host } = new URL(url);
+  const redis = new Redis(url, { lazyConnect: true, connectTimeout: CONNECT_LIMIT_MS, retryStrategy: () => null });
+  // `connect` itself only says that the connection is closed.
+  let cause: unknown;
+  redis.on('error', (error) => (cause = error));
+  try {
+    await redis.connect();
+    if ((await findRedisProblem(redis)) === 'evicting') {
+      throw new RedisUnusableError(
+        `The Redis of REDIS_URL at ${host} evicts keys: set its maxmemory-policy to noeviction.`,
+      );
+    }
+  } catch (error) {
+    if (error instanceof RedisUnusableError) throw error;
+    cause ??= error;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RedisUnusableError(`The Redis of REDIS_URL at ${host} cannot be used: ${reason}.`, { cause });
+  } finally {
+    redis.disconnect();
+  }
+  return { url, kind: 'given', description: `the one of REDIS_URL, at ${host}`, stop: async () => undefined };
+}
+
+async function startNative(program: string, signal: AbortSignal | undefined): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'audit-query-redis-'));
+  const removeFolder = () => rm(folder, { recursive: true, force: true });
+  try {
+    return await onFreePort(async (port) => {
+      signal?.throwIfAborted();
+      const redis = new ServiceProcess({
+        name: 'Redis',
+        command: program,
+        args: [
+          ...['--bind', LOOPBACK, '--port', String(port), '--dir', folder],
+          ...['--maxmemory-policy', 'noeviction', '--appendonly', 'yes', '--save', ''],
+        ],
+      });
+      await waitOrStop(redis, /Ready to accept connections/, signal);
+      return {
+        url: `redis://${LOOPBACK}:${port}`,
+        kind: 'native',
+        description: `${program}, at ${LOOPBACK}:${port}`,
+        process: redis,
+        stop: async () => {
+          await redis.stop();
+          await removeFolder();
+        },
+      };
+    });
+  } catch (error) {
+    await removeFolder();
+    throw error;
+  }
+}
+
+async function startEmbedded(signal: AbortSignal | undefined): Promise<RedisServer> {
+  signal?.throwIfAborted();
+  const redis = new ServiceProcess({
+    name: 'The embedded Redis',
+    command: process.execPath,
+    // What is built of it, also where this runs from source.
+    args: [join(findProjectFolder(), 'dist/apps/local/src/embedded-redis.js')],
+  });
+  const [, port] = await waitOrStop(redis, /^Listening on 127\.0\.0\.1:(\d+)$/m, signal);
+  return {
+    url: `redis://${LOOPBACK}:${port}`,
+    kind: 'embedded',
+    description: `the embedded one (js-redis-server), at ${LOOPBACK}:${port}: in memory and for a look only`,
+    process: redis,
+    stop: () => redis.stop(),
+  };
+}
+
+async function waitOrStop(redis: ServiceProcess, ready: RegExp, signal?: AbortSignal): Promise<RegExpExecArray> {
+  try {
+    return await redis.waitForOutput(ready, START_LIMIT_MS, signal);
+  } catch (error) {
+    await redis.stop();
+    throw error;
+  }
+}
+
+/** The path of the first of these programs that is on the PATH. */
+async function findProgram(names: string[]): Promise<string | undefined> {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  for (const path of names.flatMap((name) => folders.map((folder) => join(folder, name)))) {
+    try {
+      await access(path, constants.X_OK);
+      if ((await stat(path)).isFile()) return path;
+    } catch {
+      // Not in this folder, or not for us to run.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createHttpPoller, type OperationResponse } from '@azure/core-lro';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { connectTable, loadTable } from '../../apps/local/src/load-table';
+import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
+import { followLocation, toSubmission } from '../support/conversation';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+
+const { start, end, count } = EXAMPLE_QUERY;
+const EXAMPLE = { start, end };
+
+let api: ServiceProcess;
+let worker: ServiceProcess;
+
+beforeAll(async () => {
+  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
+  const table = { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'endtoend' };
+  await loadTable(connectTable(table.TABLE_CONNECTION_STRING, table.TABLE_NAME), generateSampleData());
+  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
+  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+});
+
+afterAll(async () => {
+  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+});
+
+describe('the service, with the original’s own example', () => {
+  it('answers whoever follows Location', async () => {
+    const answer = await followLocation(`${api.url}/api/queries`, toSubmission(EXAMPLE));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      status: 'Completed',
+      result: { count, daysScanned: 62, daysReused: 0 },
+      progress: { percent: 100, daysTotal: 62, daysDone: 62, atLeast: count },
+      error: null,
+    });
+  });
+
+  it('answers a poller of the Azure SDK that knows only Location', async () => {
+    const submitted = await fetch(`${api.url}/api/queries`, toSubmission(EXAMPLE));
+    const poller = createHttpPoller({
+      sendInitialRequest: async () => toOperationResponse('POST', submitted),
+      sendPollRequest: async (path) => toOperationResponse('GET', await fetch(new URL(path, api.url))),
+    });
+    const { body } = (await poller.pollUntilDone()) as { body: { result: { count: number } } };
+    expect(body.result.count).toBe(count);
+  });
+
+  it('answers clients of the original', async () => {
+    const answer = await followLocation(`${api.url}/api/submit/query?s=10/10/2021&e=10/12/2021`);
+    const id = new URL(answer.url).pathname.split('/').at(-1);
+    expect([answer.status, await answer.json()]).toEqual([200, { id, status: 'Completed', result: count }]);
+  });
+
+  it('answers the original’s own requests, made with curl, as the original did', async () => {
+    const curl = async (url: string) => {
+      const { stdout } = await promisify(execFile)('curl', ['-s', '-w', ' %{http_code}', `${api.url}/api/${url}`]);
+      return stdout;
+    };
+    expect(await curl('submit/query')).toBe('{"error":"Empty start date."} 400');
+    expect(await curl('submit/query?s=10/08/2021&e=abcd')).toBe('{"error":"Invalid end date format."} 400');
+    expect(await curl('submit/query?s=xyz&e=10/08/2021')).toBe('{"error":"Invalid start date format."} 400');
+    expect(await curl('submit/query?s=10/08/2021')).toBe('{"error":"Empty end date."} 400');
+    expect(await curl('submit/query?s=10/08/2021&e=05/08/2021')).toBe('{"error":"Invalid date range."} 400');
+    expect(await curl('submit/query?s=10/10/2021&e=10/12/2021')).toMatch(/^\{"statusUri":"[^"]+"\} 202$/);
+    expect(await curl('status/0123456789abcdef0123456789abcdef')).toBe('Job not found 404');
+  });
+
+  it('reuses days when it may, and tells so', async () => {
+    await followLocation(`${api.url}/api/queries`, toSubmission(EXAMPLE));
+    const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ ...EXAMPLE, maxAgeSeconds: 600 }));
+    expect(await answer.json()).toMatchObject({ result: { count, daysScanned: 0, daysReused: 62 } });
+  });
+
+  it('shows the queue to operators, and nothing of theirs to callers', async () => {
+    const board = await fetch(`${api.operatorUrl}/queues/api/queues`);
+    expect(await board.json()).toMatchObject({ queues: [{ name: 'queries', readOnlyMode: true }] });
+    expect((await fetch(`${api.operatorUrl}/api/queries`, toSubmission(EXAMPLE))).status).toBe(404);
+    for (const path of ['/queues', '/queues/api/queues', '/metrics', '/operator/queries']) {
+      expect((await fetch(api.url + path)).status).toBe(404);
+    }
+  });
+
+  it('is alive and ready', async () => {
+    for (const { url } of [api, worker]) {
+      expect((await fetch(`${url}/health/live`)).status).toBe(200);
+      expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    }
+  });
+});
+
+async function toOperationResponse(method: string, answer: Response): Promise<OperationResponse> {
+  const body = (await answer.json()) as Record<string, unknown>;
+  return {
+    flatResponse: { body },
+    rawResponse: {
+      statusCode: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      body,
+      request: { method: method, url: answer.url },
+    },
+  };
+}

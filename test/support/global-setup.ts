@@ -1,0 +1,23 @@
+import type { TestProject } from 'vitest/node' with { 'resolution-mode': 'import' };
+import { startAzurite } from '../../apps/local/src/azurite';
+import { startRedis } from '../../apps/local/src/redis-server';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    redisUrl: string;
+    /** `embedded`: JavaScript, some twenty times slower, and without what only a real one has. */
+    redisKind: 'given' | 'native' | 'embedded';
+    tableConnectionString: string;
+  }
+}
+
+/** One Redis and one Azurite for all files; every test has keys and a table of its own in them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
+  project.provide('redisUrl', redis.url);
+  project.provide('redisKind', redis.kind);
+  project.provide('tableConnectionString', azurite.connectionString);
+  return async () => {
+    await Promise.all([redis.stop(), azurite.stop()]);
+  };
+}
