@@ -42,6 +42,7 @@ beforeEach(async () => {
     PAGE_RETRY_SECONDS: '2',
   };
   api = await startApi(env);
+  await waitUntilReady(api);
   workers = [];
 });
 
@@ -59,6 +60,7 @@ async function addWorker(more: Record<string, string> = {}): Promise<ServiceProc
 
 async function submit(): Promise<string> {
   const answer = await fetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  expect(answer.status).toBe(202);
   return ((await answer.json()) as Document).id;
 }
 
