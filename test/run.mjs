@@ -15,7 +15,7 @@ const { status } = spawnSync(
 );
 process.exit(status ?? 1);
 
-/** A real Redis, from Debian where this may install it; otherwise the tests run on the embedded one and say so. */
+/** A real Redis, from Debian where this may install it; otherwise the tests run on the embedded one. */
 function ensureRedis() {
   if (isOnPath('redis-server') || isOnPath('valkey-server')) return;
   if (process.getuid?.() === 0 && isOnPath('apt-get')) {
@@ -27,10 +27,7 @@ function ensureRedis() {
     }
     if (isOnPath('redis-server')) return;
   }
-  console.log(
-    'There is no Redis to be had: the tests run on the embedded one, which is some twenty times slower.\n' +
-      'Left out: what needs a real one (the tests marked "real Redis" are reported as skipped).',
-  );
+  console.log('There is no Redis to be had: all suites run on the embedded one, and none is left out.');
 }
 
 function isOnPath(program) {

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -26,6 +26,9 @@ const STAMP = join(PROJECT, 'dist/.built');
 
 /** Two that start in one clone at the same time would tear each other's modules out. */
 const LOCK = join(PROJECT, '.local/setup.lock');
+
+/** How long npm may take to end when it is told to. */
+const END_LIMIT_MS = 2_000;
 
 /** A step did not work out; what it printed has been shown. */
 export class SetupFailedError extends Error {
@@ -135,17 +138,12 @@ async function runNpm(args, { isQuiet }) {
   // On a terminal, npm ci shows by itself that it is alive.
   const hasTicks = isQuiet || !process.stderr.isTTY;
   const timer = setInterval(() => hasTicks && process.stdout.write('. '), 1_000);
-  /** @type {NodeJS.Signals | undefined} */
-  let endedBy;
-  const end = (signal) => {
-    endedBy = signal;
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, 'SIGTERM');
-    } catch {
-      // It has ended, or there are no process groups here.
-      child.kill();
-    }
+  let isEnding = false;
+  const end = () => {
+    isEnding = true;
+    endGroup(child, 'SIGTERM');
+    // npm would go on for half a minute, to clear up what the next installation clears up as well.
+    setTimeout(() => endGroup(child, 'SIGKILL'), END_LIMIT_MS).unref();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
   const [exitCode, how] = await new Promise((resolve) => {
@@ -156,12 +154,23 @@ async function runNpm(args, { isQuiet }) {
   });
   clearInterval(timer);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, end);
-  if (endedBy !== undefined) {
+  if (isEnding) {
     rmSync(LOCK, { force: true });
     console.log('\nStopped.');
     process.exit(0);
   }
   return { how, exitCode, output };
+}
+
+/** @param {import('node:child_process').ChildProcess} child @param {NodeJS.Signals} signal */
+function endGroup(child, signal) {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended, or there are no process groups here.
+    child.kill(signal);
+  }
 }
 
 /** @param {() => Promise<void>} work */

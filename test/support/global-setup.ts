@@ -5,8 +5,6 @@ import { startRedis } from '../../apps/local/src/redis-server';
 declare module 'vitest' {
   interface ProvidedContext {
     redisUrl: string;
-    /** `embedded`: JavaScript, some twenty times slower, and without what only a real one has. */
-    redisKind: 'given' | 'native' | 'embedded';
     tableConnectionString: string;
   }
 }
@@ -15,7 +13,6 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   project.provide('redisUrl', redis.url);
-  project.provide('redisKind', redis.kind);
   project.provide('tableConnectionString', azurite.connectionString);
   return async () => {
     await Promise.all([redis.stop(), azurite.stop()]);

@@ -15,7 +15,7 @@ async function loadSampleData(): Promise<void> {
   if (connectionString === undefined || connectionString === '') {
     throw new Error('TABLE_CONNECTION_STRING must say where the table is.');
   }
-  const client = connectTable(connectionString, tableName || 'audit');
+  const client = connect(connectionString, tableName || 'audit');
   await waitForService(client);
   const entities = generateSampleData();
   if (await isLoaded(client, entities)) {
@@ -32,6 +32,14 @@ async function loadSampleData(): Promise<void> {
     },
   });
   console.log(`The table ${client.tableName} has the sample data.`);
+}
+
+function connect(connectionString: string, tableName: string): TableClient {
+  try {
+    return connectTable(connectionString, tableName);
+  } catch (error) {
+    throw new Error('TABLE_CONNECTION_STRING must be the connection string of a storage account.', { cause: error });
+  }
 }
 
 /** Until the service answers, whatever it answers to a request for a table that need not be there. */
