@@ -5,6 +5,8 @@ import { startRedis } from '../../apps/local/src/redis-server';
 declare module 'vitest' {
   interface ProvidedContext {
     redisUrl: string;
+    /** The embedded one has no memory limit. */
+    redisKind: 'given' | 'native' | 'embedded';
     tableConnectionString: string;
   }
 }
@@ -13,6 +15,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   project.provide('redisUrl', redis.url);
+  project.provide('redisKind', redis.kind);
   project.provide('tableConnectionString', azurite.connectionString);
   return async () => {
     await Promise.all([redis.stop(), azurite.stop()]);

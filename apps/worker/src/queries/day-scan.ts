@@ -1,6 +1,7 @@
 import { type CalendarDay, nextDay } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { addInPieces } from './add-in-pieces';
 import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
 import { IdentifierLog } from './identifier-log';
 import { IdentifierSet } from './identifier-set';
@@ -50,7 +51,7 @@ export async function scanDay(
   // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
   const range = { from: day, to: nextDay(day) };
   const identifiers = new IdentifierSet();
-  if (resumed !== undefined) identifiers.addAll(resumed.identifiers);
+  if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();
   const words = new Int32Array(HASH_WORDS);
   const circle = new CircleDetector();

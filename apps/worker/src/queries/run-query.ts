@@ -2,6 +2,7 @@ import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
 import { type DaySet, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
+import { addInPieces } from './add-in-pieces';
 import { forEachBounded } from './for-each-bounded';
 import { IdentifierSet } from './identifier-set';
 import { ProgressMeter } from './progress-meter';
@@ -55,10 +56,10 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
 
   const union = new IdentifierSet();
   const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
-  const takeIn = (day: CalendarDay, daySet: DaySet) => {
+  const takeIn = async (day: CalendarDay, daySet: DaySet) => {
     // Read before the query was asked: only `maxAgeSeconds` allows that.
     const reused = daySet.scannedAt < run.createdAt;
-    union.addAll(daySet.identifiers);
+    await addInPieces(union, daySet.identifiers);
     total.entitiesRead += daySet.entitiesRead;
     total.entitiesWithoutIdentifier += daySet.entitiesWithoutIdentifier;
     total.daysReused += reused ? 1 : 0;
@@ -71,13 +72,13 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     const head = heads.get(day);
     const daySet = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
     // Looked at again: it may have been replaced, or have expired, since its head was read.
-    if (daySet && isFresh(daySet, demand)) takeIn(day, daySet);
+    if (daySet && isFresh(daySet, demand)) await takeIn(day, daySet);
     else toScan.push(day);
   });
   meter.scanningStarts();
   toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
-    takeIn(day, await ports.scanDay(day, demand, (entities) => meter.pageRead(day, entities), daySignal));
+    await takeIn(day, await ports.scanDay(day, demand, (entities) => meter.pageRead(day, entities), daySignal));
   });
 
   const result: QueryResult = {

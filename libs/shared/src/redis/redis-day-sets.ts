@@ -6,6 +6,7 @@ import { encodeDaySet, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-
 import type { RecordKeys } from './record-keys';
 import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
+import { hasRoomToSpare } from './redis-health';
 import { isReplyError } from './redis-script';
 
 /** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
@@ -68,9 +69,10 @@ export class RedisDaySets implements DaySets {
   /** A full Redis costs reuse, not the query. */
   private async unlessFull(store: () => Promise<unknown>): Promise<void> {
     try {
-      await store();
+      if (await hasRoomToSpare(this.redis)) await store();
+      else this.options.onFull();
     } catch (error) {
-      // A transaction is refused as a whole when one of its commands was.
+      // Full to the last byte; a transaction is refused as a whole when one of its commands was.
       if (!isReplyError(error, 'OOM') && !isReplyError(error, 'EXECABORT')) throw error;
       this.options.onFull();
     }

@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis';
 
+/** Of the memory limit; from here on Redis is as good as full. */
+const SPARE_FROM = 0.8;
+
 /** Why Redis cannot be worked with at the moment, or undefined when it can. */
 export async function findRedisProblem(redis: Redis): Promise<'unreachable' | 'evicting' | undefined> {
   if (redis.status !== 'ready') return 'unreachable';
@@ -12,4 +15,15 @@ export async function findRedisProblem(redis: Redis): Promise<'unreachable' | 'e
     // Closed or timed out in between: which of the two makes no difference to whoever asks.
     return 'unreachable';
   }
+}
+
+/**
+ * Whether Redis has room for what can be done without. A part of its memory is left to the queue and its locks,
+ * without which no query can go on.
+ */
+export async function hasRoomToSpare(redis: Redis): Promise<boolean> {
+  const memory = await redis.info('memory');
+  const read = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
+  const limit = read('maxmemory');
+  return limit === 0 || read('used_memory') < limit * SPARE_FROM;
 }

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
+import type { Page } from './day-scan';
+import { DayScans } from './day-scans';
+import { createIdentifierHash } from './identifier-hash';
+
+const DAY = '2021-10-10' as CalendarDay;
+const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+const newSignal = () => new AbortController().signal;
+
+/** A day of three pages that are given out one by one, when the test says so. */
+function createWorld() {
+  const world = {
+    now: 1_000,
+    stored: undefined as DaySet | undefined,
+    checkpoint: undefined as DayCheckpoint | undefined,
+    asked: [] as (string | undefined)[],
+    give: [] as (() => void)[],
+  };
+  const daySets: DaySets = {
+    readHeads: async () => new Map(),
+    readStart: async () => ({ now: world.now, head: world.stored, checkpoint: world.checkpoint }),
+    read: async () => world.stored,
+    write: async (_day, daySet) => void (world.stored = daySet),
+    openCheckpoint: () => ({
+      save: async (position, identifiers) => void (world.checkpoint = { ...position, identifiers }),
+    }),
+  };
+  const pages = {
+    read: (_range: object, after: { rowKey?: string } | undefined, signal: AbortSignal) => {
+      world.asked.push(after?.rowKey);
+      return new Promise<Page>((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+        const at = Number(after?.rowKey ?? 0);
+        const next = at < 2 ? { rowKey: String(at + 1) } : undefined;
+        world.give.push(() => resolve({ identifiers: [`id-${at}`, 'all'], entitiesWithoutIdentifier: 0, next }));
+      });
+    },
+  };
+  const scans = new DayScans({ daySets, pages, hash });
+  const givePages = async (count: number) => {
+    for (let i = 0; i < count; i += 1) {
+      while (world.give.length === 0) await new Promise(setImmediate);
+      world.give.shift()?.();
+    }
+  };
+  return { world, scans, givePages };
+}
+
+const anew = (createdAt: number) => ({ createdAt, maxAgeSeconds: 0 });
+const count = ({ identifiers }: DaySet) => identifiers.length / 16;
+
+describe('a day that two queries need at once', () => {
+  it('is read once, and both are told its pages', async () => {
+    const { scans, world, givePages } = createWorld();
+    const told: number[][] = [[], []];
+    const first = scans.scan(DAY, anew(900), (entities) => told[0]?.push(entities), newSignal());
+    await givePages(1);
+    while (world.asked.length < 2) await new Promise(setImmediate);
+    const second = scans.scan(DAY, anew(1_000), (entities) => told[1]?.push(entities), newSignal());
+    await givePages(2);
+    const daySets = await Promise.all([first, second]);
+    expect(daySets.map(count)).toEqual([4, 4]);
+    expect(world.asked).toEqual([undefined, '1', '2']);
+    expect(told.map((pages) => pages.reduce((sum, entities) => sum + entities, 0))).toEqual([6, 6]);
+  });
+
+  it('is read twice when the first reading began before the second query was asked', async () => {
+    const { scans, world, givePages } = createWorld();
+    const first = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await givePages(1);
+    world.now = 2_000;
+    const second = scans.scan(DAY, anew(1_500), () => {}, newSignal());
+    await givePages(5);
+    expect((await first).scannedAt).toBe(1_000);
+    expect((await second).scannedAt).toBe(2_000);
+    expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
+  });
+
+  it('is read on for the one when the other is stopped, whoever began it', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    await givePages(1);
+    let told = 0;
+    const second = scans.scan(DAY, anew(900), (entities) => (told += entities), newSignal());
+    // It has joined when it is told what was read before.
+    while (told === 0) await new Promise(setImmediate);
+    controller.abort(new Error('terminated'));
+    await expect(first).rejects.toThrow('terminated');
+    await givePages(2);
+    expect(count(await second)).toBe(4);
+    expect(world.asked).toEqual([undefined, '1', '2']);
+  });
+});
+
+describe('a day that nobody needs any more', () => {
+  it('is stopped, with its position stored before anyone hears of it, and gone on with later', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    await givePages(2);
+    while (world.asked.length < 3) await new Promise(setImmediate);
+    controller.abort(new Error('drain'));
+    await expect(first).rejects.toThrow('drain');
+    expect(world.checkpoint).toMatchObject({ scannedAt: 1_000, entitiesRead: 4, after: { rowKey: '2' } });
+    world.give.length = 0;
+    world.now = 9_000;
+    const told: number[] = [];
+    const again = scans.scan(DAY, anew(900), (entities) => told.push(entities), newSignal());
+    await givePages(1);
+    expect(await again).toMatchObject({ scannedAt: 1_000, entitiesRead: 6 });
+    expect(count(await again)).toBe(4);
+    expect(told).toEqual([4, 2]);
+    expect(world.asked).toEqual([undefined, '1', '2', '2']);
+  });
+
+  it('is read from its start by a query for which the position is too old', async () => {
+    const { scans, world, givePages } = createWorld();
+    world.checkpoint = {
+      scannedAt: 100,
+      entitiesRead: 4,
+      entitiesWithoutIdentifier: 0,
+      after: { rowKey: '2' },
+      identifiers: new Uint8Array(),
+    };
+    const scan = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await givePages(3);
+    expect(await scan).toMatchObject({ scannedAt: 1_000, entitiesRead: 6 });
+  });
+});
+
+describe('a day that another process has read meanwhile', () => {
+  it('is taken as it is', async () => {
+    const { scans, world } = createWorld();
+    world.stored = { scannedAt: 950, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
+    expect(await scans.scan(DAY, anew(900), () => {}, newSignal())).toBe(world.stored);
+    expect(world.asked).toEqual([]);
+  });
+});
+
+describe('a scan that fails', () => {
+  it('fails for all who wait, and the next one begins anew', async () => {
+    const { scans, world, givePages } = createWorld();
+    const failing = new DayScans({
+      ...(scans as unknown as { ports: ConstructorParameters<typeof DayScans>[0] }).ports,
+      pages: { read: async () => Promise.reject(new Error('cut')) },
+    });
+    const both = [1, 2].map(() => failing.scan(DAY, anew(900), () => {}, newSignal()));
+    for (const scan of both) await expect(scan).rejects.toThrow('cut');
+    const next = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await givePages(3);
+    expect(count(await next)).toBe(4);
+    expect(world.stored).toBeDefined();
+  });
+});

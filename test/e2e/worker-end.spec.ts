@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { toSubmission } from '../support/conversation';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
+import { waitUntil } from '../support/wait-until';
+
+const DAY = '2021-10-10';
+const GRACE_SECONDS = 2;
+/** What a scan may lose when its process is killed, and the pages that were being answered. */
+const PAGES_LOST = 50 + 1;
+
+let double: TableDouble;
+let proxy: TcpProxy;
+let env: Record<string, string>;
+let api: ServiceProcess;
+let workers: ServiceProcess[];
+
+beforeEach(async () => {
+  const rows = { partitions: [{ key: DAY, entities: 300_000 }], distinctIdentifiers: 50_000 };
+  double = await startTableDouble({
+    tables: { audit: { kind: 'generated', rows } },
+    faults: [{ fault: { kind: 'latency', ms: 10 } }],
+  });
+  const { hostname, port } = new URL(inject('redisUrl'));
+  proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  env = {
+    REDIS_URL: inject('redisUrl'),
+    KEY_PREFIX: `{t-${randomUUID()}}`,
+    TABLE_CONNECTION_STRING: double.connectionString,
+    LOCK_SECONDS: '1',
+    SHUTDOWN_GRACE_SECONDS: String(GRACE_SECONDS),
+  };
+  api = await startApi(env);
+  await waitUntilReady(api);
+  workers = [];
+});
+
+afterEach(async () => {
+  for (const { child } of workers) child.kill('SIGCONT');
+  await Promise.all([api, ...workers].map((process) => process.end()));
+  await proxy.stop();
+  await double.stop();
+});
+
+async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
+  const worker = await startWorker({ ...env, ...more });
+  workers.push(worker);
+  await waitUntilReady(worker);
+  return worker;
+}
+
+async function submit(): Promise<string> {
+  const answer = await fetch(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
+  expect(answer.status).toBe(202);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+const pagesServed = () => double.requests.filter(({ end, entities }) => end === 'answered' && entities > 0);
+
+function waitForPages(count: number) {
+  return waitUntil(
+    'pages to be read',
+    () => pagesServed().length,
+    (pages) => pages >= count,
+  );
+}
+
+function waitForEnd(id: string) {
+  return waitUntil(
+    'the end of the query',
+    async () => (await (await fetch(`${api.url}/api/queries/${id}`)).json()) as { status: string; result: object },
+    ({ status }) => status !== 'Pending' && status !== 'Running',
+    60_000,
+  );
+}
+
+describe('a worker that is killed in the middle of a giant day', () => {
+  it('loses at most 50 pages of it, each time', async () => {
+    const id = await submit();
+    for (const pages of [80, 180]) {
+      const worker = await addWorker();
+      await waitForPages(pages);
+      await worker.end('SIGKILL');
+    }
+    await addWorker();
+    const { count } = double.truth('audit', DAY, DAY);
+    expect(await waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
+    const distinct = new Set(pagesServed().map(({ continuation }) => JSON.stringify(continuation)));
+    expect(pagesServed().length - distinct.size).toBeLessThanOrEqual(2 * PAGES_LOST);
+  });
+});
+
+describe('a worker that is told to go', () => {
+  it.each(['cut', 'silent'] as const)('goes within its grace period though Redis is away (%s)', async (mode) => {
+    const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+    await submit();
+    await waitForPages(20);
+    proxy.setMode(mode);
+    const begun = performance.now();
+    expect(await worker.end('SIGTERM')).toBe(0);
+    expect(performance.now() - begun).toBeLessThan(GRACE_SECONDS * 1_000 + 1_000);
+  });
+});
+
+describe('a worker that was thought lost', () => {
+  it('publishes nothing and stops when it comes back, while another one has its query', async () => {
+    const late = await addWorker();
+    const id = await submit();
+    await waitForPages(20);
+    late.child.kill('SIGSTOP');
+    await addWorker();
+    await waitForPages(60);
+    late.child.kill('SIGCONT');
+    await waitUntil('the late one to notice', late.output, (output) => output.includes('lock'));
+    const { count, entitiesRead } = double.truth('audit', DAY, DAY);
+    const document = await waitForEnd(id);
+    expect(document).toMatchObject({ status: 'Completed', result: { count, entitiesRead } });
+    expect(await waitForEnd(id)).toEqual(document);
+  });
+});

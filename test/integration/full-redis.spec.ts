@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { Redis } from 'ioredis';
+import type { CalendarDay } from '#shared/contract/calendar-day';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
+
+const DAY = '2021-10-10' as CalendarDay;
+const daySet = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: Buffer.alloc(1_600_000, 7) };
+
+// The embedded Redis has no limit that could be reached.
+describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  let told = 0;
+  const createDaySets = () =>
+    new RedisDaySets(redis, new RecordKeys('{t}'), {
+      tableFingerprint: 'x',
+      ttlSeconds: 60,
+      onFull: () => (told += 1),
+    });
+
+  beforeAll(async () => {
+    server = await startRedis({ kind: 'native' });
+    redis = new Redis(server.url);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it.each([
+    ['has a fifth left, which belongs to the queue', 1.2],
+    ['has nothing left', 1],
+  ])('costs reuse, not the query: it %s', async (_name, factor) => {
+    const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
+    await redis.config('SET', 'maxmemory', Math.floor(used * factor));
+    told = 0;
+    const daySets = createDaySets();
+    await daySets.write(DAY, daySet);
+    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    await daySets.openCheckpoint(DAY, undefined).save(position, daySet.identifiers);
+    expect(told).toBe(2);
+    expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined, checkpoint: undefined });
+    await redis.config('SET', 'maxmemory', 0);
+    await daySets.write(DAY, daySet);
+    expect(await daySets.read(DAY)).toEqual(daySet);
+    await redis.flushall();
+  });
+});
