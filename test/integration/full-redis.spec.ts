@@ -6,7 +6,7 @@ import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
 
 const DAY = '2021-10-10' as CalendarDay;
-const daySet = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: Buffer.alloc(1_600_000, 7) };
+const daySet = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: Buffer.alloc(16_000, 7) };
 
 // The embedded Redis has no limit that could be reached.
 describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () => {
