@@ -39,12 +39,25 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     const daySets = createDaySets();
     await daySets.write(DAY, daySet);
     const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
-    await daySets.openCheckpoint(DAY, undefined).save(position, daySet.identifiers);
+    await daySets.openCheckpoint(DAY, undefined).save(position, daySet.identifiers, () => daySet.identifiers);
     expect(told).toBe(2);
     expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined, checkpoint: undefined });
     await redis.config('SET', 'maxmemory', 0);
     await daySets.write(DAY, daySet);
     expect(await daySets.read(DAY)).toEqual(daySet);
     await redis.flushall();
+  });
+
+  it('leaves no hole in a checkpoint that was not stored once', async () => {
+    const set = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
+    const daySets = createDaySets();
+    const checkpoint = daySets.openCheckpoint(DAY, undefined);
+    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    expect(await checkpoint.save(position, set('a'), () => set('a'))).toBe(true);
+    await redis.config('SET', 'maxmemory', 1);
+    expect(await checkpoint.save({ ...position, entitiesRead: 2 }, set('b'), () => set('ab'))).toBe(false);
+    await redis.config('SET', 'maxmemory', 0);
+    expect(await checkpoint.save({ ...position, entitiesRead: 3 }, set('bc'), () => set('abc'))).toBe(true);
+    expect((await daySets.readStart(DAY)).checkpoint).toMatchObject({ entitiesRead: 3, identifiers: set('abc') });
   });
 });

@@ -37,8 +37,16 @@ afterEach(() => double.reset());
 
 /** A process of its own, as far as a scan can tell. */
 function createScans(onPage: () => void = () => {}) {
-  const client = createTableClient({ connectionString: double.connectionString, tableName: 'audit' });
-  const reader = new PageReader(client, new ScanSlots(4), { timeoutMs: 10_000, retryForMs: 10_000 });
+  const client = createTableClient({
+    connectionString: double.connectionString,
+    tableName: 'audit',
+    allowInsecureConnection: true,
+  });
+  const reader = new PageReader(client, new ScanSlots(4), {
+    timeoutMs: 10_000,
+    retryForMs: 10_000,
+    allowInsecureConnection: true,
+  });
   const scans = new DayScans({ daySets, pages: reader, hash });
   return (signal: AbortSignal) => scans.scan(DAY, { createdAt: 1, maxAgeSeconds: 0 }, onPage, signal);
 }
@@ -77,43 +85,58 @@ describe('a day of a million entities', () => {
 
 describe('a checkpoint', () => {
   const position = { scannedAt: 5, entitiesRead: 2, entitiesWithoutIdentifier: 0, after: { partitionKey: 'a' } };
-  const ids = (letter: string, count = 1) => Buffer.from(letter.repeat(16 * count));
+  const ids = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
+  const isNotNeeded = () => ids('!');
 
   it('grows by what is new, and gives back all of it', async () => {
     const day = '2021-01-01' as CalendarDay;
     const writer = daySets.openCheckpoint(day, undefined);
-    await writer.save(position, ids('a', 2));
-    await writer.save({ ...position, entitiesRead: 4, after: { partitionKey: 'a', rowKey: 'b' } }, ids('b'));
+    await writer.save(position, ids('aa'), isNotNeeded);
+    const later = { ...position, entitiesRead: 4, after: { partitionKey: 'a', rowKey: 'b' } };
+    await writer.save(later, ids('b'), isNotNeeded);
     const { checkpoint } = await daySets.readStart(day);
-    expect(checkpoint).toEqual({
-      ...position,
-      entitiesRead: 4,
-      after: { partitionKey: 'a', rowKey: 'b' },
-      identifiers: Buffer.concat([ids('a', 2), ids('b')]),
-    });
-    await daySets.openCheckpoint(day, checkpoint).save(position, ids('c'));
-    expect((await daySets.readStart(day)).checkpoint?.identifiers).toEqual(
-      Buffer.concat([ids('a', 2), ids('b'), ids('c')]),
-    );
+    expect(checkpoint).toEqual({ ...later, identifiers: ids('aab') });
+    await daySets.openCheckpoint(day, checkpoint).save(position, ids('c'), isNotNeeded);
+    expect((await daySets.readStart(day)).checkpoint?.identifiers).toEqual(ids('aabc'));
   });
 
   it('of one scan is never mixed up with that of another of the same day', async () => {
     const day = '2021-01-02' as CalendarDay;
     const early = daySets.openCheckpoint(day, undefined);
-    await early.save(position, ids('a'));
+    await early.save(position, ids('a'), isNotNeeded);
     const late = daySets.openCheckpoint(day, undefined);
-    await late.save({ ...position, scannedAt: 9 }, ids('b', 2));
-    await early.save({ ...position, entitiesRead: 50 }, ids('c'));
-    expect((await daySets.readStart(day)).checkpoint).toMatchObject({ scannedAt: 9, identifiers: ids('b', 2) });
+    await late.save({ ...position, scannedAt: 9 }, ids('bb'), isNotNeeded);
+    await early.save({ ...position, entitiesRead: 50 }, ids('c'), () => ids('ac'));
+    expect((await daySets.readStart(day)).checkpoint).toMatchObject({ scannedAt: 5, identifiers: ids('ac') });
+    await late.save({ ...position, scannedAt: 9, entitiesRead: 9 }, ids('d'), () => ids('bbd'));
+    expect((await daySets.readStart(day)).checkpoint).toMatchObject({ scannedAt: 9, identifiers: ids('bbd') });
+  });
+
+  it('and a day set stay when an older scan of the day ends later', async () => {
+    const day = '2021-01-04' as CalendarDay;
+    const daySet = { scannedAt: 5, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: ids('a') };
+    await daySets.write(day, { ...daySet, scannedAt: 8 });
+    await daySets.openCheckpoint(day, undefined).save({ ...position, scannedAt: 9 }, ids('b'), isNotNeeded);
+    await daySets.write(day, daySet);
+    expect(await daySets.readStart(day)).toMatchObject({ head: { scannedAt: 8 }, checkpoint: { scannedAt: 9 } });
   });
 
   it('is not trusted when its parts do not fit together', async () => {
     const day = '2021-01-03' as CalendarDay;
-    await daySets.openCheckpoint(day, undefined).save(position, ids('a', 2));
-    const { identifiers } = keys.checkpoint('giant', day);
-    await redis.setrange(identifiers, 3, 'x');
-    expect((await daySets.readStart(day)).checkpoint).toBeUndefined();
-    await redis.del(identifiers);
-    expect((await daySets.readStart(day)).checkpoint).toBeUndefined();
+    const keysOfDay = keys.checkpoint('giant', day);
+    const isTrusted = async () => (await daySets.readStart(day)).checkpoint !== undefined;
+    const save = () => daySets.openCheckpoint(day, undefined).save(position, ids('aa'), isNotNeeded);
+    await save();
+    expect(await isTrusted()).toBe(true);
+    await redis.setrange(keysOfDay.identifiers, 3, 'x');
+    expect(await isTrusted()).toBe(false);
+    await redis.del(keysOfDay.identifiers);
+    expect(await isTrusted()).toBe(false);
+    await save();
+    const text = (await redis.get(keysOfDay.position)) ?? '';
+    await redis.set(keysOfDay.position, text.replace('"entitiesRead":2', '"entitiesRead":3'));
+    expect(await isTrusted()).toBe(false);
+    await redis.set(keysOfDay.position, text.slice(0, -5));
+    expect(await isTrusted()).toBe(false);
   });
 });

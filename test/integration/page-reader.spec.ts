@@ -36,12 +36,17 @@ beforeEach(async () => {
 afterEach(() => double.stop());
 
 function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
-  const client = createTableClient({ connectionString, tableName });
-  return new PageReader(client, slots, { timeoutMs: 150, retryForMs: 60_000, ...options });
+  const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
+  return new PageReader(client, slots, {
+    timeoutMs: 150,
+    retryForMs: 60_000,
+    allowInsecureConnection: true,
+    ...options,
+  });
 }
 
 function scan(reader: PageReader, signal = NEVER) {
-  const start = { scannedAt: 1, resumed: undefined, checkpoint: { save: async () => {} } };
+  const start = { scannedAt: 1, resumed: undefined, checkpoint: { save: async () => true, discard: async () => {} } };
   return scanDay(DAY, start, { pages: reader, hash }, () => {}, signal);
 }
 

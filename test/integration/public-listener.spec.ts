@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
-import { connectForRequests } from '#shared/redis/connections';
+import { connectForRequests, connectForWork } from '#shared/redis/connections';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
@@ -13,10 +13,13 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const RANGE = { start: '2021-10-10', end: '2021-12-10' };
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
 
+const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
+
 const prefix = `{t-${randomUUID()}}`;
 const keyOfWaiting = `${prefix}:queries:wait`;
 let proxy: TcpProxy;
 let redis: Redis;
+let subscriber: Redis;
 let direct: Redis;
 let app: NestFastifyApplication;
 
@@ -26,8 +29,14 @@ beforeAll(async () => {
   direct = connectForRequests(inject('redisUrl'));
   redis = connectForRequests(`redis://127.0.0.1:${proxy.port}`);
   redis.on('error', () => {});
-  const config = parseConfig(ApiConfig, { KEY_PREFIX: prefix, PUBLIC_BASE_URL: 'https://audit.example/' });
-  app = await createPublicApp({ config, redis, logger: { log() {}, error() {}, warn() {} } });
+  const config = parseConfig(ApiConfig, {
+    KEY_PREFIX: prefix,
+    PUBLIC_BASE_URL: 'https://audit.example/',
+    ...NO_LIMITS,
+  });
+  subscriber = connectForWork(`redis://127.0.0.1:${proxy.port}`);
+  subscriber.on('error', () => {});
+  app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} } });
   await app.getHttpAdapter().getInstance().ready();
   await waitUntil(
     'Redis to be connected',
@@ -165,6 +174,16 @@ describe('bad input', () => {
     ['an unknown id', 'GET', `/api/queries/${UNKNOWN}`, {}, undefined, 404, 'QUERY_NOT_FOUND'],
     ['the result of an unknown id', 'GET', `/api/queries/${UNKNOWN}/result`, {}, undefined, 404, 'QUERY_NOT_FOUND'],
     ['terminating an unknown id', 'DELETE', `/api/queries/${UNKNOWN}`, {}, undefined, 404, 'QUERY_NOT_FOUND'],
+    ['an id that is far too long', 'GET', `/api/queries/${'a'.repeat(1_000)}`, {}, undefined, 404, 'QUERY_NOT_FOUND'],
+    [
+      'a compressed body',
+      'POST',
+      '/api/queries',
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      body,
+      415,
+      'MEDIA_TYPE_UNSUPPORTED',
+    ],
     ['a bad percent-encoding', 'GET', '/api/queries/%FF', {}, undefined, 404, 'ROUTE_NOT_FOUND'],
     ['an unknown route', 'GET', '/api/other', {}, undefined, 404, 'ROUTE_NOT_FOUND'],
     ['a method that the route lacks', 'PUT', '/api/queries', {}, undefined, 405, 'METHOD_NOT_ALLOWED'],
@@ -188,10 +207,10 @@ describe('bad input', () => {
   });
 
   it('names the methods that a route has', async () => {
-    expect((await inject_('PUT', '/api/queries')).headers['allow']).toBe('POST');
+    expect((await inject_('PUT', '/api/queries')).headers['allow']).toBe('POST, GET, HEAD');
     expect((await inject_('PATCH', `/api/queries/${UNKNOWN}`)).headers['allow']).toBe('GET, HEAD, DELETE');
     const options = await inject_('OPTIONS', '/api/queries');
-    expect([options.statusCode, options.headers['allow']]).toEqual([204, 'POST']);
+    expect([options.statusCode, options.headers['allow']]).toEqual([204, 'POST, GET, HEAD']);
   });
 });
 
@@ -261,6 +280,43 @@ describe('the original’s routes', () => {
       'text/plain',
       'Job not found',
     ]);
+  });
+});
+
+describe('errors on the original’s routes', () => {
+  it.each<[string, string, number, string]>([
+    ['POST', '/api/submit/query', 413, '{"error":"The body is too large. Send at most 16 KiB."}'],
+    [
+      'PUT',
+      '/api/submit/query',
+      405,
+      '{"error":"The route does not answer to this method. Use one of the methods that the Allow header names."}',
+    ],
+    ['GET', '/api/status/%zz', 404, 'Job not found'],
+    ['GET', `/api/status/${'a'.repeat(1_000)}`, 404, 'Job not found'],
+  ])('are texts: %s %s', async (method, url, status, text) => {
+    const answer = await inject_(method, url, {}, method === 'POST' ? 'x'.repeat(20_000) : undefined);
+    expect([answer.statusCode, answer.body]).toEqual([status, text]);
+  });
+});
+
+describe('a Redis that stalls in the middle of a submission', () => {
+  it('leaves no job behind that was answered with 503', async () => {
+    const waiting = await direct.llen(keyOfWaiting);
+    await direct.client('PAUSE', 2_000, 'WRITE');
+    const answers = await Promise.all([submit(), submit(), submit()]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 503, 503]);
+    await direct.client('UNPAUSE');
+    await waitUntil(
+      'a job that is queued after all',
+      () => submit(),
+      ({ statusCode }) => statusCode === 202,
+    );
+    await waitUntil(
+      'the others to be taken away',
+      () => direct.llen(keyOfWaiting),
+      (length) => length === waiting + 1,
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import { parseConfig } from '#shared/config/parse-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
-import { connectForRequests } from '#shared/redis/connections';
+import { connectForRequests, connectForWork } from '#shared/redis/connections';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';
 
@@ -14,7 +14,9 @@ void runUntilSignal(async () => {
   const logger = createLogger(config);
   const redis = connectForRequests(config.redisUrl);
   logRedisOutages(redis);
-  const publicApp = await createPublicApp({ config, redis, logger });
+  const subscriber = connectForWork(config.redisUrl);
+  logRedisOutages(subscriber);
+  const publicApp = await createPublicApp({ config, redis, subscriber, logger });
   const operatorApp = await createOperatorApp({ config, redis, logger });
   await publicApp.listen(config.port, config.host);
   await operatorApp.listen(config.operatorPort, config.operatorHost);

@@ -18,10 +18,13 @@ export function createTableScan(
   keys: RecordKeys,
 ): { pages: PageReader; ports: ExecutionPorts } {
   const logger = new Logger('DaySets');
-  const client = createTableClient({ connectionString: config.tableConnectionString, tableName: config.tableName });
+  const { tableConnectionString: connectionString, tableName } = config;
+  const allowInsecureConnection = config.nodeEnv !== 'production';
+  const client = createTableClient({ connectionString, tableName, allowInsecureConnection });
   const pages = new PageReader(client, new ScanSlots(config.scanConcurrency), {
     timeoutMs: config.pageTimeoutSeconds * 1_000,
     retryForMs: config.pageRetrySeconds * 1_000,
+    allowInsecureConnection,
   });
   const hash = createIdentifierHash(config.identifierHashKey);
   const daySets = new RedisDaySets(redis, keys, {

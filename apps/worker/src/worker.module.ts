@@ -1,5 +1,6 @@
-import { BullModule, Processor } from '@nestjs/bullmq';
+import { BullModule, InjectQueue, Processor } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
@@ -16,6 +17,11 @@ import { toWorkerOptions } from './queries/worker-options';
 
 @Module({})
 export class WorkerModule {
+  constructor(@InjectQueue(QUERY_QUEUE) queue: Queue) {
+    // The connection's own listener tells of outages; without this one BullMQ would print each error too.
+    queue.on('error', () => {});
+  }
+
   static register(config: WorkerConfig, redis: Redis): DynamicModule {
     // A decorator's arguments are fixed when the class is read; these come from the configuration.
     Processor(QUERY_QUEUE, toWorkerOptions(config))(QueryProcessor);

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ProblemError } from './errors/problem-error';
 
 /** Many times what any request needs. */
@@ -12,6 +12,7 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (isEncoded(request)) return done(new ProblemError('MEDIA_TYPE_UNSUPPORTED'), undefined);
     if (body === '' || request.routeOptions.url === IGNORES_BODY) return done(null, undefined);
     void parseJson(request, body as string, (error: Error | null, value?: unknown) =>
       done(error && new ProblemError('BODY_NOT_JSON', { cause: error }), value),
@@ -20,4 +21,10 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
   fastify.addContentTypeParser('*', { parseAs: 'string' }, (request, _body, done) =>
     done(request.routeOptions.url === IGNORES_BODY ? null : new ProblemError('MEDIA_TYPE_UNSUPPORTED'), undefined),
   );
+}
+
+/** A body that is compressed, which nothing here unpacks (RFC 9110, 15.5.16). */
+function isEncoded({ headers }: FastifyRequest): boolean {
+  const encoding = headers['content-encoding'];
+  return encoding !== undefined && encoding.toLowerCase() !== 'identity';
 }

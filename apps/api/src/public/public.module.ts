@@ -1,20 +1,34 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { ProblemFilter } from './errors/problem.filter';
+import type { Redis } from 'ioredis';
+import { SUBSCRIBER } from '../queue/redis.token';
+import { ErrorFilter } from './errors/error.filter';
 import { HealthController } from './health/health.controller';
+import { RequestLimiter } from './limits/request-limiter';
 import { OriginalController } from './original/original.controller';
 import { QueriesController } from './queries/queries.controller';
+import { QueryList } from './queries/query-list';
+import { QueryResponder } from './queries/query-responder';
 import { QueryService } from './queries/query-service';
+import { QueryStreams } from './queries/query-streams';
 
 /** Everything that callers can reach, and nothing of what operators can. */
 @Module({})
 export class PublicModule {
-  static register(queue: DynamicModule): DynamicModule {
+  static register(queue: DynamicModule, subscriber: Redis): DynamicModule {
     return {
       module: PublicModule,
       imports: [queue],
       controllers: [QueriesController, OriginalController, HealthController],
-      providers: [QueryService, { provide: APP_FILTER, useClass: ProblemFilter }],
+      providers: [
+        QueryService,
+        QueryList,
+        QueryStreams,
+        QueryResponder,
+        RequestLimiter,
+        { provide: SUBSCRIBER, useValue: subscriber },
+        { provide: APP_FILTER, useClass: ErrorFilter },
+      ],
     };
   }
 }

@@ -3,6 +3,8 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
+import { CallerQueries } from '#shared/redis/caller-queries';
+import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
@@ -23,9 +25,11 @@ export class QueryQueueModule {
         { provide: REDIS, useValue: redis },
         { provide: ApiConfig, useValue: config },
         { provide: Outcomes, useValue: outcomes },
+        { provide: CallerQueries, useValue: new CallerQueries(redis, keys, config.resultTtlSeconds) },
+        { provide: JobRetirement, useValue: new JobRetirement(redis, keys) },
         { provide: QueryStates, useValue: new QueryStates(redis, keys, outcomes) },
       ],
-      exports: [QueryQueue, REDIS, ApiConfig, Outcomes, QueryStates, BullModule],
+      exports: [QueryQueue, REDIS, ApiConfig, Outcomes, CallerQueries, JobRetirement, QueryStates, BullModule],
     };
   }
 }

@@ -4,32 +4,34 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { QUERY_ATTEMPTS, QUERY_JOB, QUERY_QUEUE, type QueryJobPayload } from '#shared/contract/query-job';
-import { readRedisClock } from '#shared/redis/redis-clock';
 import { REDIS } from './redis.token';
+
+const COUNT_MAX_AGE_MS = 1_000;
 
 /** The one place that adds jobs. */
 @Injectable()
 export class QueryQueue {
   private readonly logger = new Logger(QueryQueue.name);
+  private readonly unwanted = new Set<string>();
+  private waiting = { countedAt: -Infinity, count: Promise.resolve(0) };
 
   constructor(
     @InjectQueue(QUERY_QUEUE) private readonly queue: Queue<QueryJobPayload>,
-    @Inject(REDIS) private readonly redis: Redis,
     private readonly config: ApiConfig,
+    @Inject(REDIS) redis: Redis,
   ) {
     // The connection's own listener tells of outages; without this one BullMQ would print each error too.
     queue.on('error', () => {});
+    redis.on('ready', () => this.discardUnwanted());
   }
 
   /**
-   * Puts a query on the queue. Once this has returned, Redis has acknowledged the job.
+   * Puts a query on the queue. Once this has returned, Redis has acknowledged the job. A job that is there under
+   * this id already stays as it is.
    *
-   * @returns When the query was created: milliseconds since 1970 by Redis' clock, by which the freshness of
-   *   day sets is judged too.
+   * @param createdAt Milliseconds since 1970 by Redis' clock, by which the freshness of day sets is judged too.
    */
-  async add(id: string, payload: QueryJobPayload): Promise<number> {
-    // Also the proof that Redis is there: without it BullMQ would keep the job for later.
-    const createdAt = await readRedisClock(this.redis);
+  async add(id: string, payload: QueryJobPayload, createdAt: number): Promise<void> {
     const keep = { age: this.config.resultTtlSeconds };
     await this.queue.add(QUERY_JOB, payload, {
       jobId: id,
@@ -39,18 +41,38 @@ export class QueryQueue {
       removeOnComplete: keep,
       removeOnFail: keep,
     });
-    return createdAt;
+  }
+
+  /** What the job of a query carries; undefined when there is no job. */
+  async readPayload(id: string): Promise<QueryJobPayload | undefined> {
+    return (await this.queue.getJob(id))?.data;
+  }
+
+  /** About how many queries wait, known for a moment: each answer needs it, and none needs it exactly. */
+  async countWaiting(): Promise<number> {
+    if (performance.now() - this.waiting.countedAt > COUNT_MAX_AGE_MS) {
+      this.waiting = { countedAt: performance.now(), count: this.queue.getWaitingCount().catch(() => 0) };
+    }
+    return this.waiting.count;
   }
 
   /**
-   * Takes the job of a query that was terminated off the queue, so that no worker is woken for it. A job that
-   * a worker holds stays, and one that cannot be removed is harmless: its run finds the outcome and stops.
+   * Takes a job off the queue that nobody wants, as soon as Redis is there to do it: that of a query that was
+   * terminated, so that no worker is woken for it, or one whose submitter was told that it was not taken, but
+   * whose command may still be on its way. A job that a worker holds stays.
    */
-  async discard(id: string): Promise<void> {
-    try {
-      await this.queue.remove(id);
-    } catch (error) {
-      this.logger.debug(`job ${id} stays on the queue: ${String(error)}`);
+  discard(id: string): void {
+    this.unwanted.add(id);
+    this.discardUnwanted();
+  }
+
+  private discardUnwanted(): void {
+    for (const id of this.unwanted) {
+      this.queue.remove(id).then(
+        () => this.unwanted.delete(id),
+        // Tried again when the connection is back.
+        (error: unknown) => this.logger.debug(`job ${id} stays on the queue for now: ${String(error)}`),
+      );
     }
   }
 }

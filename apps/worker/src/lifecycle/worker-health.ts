@@ -26,9 +26,11 @@ export class WorkerHealth {
   }
 
   private checkTable(): Promise<string> {
-    const isOld = this.tableProbe === undefined || performance.now() - this.tableProbe.at > TABLE_PROBE_MAX_AGE_MS;
-    if (isOld) this.tableProbe = { at: performance.now(), state: this.probeTable() };
-    return this.tableProbe?.state ?? this.probeTable();
+    const { tableProbe } = this;
+    if (tableProbe !== undefined && performance.now() - tableProbe.at < TABLE_PROBE_MAX_AGE_MS) return tableProbe.state;
+    const state = this.probeTable();
+    this.tableProbe = { at: performance.now(), state };
+    return state;
   }
 
   private async probeTable(): Promise<string> {

@@ -14,7 +14,12 @@ interface Saved extends DayPosition {
 
 function scan(
   script: (after: ContinuationToken | undefined) => Page,
-  { asked = [], saved = [], resumed }: { asked?: KeyRange[]; saved?: Saved[]; resumed?: DayCheckpoint } = {},
+  {
+    asked = [],
+    saved = [],
+    resumed,
+    isStored = () => true,
+  }: { asked?: KeyRange[]; saved?: Saved[]; resumed?: DayCheckpoint; isStored?: () => boolean } = {},
 ) {
   const pages = {
     read: async (range: KeyRange, after: ContinuationToken | undefined) => {
@@ -23,8 +28,11 @@ function scan(
     },
   };
   const checkpoint = {
-    save: async (position: DayPosition, added: Uint8Array) =>
-      void saved.push({ ...position, addedBytes: added.length }),
+    save: async (position: DayPosition, added: Uint8Array) => {
+      saved.push({ ...position, addedBytes: added.length });
+      return isStored();
+    },
+    discard: async () => void saved.splice(0),
   };
   return scanDay(DAY, { scannedAt: 7, resumed, checkpoint }, { pages, hash }, () => {}, NEVER);
 }
@@ -74,6 +82,28 @@ describe('scanDay', () => {
       { scannedAt: 7, entitiesRead: 100, entitiesWithoutIdentifier: 50, after: token(50), addedBytes: 50 * 16 },
       { scannedAt: 7, entitiesRead: 200, entitiesWithoutIdentifier: 100, after: token(100), addedBytes: 10 * 16 },
     ]);
+  });
+
+  it('stores again what could not be stored before', async () => {
+    const saved: Saved[] = [];
+    const at = (after: ContinuationToken | undefined) => Number(after?.rowKey ?? 0);
+    await scan(
+      (after) => ({
+        identifiers: [`id-${at(after)}`],
+        entitiesWithoutIdentifier: 0,
+        next: at(after) < 170 ? token(at(after) + 1) : undefined,
+      }),
+      { saved, isStored: () => saved.length !== 2 },
+    );
+    expect(saved.map(({ addedBytes }) => addedBytes / 16)).toEqual([50, 50, 100]);
+  });
+
+  it('leaves nothing to go on with when tokens go round in a circle', async () => {
+    const saved: Saved[] = [];
+    const next = (after: ContinuationToken | undefined) => token((Number(after?.rowKey ?? 0) + 1) % 60);
+    const run = scan((after) => ({ identifiers: ['a'], entitiesWithoutIdentifier: 0, next: next(after) }), { saved });
+    await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+    expect(saved).toEqual([]);
   });
 
   it('stores how far it is when it has to stop, and goes on from there', async () => {

@@ -60,10 +60,10 @@ export async function scanDay(
   let after = resumed?.after;
   let unsavedPages = 0;
   const save = async (next: ContinuationToken) => {
-    const position: DayPosition = { scannedAt, entitiesRead, entitiesWithoutIdentifier, after: next };
-    await checkpoint.save(position, unsaved.toBytes());
-    unsaved.clear();
     unsavedPages = 0;
+    const position: DayPosition = { scannedAt, entitiesRead, entitiesWithoutIdentifier, after: next };
+    const isSaved = await checkpoint.save(position, unsaved.toBytes(), () => identifiers.toBytes());
+    if (isSaved) unsaved.clear();
   };
 
   if (entitiesRead > 0) onPage(entitiesRead);
@@ -86,7 +86,8 @@ export async function scanDay(
     }
   } catch (error) {
     // What stopped the scan is the news, not a checkpoint that could not be stored on top of it.
-    if (after !== undefined && unsavedPages > 0) await save(after).catch(() => {});
+    if (circle.isFound) await checkpoint.discard().catch(() => {});
+    else if (after !== undefined && unsavedPages > 0) await save(after).catch(() => {});
     throw error;
   }
   return { scannedAt, entitiesRead, entitiesWithoutIdentifier, identifiers: identifiers.toBytes() };
@@ -94,13 +95,18 @@ export async function scanDay(
 
 /** Brent's algorithm: finds that a sequence repeats without keeping the sequence. */
 class CircleDetector {
+  /** Pages of the circle may have been read, and counted, more than once. */
+  isFound = false;
   private milestone = '';
   private steps = 0;
   private limit = 1;
 
   check({ partitionKey, rowKey }: ContinuationToken): void {
     const token = JSON.stringify([partitionKey, rowKey]);
-    if (token === this.milestone) throw new QueryFailedError('TABLE_PROTOCOL', 'a continuation token repeats');
+    if (token === this.milestone) {
+      this.isFound = true;
+      throw new QueryFailedError('TABLE_PROTOCOL', 'a continuation token repeats');
+    }
     this.steps += 1;
     if (this.steps === this.limit) {
       this.milestone = token;

@@ -17,6 +17,8 @@ function createWorld() {
     checkpoint: undefined as DayCheckpoint | undefined,
     asked: [] as (string | undefined)[],
     give: [] as (() => void)[],
+    /** What the storing of a checkpoint waits for. */
+    saving: Promise.resolve(),
   };
   const daySets: DaySets = {
     readHeads: async () => new Map(),
@@ -24,7 +26,12 @@ function createWorld() {
     read: async () => world.stored,
     write: async (_day, daySet) => void (world.stored = daySet),
     openCheckpoint: () => ({
-      save: async (position, identifiers) => void (world.checkpoint = { ...position, identifiers }),
+      save: async (position, identifiers) => {
+        await world.saving;
+        world.checkpoint = { ...position, identifiers };
+        return true;
+      },
+      discard: async () => void (world.checkpoint = undefined),
     }),
   };
   const pages = {
@@ -92,6 +99,55 @@ describe('a day that two queries need at once', () => {
     await givePages(2);
     expect(count(await second)).toBe(4);
     expect(world.asked).toEqual([undefined, '1', '2']);
+  });
+});
+
+describe('a day that many queries need', () => {
+  it('is joined by a third while the second still waits for it, though the first is gone', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    await givePages(1);
+    let told = 0;
+    const second = scans.scan(DAY, anew(900), (entities) => (told += entities), newSignal());
+    while (told === 0) await new Promise(setImmediate);
+    controller.abort(new Error('terminated'));
+    await expect(first).rejects.toThrow('terminated');
+    const third = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await givePages(2);
+    expect((await Promise.all([second, third])).map(count)).toEqual([4, 4]);
+    expect(world.asked).toEqual([undefined, '1', '2']);
+  });
+
+  it('is read once more, not once for each, for those who come at once and need it newer', async () => {
+    const { scans, world, givePages } = createWorld();
+    const old = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await givePages(1);
+    world.now = 2_000;
+    const both = [1, 2].map(() => scans.scan(DAY, anew(1_500), () => {}, newSignal()));
+    await givePages(5);
+    await Promise.all([old, ...both]);
+    expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
+  });
+
+  it('is gone on with by one who comes while the position of a stopped scan is being stored', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    await givePages(2);
+    while (world.asked.length < 3) await new Promise(setImmediate);
+    let stored: () => void = () => {};
+    world.saving = new Promise((resolve) => (stored = resolve));
+    controller.abort(new Error('drain'));
+    const second = scans.scan(DAY, anew(900), () => {}, newSignal());
+    await new Promise(setImmediate);
+    expect(world.asked).toHaveLength(3);
+    world.give.length = 0;
+    stored();
+    await expect(first).rejects.toThrow('drain');
+    await givePages(1);
+    expect(count(await second)).toBe(4);
+    expect(world.asked).toEqual([undefined, '1', '2', '2']);
   });
 });
 

@@ -27,17 +27,25 @@ export class DayScans {
    * @throws As `scanDay` does.
    */
   async scan(day: CalendarDay, demand: FreshnessDemand, onPage: OnPage, signal: AbortSignal): Promise<DaySet> {
-    const running = this.latest.get(day);
-    if (running !== undefined && isFresh({ scannedAt: await running.scannedAt }, demand) && !running.isAbandoned) {
-      return running.join(onPage, signal);
+    for (let seen: SharedScan | undefined; ;) {
+      signal.throwIfAborted();
+      const running = this.latest.get(day);
+      if (running === undefined || running === seen) break;
+      seen = running;
+      if (running.isAbandoned) {
+        // Its checkpoint is still being stored, and is worth waiting for.
+        await orAborted(running.settled, signal);
+        continue;
+      }
+      const scannedAt = await orAborted(running.scannedAt, signal);
+      if (isFresh({ scannedAt }, demand) && !running.isAbandoned) return running.join(onPage, signal);
     }
     const scan = new SharedScan((start, pageRead, stop) => this.run(day, demand, start, pageRead, stop));
     this.latest.set(day, scan);
-    try {
-      return await scan.join(onPage, signal);
-    } finally {
+    void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
-    }
+    });
+    return scan.join(onPage, signal);
   }
 
   private async run(
@@ -64,10 +72,24 @@ export class DayScans {
   }
 }
 
+/** @throws The signal's reason, when it is aborted before the promise settles. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave: () => void = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => (leave = () => reject(signal.reason as Error)));
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
 /** One scan and those who wait for it. */
 class SharedScan {
   /** When the scan began by the clock of the day sets; never when it ended before it could begin. */
   readonly scannedAt: Promise<number>;
+  /** When it has ended, however. */
+  readonly settled: Promise<void>;
   private readonly result: Promise<DaySet>;
   private readonly listeners = new Set<OnPage>();
   private readonly stop = new AbortController();
@@ -82,7 +104,10 @@ class SharedScan {
     };
     this.result = run(begun, onPage, this.stop.signal);
     // A scan that ends before it begins is fresh for nobody; whoever waits sees its error by joining.
-    this.result.catch(() => begun(-Infinity));
+    this.settled = this.result.then(
+      () => {},
+      () => begun(-Infinity),
+    );
   }
 
   get isAbandoned(): boolean {

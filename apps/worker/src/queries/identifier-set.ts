@@ -1,7 +1,5 @@
+import { IDENTIFIER_BYTES } from '#shared/contract/day-set';
 import { HASH_WORDS } from './identifier-hash';
-
-/** What an identifier takes in a stored day set. */
-const IDENTIFIER_BYTES = 16;
 
 const FIRST_SLOTS = 16;
 /** A table of 256 KB: it fits a core's cache while its entries move, and they move in about a millisecond. */

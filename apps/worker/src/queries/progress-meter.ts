@@ -26,14 +26,15 @@ export class ProgressMeter {
   private atLeast: number;
   private daysDone = 0;
   private daysReused = 0;
+  private scanStartedAt: number;
 
   constructor(
     private readonly days: readonly CalendarDay[],
     knownSizes: ReadonlyMap<CalendarDay, number>,
     earlier: Partial<QueryProgress>,
     private readonly clock: () => number,
-    private readonly startedAt = clock(),
   ) {
+    this.scanStartedAt = clock();
     this.percent = earlier.percent ?? 0;
     this.atLeast = earlier.atLeast ?? 0;
     const known = [...knownSizes.values()];
@@ -68,6 +69,7 @@ export class ProgressMeter {
   /** From here on time is measured: what was done before came from day sets and took next to none. */
   scanningStarts(): void {
     this.doneWeightAtStart = this.doneWeight;
+    this.scanStartedAt = this.clock();
   }
 
   read(): QueryProgress {
@@ -100,7 +102,7 @@ export class ProgressMeter {
     const scanned = done - this.doneWeightAtStart;
     const toScan = this.totalWeight - this.doneWeightAtStart;
     if (scanned <= 0 || scanned < ETA_FROM_FRACTION * toScan) return null;
-    const elapsedMs = this.clock() - this.startedAt;
+    const elapsedMs = this.clock() - this.scanStartedAt;
     return Math.ceil(((elapsedMs / scanned) * (toScan - scanned)) / 1_000);
   }
 }

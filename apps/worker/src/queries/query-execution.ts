@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { countDays } from '#shared/contract/calendar-day';
-import { describeError, type FailureCode } from '#shared/contract/error-codes';
+import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
-import { Outcomes } from '#shared/redis/outcomes';
+import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { type QueryPorts, runQuery } from './run-query';
@@ -60,6 +60,8 @@ export class QueryExecution {
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    // It may have been aborted during the call before, and tells that only once.
+    if (signal.aborted) onAbort();
     const limit = setTimeout(
       () => stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit')),
       startedAt + this.timeLimitMs - now,
@@ -74,8 +76,8 @@ export class QueryExecution {
       const onStart = (read: () => QueryProgress) => (readProgress = read);
       const answer = await runQuery({ request, createdAt, earlier }, { ...this.ports, onStart }, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
-      const { written } = await this.outcomes.publish(id, facts, token);
-      if (!written) throw new RunStoppedError('lost');
+      const { outcome } = await this.outcomes.publish(id, facts, token);
+      if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
     } finally {
       clearTimeout(limit);
       signal.removeEventListener('abort', onAbort);
@@ -87,9 +89,7 @@ export class QueryExecution {
   async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode): Promise<void> {
     const state = await this.states.read(id);
     if (state === undefined) return;
-    const { id: _, finishedAt: __, expiresAt: ___, ...facts } = state;
-    const error = { code, message: describeError(code) };
-    await this.outcomes.publish(id, { ...facts, status: QueryStatus.Failed, error }, token);
+    await this.outcomes.publish(id, toEndedFacts(state, QueryStatus.Failed, code), token);
   }
 
   /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */

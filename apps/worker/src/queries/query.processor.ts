@@ -1,4 +1,4 @@
-import { WorkerHost } from '@nestjs/bullmq';
+import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS } from '#shared/contract/query-job';
@@ -21,23 +21,39 @@ export class QueryProcessor extends WorkerHost {
   // rest parameter would switch cancellation off without an error.
   override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
     if (job.id === undefined || token === undefined || signal === undefined) throw new UnrecoverableError('NO_SIGNAL');
+    // Taken in the moment in which this process was told to go: the others were given back a moment ago.
+    if (this.worker.isPaused()) return this.giveBack(job, token);
     const run = { id: job.id, token, createdAt: job.timestamp };
     try {
       await this.execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
-      if (signal.aborted && signal.reason === DRAIN) {
-        // Back to the queue: no attempt and no stall is counted for a process that goes away.
-        await job.moveToWait(token);
-        throw new WaitingError();
-      }
+      if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
       // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
       if (error instanceof RunStoppedError) throw new UnrecoverableError(error.code);
       this.logger.error(`query ${job.id} failed`, error instanceof Error ? error.stack : String(error));
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
       if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
-      await this.execution.fail(run, code);
+      await this.execution.fail(run, code).catch((cause: unknown) => {
+        this.logger.error(`the failure of query ${job.id} could not be published: ${String(cause)}`);
+        throw new Error('UNEXPECTED', { cause });
+      });
       throw new UnrecoverableError(code);
     }
+  }
+
+  /** Back to the queue: no attempt and no stall is counted for a process that goes away. */
+  private async giveBack(job: Job, token: string): Promise<never> {
+    await job.moveToWait(token).catch((error: unknown) => {
+      // Its lock is lost or will be; then another worker takes it for stalled.
+      this.logger.warn(`query ${job.id} could not be given back: ${String(error)}`);
+    });
+    throw new WaitingError();
+  }
+
+  @OnWorkerEvent('error')
+  onError(error: Error): void {
+    // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
+    this.logger.debug(error.message);
   }
 }

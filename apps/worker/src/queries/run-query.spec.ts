@@ -44,7 +44,9 @@ function createWorld(table: Record<string, (string | null)[]>) {
         save: async (position, added) => {
           identifiers = Buffer.concat([identifiers, added]);
           checkpoints.set(day, { ...position, identifiers });
+          return true;
         },
+        discard: async () => void checkpoints.delete(day),
       };
     },
   };

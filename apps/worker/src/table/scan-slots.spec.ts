@@ -50,9 +50,22 @@ describe('ScanSlots', () => {
     }
   });
 
+  it('takes a single refusal among as many requests as it allows for an accident', async () => {
+    const slots = new ScanSlots(4);
+    for (let accident = 0; accident < 3; accident += 1) {
+      (await slots.take(NEVER)).release('pressed');
+      await serve(slots, 4);
+    }
+    expect(slots.read()).toMatchObject({ limit: 4, pressed: 3 });
+    (await slots.take(NEVER)).release('pressed');
+    await serve(slots, 3);
+    (await slots.take(NEVER)).release('pressed');
+    expect(slots.read().limit).toBe(2);
+  });
+
   it('grows by one for each full round that was served, up to its ceiling', async () => {
     const slots = new ScanSlots(6);
-    (await slots.take(NEVER)).release('pressed');
+    for (const slot of await takeAll(slots, 2)) slot.release('pressed');
     await serve(slots, 2);
     expect(slots.read().limit).toBe(3);
     await serve(slots, 1);

@@ -23,6 +23,8 @@ export interface ScanSlotsReading {
  *
  * The bound follows what the service can do (additive increase, multiplicative decrease, as TCP does): it starts at its
  * ceiling, is halved on a sign of pressure, and grows by one for each time that as many pages as it allows were served.
+ * A sign of pressure is a second refusal among as many requests as it allows. A single one is no sign: a service with
+ * time to spare refuses one request in a hundred too, and halving for each of those would keep a third of the slots shut.
  */
 export class ScanSlots {
   private limit: number;
@@ -30,6 +32,7 @@ export class ScanSlots {
   private readonly waiting = new Set<() => void>();
   private taken = 0;
   private takenAtLastCut = 0;
+  private lastPressed = -Infinity;
   private servedSinceStep = 0;
   private served = 0;
   private pressed = 0;
@@ -80,8 +83,10 @@ export class ScanSlots {
       this.limit += 1;
     } else if (end === 'pressed') {
       this.pressed += 1;
+      const distance = Math.abs(ordinal - this.lastPressed);
+      this.lastPressed = ordinal;
       // Requests that were under way at the last cut tell of the time before it: one wave of refusals is one cut.
-      if (ordinal <= this.takenAtLastCut) return;
+      if (ordinal <= this.takenAtLastCut || distance > this.limit) return;
       this.takenAtLastCut = this.taken;
       this.servedSinceStep = 0;
       this.limit = Math.max(1, Math.floor(this.limit / 2));

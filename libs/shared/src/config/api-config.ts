@@ -1,4 +1,5 @@
-import { IsIn, IsOptional, IsString } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
 import { CommonConfig } from './common-config';
 import { Flag, Port, Rule, UrlOf, WholeNumber } from './rules';
 
@@ -39,4 +40,28 @@ export class ApiConfig extends CommonConfig {
   /** The longest range of one query, in days. */
   @WholeNumber(1, 36_600)
   maxRangeDays: number = 366;
+
+  /** The longest that an answer is held back for a client that asks for it. */
+  @WholeNumber(0, 300)
+  maxWaitSeconds: number = 55;
+
+  /** Of one caller, over all API processes. */
+  @WholeNumber(1, 1_000_000)
+  submissionsPerMinute: number = 60;
+
+  /** Queries of one caller that have not ended. */
+  @WholeNumber(1, 1_000_000)
+  liveQueriesPerCaller: number = 100;
+
+  /** Of one query; a long poll or an event stream counts as one. */
+  @WholeNumber(1, 1_000_000)
+  pollsPerMinute: number = 120;
+
+  /** Origins whose scripts may call, with commas between; none by default. */
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.split(/\s*,\s*/) : value))
+  @Matches(/^https?:\/\/[^/\s*]+$/, {
+    each: true,
+    message: 'must be origins such as https://app.example, with commas between',
+  })
+  corsOrigins: string[] = [];
 }

@@ -2,6 +2,8 @@ import { IsOptional, IsString, Matches, MinLength } from 'class-validator';
 import { CommonConfig } from './common-config';
 import { Port, Rule, WholeNumber } from './rules';
 
+const PLAIN_HTTP = /(^|;)\s*(DefaultEndpointsProtocol=http\s*(;|$)|TableEndpoint=http:|UseDevelopmentStorage=)/i;
+
 /** What `apps/worker` is told. */
 export class WorkerConfig extends CommonConfig {
   /** Where `/health` listens; nothing else does. */
@@ -13,14 +15,13 @@ export class WorkerConfig extends CommonConfig {
 
   /** Of the storage account that has the audit table: a secret. */
   @IsString()
-  @Matches(/(AccountName|TableEndpoint|UseDevelopmentStorage)=/i, {
-    message: 'must be the connection string of a storage account',
+  @Matches(/(^|;)\s*(AccountKey=|UseDevelopmentStorage=true)/i, {
+    message: 'must be the connection string of a storage account, with its key',
   })
   @Rule<WorkerConfig>(
     'isEncrypted',
     'must use https when NODE_ENV=production',
-    ({ nodeEnv, tableConnectionString: text }) =>
-      nodeEnv !== 'production' || !/http:\/\/|UseDevelopment|Protocol=http;/i.test(text),
+    ({ nodeEnv, tableConnectionString: text }) => nodeEnv !== 'production' || !PLAIN_HTTP.test(text),
   )
   tableConnectionString: string = '';
 

@@ -1,5 +1,8 @@
 import type { CalendarDay } from './calendar-day';
 
+/** What an identifier, a 128-bit keyed hash, takes in a stored day set. */
+export const IDENTIFIER_BYTES = 16;
+
 /** What is known of a day set without reading its identifiers. */
 export interface DaySetHead {
   /** When the reading of the day began: milliseconds since 1970 by Redis' clock. */
@@ -54,8 +57,14 @@ export interface DaySets {
 
 /** Stores how far one scan is, again and again, at the cost of what is new each time. */
 export interface CheckpointWriter {
-  /** @param added The identifiers that are new since the last call, 16 bytes each. */
-  save(position: DayPosition, added: Uint8Array): Promise<void>;
+  /**
+   * @param added The identifiers that are new since the last call that stored them, 16 bytes each.
+   * @param all Gives all of the scan's, for when it has to be stored from the start.
+   * @returns Whether it was stored. What was not has to be among `added` the next time.
+   */
+  save(position: DayPosition, added: Uint8Array, all: () => Uint8Array): Promise<boolean>;
+  /** Takes away what is stored: it cannot be trusted. */
+  discard(): Promise<void>;
 }
 
 /** What the freshness rule asks of a query. */

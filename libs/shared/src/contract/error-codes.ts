@@ -1,6 +1,6 @@
 interface ErrorEntry {
   /** The HTTP status of the problem document that carries the code. */
-  readonly status: 400 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
+  readonly status: 400 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
   /** What is wrong, for people; never holds a value of the request or of the service's inside. */
   readonly title: string;
   /** What whoever reads the code can do about it. */
@@ -45,6 +45,12 @@ export const ERROR_TABLE = {
     remedy: 'Ask for fewer days at once.',
     retryable: false,
   },
+  IDEMPOTENCY_KEY_INVALID: {
+    status: 400,
+    title: 'The idempotency key is not valid.',
+    remedy: 'Send 1 to 255 printable characters, once.',
+    retryable: false,
+  },
   QUERY_NOT_FOUND: {
     status: 404,
     title: 'There is no such query.',
@@ -63,6 +69,12 @@ export const ERROR_TABLE = {
     remedy: 'Use one of the methods that the Allow header names.',
     retryable: false,
   },
+  NOT_ACCEPTABLE: {
+    status: 406,
+    title: 'The resource has none of the accepted forms.',
+    remedy: 'Accept application/json; the status document also comes as text/html and text/event-stream.',
+    retryable: false,
+  },
   BODY_TOO_LARGE: {
     status: 413,
     title: 'The body is too large.',
@@ -74,6 +86,24 @@ export const ERROR_TABLE = {
     title: 'The content type is not supported.',
     remedy: 'Send the body as application/json.',
     retryable: false,
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The idempotency key belongs to another request.',
+    remedy: 'Send a new key with a new request, and the same key only with the same request.',
+    retryable: false,
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'There were too many requests.',
+    remedy: 'Wait as long as Retry-After says; a long poll or the event stream asks less often.',
+    retryable: true,
+  },
+  TOO_MANY_LIVE_QUERIES: {
+    status: 429,
+    title: 'Too many queries of this caller have not ended yet.',
+    remedy: 'Wait until one of them has ended, or terminate one.',
+    retryable: true,
   },
   INTERNAL_ERROR: {
     status: 500,

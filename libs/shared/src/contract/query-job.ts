@@ -1,5 +1,5 @@
 import { plainToInstance, Type } from 'class-transformer';
-import { Equals, IsNotEmpty, IsString, ValidateNested, validateSync } from 'class-validator';
+import { Equals, IsNotEmpty, IsOptional, IsString, ValidateNested, validateSync } from 'class-validator';
 import { QueryFailedError } from './query-failed-error';
 import { QueryRequest } from './query-request';
 
@@ -24,10 +24,15 @@ export class QueryJobPayload {
   @ValidateNested()
   @Type(() => QueryRequest)
   request!: QueryRequest;
+
+  /** Tells which of several submissions under one idempotency key made the job. */
+  @IsOptional()
+  @IsString()
+  submissionId?: string;
 }
 
-export function toJobPayload(request: QueryRequest, caller: string): QueryJobPayload {
-  return Object.assign(new QueryJobPayload(), { caller, request });
+export function toJobPayload(request: QueryRequest, caller: string, submissionId?: string): QueryJobPayload {
+  return Object.assign(new QueryJobPayload(), { caller, request }, submissionId === undefined ? {} : { submissionId });
 }
 
 /**

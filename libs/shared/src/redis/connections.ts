@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
-/** Two calls, the most that an answer makes in a row, and the 503 that follows fit into two seconds. */
+/** A caller is told within two seconds that Redis is silent. */
 const REQUEST_TIMEOUT_MS = 900;
 
 /** Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. */

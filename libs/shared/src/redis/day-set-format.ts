@@ -1,12 +1,11 @@
 import { crc32 } from 'node:zlib';
-import type { DaySet, DaySetHead } from '../contract/day-set';
+import { type DaySet, type DaySetHead, IDENTIFIER_BYTES } from '../contract/day-set';
 
 /** How a day set lies in Redis: a head of 40 bytes, then 16 bytes for each identifier; numbers are little-endian. */
 export const HEAD_BYTES = 40;
 
 const MAGIC = 'AQDS';
 const VERSION = 1;
-const IDENTIFIER_BYTES = 16;
 const AT = { version: 4, scannedAt: 8, entitiesRead: 16, entitiesWithoutIdentifier: 24, identifiers: 32, checksum: 36 };
 
 export function encodeDaySet(daySet: DaySet): Buffer {

@@ -1,11 +1,13 @@
 import type { Redis } from 'ioredis';
+import { describeError, type FailureCode } from '../contract/error-codes';
 import type { QueryOutcome } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /**
- * KEYS outcome, job, lock of the job
- * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress
+ * KEYS outcome, job, lock of the job, live queries of the caller
+ * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
+ *   channel of changes, id
  */
 const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`
 if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
@@ -21,6 +23,8 @@ end
 if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'progress', ARGV[4])
 end
+redis.call('ZREM', KEYS[4], ARGV[6])
+redis.call('PUBLISH', ARGV[5], ARGV[6])
 return { 1, outcome }`);
 
 /** The facts of an outcome that are known before Redis gives it its times. */
@@ -54,8 +58,8 @@ export class Outcomes {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)],
-      [JSON.stringify(facts), this.ttlSeconds * 1_000, token ?? '', progress],
+      [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id), this.keys.liveQueries(facts.caller)],
+      [JSON.stringify(facts), this.ttlSeconds * 1_000, token ?? '', progress, this.keys.changes, id],
     );
     return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };
   }
@@ -63,4 +67,16 @@ export class Outcomes {
 
 export function parseOutcome(text: string): QueryOutcome {
   return JSON.parse(text) as QueryOutcome;
+}
+
+/** The facts of a query that ends without a result. */
+export function toEndedFacts(
+  state: Omit<OutcomeFacts, 'status' | 'error' | 'result'>,
+  status: 'Failed' | 'Terminated',
+  code: FailureCode,
+): OutcomeFacts {
+  const { caller, request, createdAt, startedAt } = state;
+  const progress = { ...state.progress, etaSeconds: null };
+  const error = { code, message: describeError(code) };
+  return { status, caller, request, createdAt, startedAt, progress, result: null, error };
 }

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis';
 import { countDays } from '../contract/calendar-day';
-import { describeError } from '../contract/error-codes';
 import { noProgress, type QueryState } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
 import { QueryStatus } from '../contract/query-status';
 import { readJobProgress } from './job-progress';
-import { parseOutcome, type Outcomes } from './outcomes';
+import { type Outcomes, parseOutcome, toEndedFacts } from './outcomes';
 import type { RecordKeys } from './record-keys';
 import { runPipeline } from './run-pipeline';
 
@@ -33,13 +32,27 @@ export class QueryStates {
 
   /** The query with this id, in one round trip; undefined when it is unknown or has expired. */
   async read(id: string): Promise<QueryState | undefined> {
-    const pipeline = this.redis
-      .pipeline()
-      .get(this.keys.outcome(id))
-      .hmget(this.keys.job(id), 'data', 'timestamp', 'progress', 'finishedOn');
-    const [outcome, job] = (await runPipeline(pipeline)) as [string | null, JobFields];
-    if (outcome !== null) return { id, ...parseOutcome(outcome) };
-    return this.fromJob(id, job);
+    const [state] = await this.readMany([id]);
+    return state;
+  }
+
+  /** The same for many, in one round trip too. */
+  async readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
+    const pipeline = this.redis.pipeline();
+    for (const id of ids) {
+      pipeline
+        .hmget(this.keys.job(id), 'data', 'timestamp', 'progress', 'finishedOn')
+        // After the job: an outcome that is written in between is then seen, and not taken for one that has expired.
+        .get(this.keys.outcome(id));
+    }
+    const replies = await runPipeline<unknown>(pipeline);
+    return Promise.all(
+      ids.map((id, i) => {
+        const outcome = replies[i * 2 + 1] as string | null;
+        if (outcome !== null) return { id, ...parseOutcome(outcome) };
+        return this.fromJob(id, replies[i * 2] as JobFields);
+      }),
+    );
   }
 
   private async fromJob(
@@ -55,7 +68,8 @@ export class QueryStates {
       request,
       createdAt: Number(timestamp),
       startedAt,
-      progress: { ...noProgress(countDays(request.start, request.end)), ...made },
+      // A payload of another version may have no range that could be understood here.
+      progress: { ...noProgress(countDays(request?.start, request?.end) || 0), ...made },
       result: null,
       error: null,
     };
@@ -69,8 +83,7 @@ export class QueryStates {
     id: string,
     state: Omit<QueryState, 'id' | 'status' | 'finishedAt' | 'expiresAt'>,
   ): Promise<QueryState | undefined> {
-    const error = { code: 'WORKER_LOST', message: describeError('WORKER_LOST') } as const;
-    const { outcome } = await this.outcomes.publish(id, { ...state, status: QueryStatus.Failed, error });
+    const { outcome } = await this.outcomes.publish(id, toEndedFacts(state, QueryStatus.Failed, 'WORKER_LOST'));
     return outcome && { id, ...outcome };
   }
 }

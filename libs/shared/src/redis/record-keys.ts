@@ -5,9 +5,14 @@ import { QUERY_QUEUE } from '../contract/query-job';
 export class RecordKeys {
   constructor(readonly prefix: string) {}
 
+  /** What the names of all that BullMQ keeps begin with. */
+  get queue(): string {
+    return `${this.prefix}:${QUERY_QUEUE}`;
+  }
+
   /** The hash that BullMQ keeps for the job of a query. */
   job(id: string): string {
-    return `${this.prefix}:${QUERY_QUEUE}:${id}`;
+    return `${this.queue}:${id}`;
   }
 
   /** Held by the worker that runs the job, with its token as value. */
@@ -17,6 +22,20 @@ export class RecordKeys {
 
   outcome(id: string): string {
     return `${this.prefix}:outcome:${id}`;
+  }
+
+  /** The caller's queries that have not ended, by time; and all that are kept. */
+  liveQueries(caller: string): string {
+    return `${this.prefix}:live:${encodeURIComponent(caller)}`;
+  }
+
+  callerQueries(caller: string): string {
+    return `${this.prefix}:queries-of:${encodeURIComponent(caller)}`;
+  }
+
+  /** The channel on which the id of every query is told whose records have changed. */
+  get changes(): string {
+    return `${this.prefix}:changes`;
   }
 
   daySet(tableFingerprint: string, day: CalendarDay): string {

@@ -6,20 +6,25 @@ import { RedisScript } from './redis-script';
 /** Raised whenever the stored form changes. */
 const VERSION = 1;
 
-interface StoredPosition extends DayPosition {
+/** How a position lies in Redis. The checksum is that of the identifiers and of the position itself. */
+interface StoredPosition {
   version: number;
+  position: DayPosition;
   sizeBytes: number;
   checksum: number;
 }
 
 /**
- * KEYS position, identifiers; ARGV bytes stored so far, added bytes, position, time to live in seconds.
- * When another scan of the day has written in between, the two would be mixed up: the later one stops.
+ * KEYS position, identifiers; ARGV position that this scan has stored last, added bytes, position, time to live in
+ * seconds. What another scan of the day has written is never mixed up with this: 0 says that it is in between. The
+ * same that is sent twice, because its reply was lost, is stored once.
  */
 const SAVE = new RedisScript<0 | 1>(`
-if ARGV[1] == '0' then
+local stored = redis.call('GET', KEYS[1])
+if stored == ARGV[3] then return 1 end
+if ARGV[1] == '' then
   redis.call('DEL', KEYS[2])
-elseif redis.call('STRLEN', KEYS[2]) ~= tonumber(ARGV[1]) then
+elseif stored ~= ARGV[1] then
   return 0
 end
 redis.call('APPEND', KEYS[2], ARGV[2])
@@ -29,9 +34,10 @@ return 1`);
 
 /** Only what is new is sent each time, so that a giant day is not stored over and over. */
 export class RedisCheckpointWriter implements CheckpointWriter {
-  private sizeBytes: number;
-  private checksum: number;
-  private isOvertaken = false;
+  /** As it was stored; empty before the first time. */
+  private last = '';
+  private sizeBytes = 0;
+  private checksum = 0;
 
   constructor(
     private readonly redis: Redis,
@@ -39,36 +45,61 @@ export class RedisCheckpointWriter implements CheckpointWriter {
     private readonly ttlSeconds: number,
     resumed: DayCheckpoint | undefined,
   ) {
-    this.sizeBytes = resumed?.identifiers.length ?? 0;
-    this.checksum = resumed === undefined ? 0 : crc32(resumed.identifiers);
+    if (resumed === undefined) return;
+    const { identifiers, ...position } = resumed;
+    this.sizeBytes = identifiers.length;
+    this.checksum = crc32(identifiers);
+    this.last = toText(position, this.sizeBytes, this.checksum);
   }
 
-  async save(position: DayPosition, added: Uint8Array): Promise<void> {
-    if (this.isOvertaken) return;
-    const checksum = crc32(added, this.checksum);
+  async save(position: DayPosition, added: Uint8Array, all: () => Uint8Array): Promise<boolean> {
+    if (await this.append(position, added)) return true;
+    // Another scan of the day has stored its own, or has ended and cleared up: this one stores all that it has.
+    this.last = '';
+    this.sizeBytes = 0;
+    this.checksum = 0;
+    return this.append(position, all());
+  }
+
+  async discard(): Promise<void> {
+    await this.redis.del(this.keys.position, this.keys.identifiers);
+  }
+
+  private async append(position: DayPosition, added: Uint8Array): Promise<boolean> {
     const sizeBytes = this.sizeBytes + added.length;
-    const stored: StoredPosition = { ...position, version: VERSION, sizeBytes, checksum };
-    const isSaved = await SAVE.run(
-      this.redis,
-      [this.keys.position, this.keys.identifiers],
-      [
-        this.sizeBytes,
-        Buffer.from(added.buffer, added.byteOffset, added.length),
-        JSON.stringify(stored),
-        this.ttlSeconds,
-      ],
-    );
-    this.isOvertaken = isSaved === 0;
-    this.checksum = checksum;
+    const checksum = crc32(added, this.checksum);
+    const text = toText(position, sizeBytes, checksum);
+    const bytes = Buffer.from(added.buffer, added.byteOffset, added.length);
+    const keys = [this.keys.position, this.keys.identifiers];
+    if ((await SAVE.run(this.redis, keys, [this.last, bytes, text, this.ttlSeconds])) === 0) return false;
+    this.last = text;
     this.sizeBytes = sizeBytes;
+    this.checksum = checksum;
+    return true;
   }
 }
 
-/** Undefined when there is none, or when the two keys do not fit together: the day is then read from its start. */
-export function readCheckpoint(positionText: string | null, found: Buffer | null): DayCheckpoint | undefined {
-  if (positionText === null) return undefined;
+function toText(position: DayPosition, sizeBytes: number, identifiersChecksum: number): string {
+  const checksum = crc32(JSON.stringify(position), identifiersChecksum);
+  return JSON.stringify({ version: VERSION, position, sizeBytes, checksum } satisfies StoredPosition);
+}
+
+/** Undefined when there is none, or when its parts do not fit together: the day is then read from its start. */
+export function readCheckpoint(text: string | null, found: Buffer | null): DayCheckpoint | undefined {
+  const stored = text === null ? undefined : readPosition(text);
+  if (stored?.version !== VERSION) return undefined;
   const identifiers = found ?? Buffer.alloc(0);
-  const { version, sizeBytes, checksum, ...position } = JSON.parse(positionText) as StoredPosition;
-  if (version !== VERSION || identifiers.length !== sizeBytes || crc32(identifiers) !== checksum) return undefined;
+  const { position, sizeBytes, checksum } = stored;
+  if (identifiers.length !== sizeBytes) return undefined;
+  if (crc32(JSON.stringify(position), crc32(identifiers)) !== checksum) return undefined;
   return { ...position, identifiers };
+}
+
+function readPosition(text: string): StoredPosition | undefined {
+  try {
+    return JSON.parse(text) as StoredPosition;
+  } catch {
+    // Cut or changed: as good as none.
+    return undefined;
+  }
 }

@@ -52,30 +52,38 @@ export class RedisDaySets implements DaySets {
   }
 
   async write(day: CalendarDay, daySet: DaySet): Promise<void> {
-    const { position, identifiers } = this.checkpointKeysOf(day);
-    const store = this.redis
-      .multi()
-      .set(this.keyOf(day), encodeDaySet(daySet), 'EX', this.options.ttlSeconds)
-      .del(position, identifiers);
+    const { head, checkpoint } = await this.readStart(day);
+    const store = this.redis.multi();
+    // What a scan that began later has stored is worth more than this.
+    if (head === undefined || head.scannedAt <= daySet.scannedAt) {
+      store.set(this.keyOf(day), encodeDaySet(daySet), 'EX', this.options.ttlSeconds);
+    }
+    if (checkpoint === undefined || checkpoint.scannedAt <= daySet.scannedAt) {
+      const { position, identifiers } = this.checkpointKeysOf(day);
+      store.del(position, identifiers);
+    }
     await this.unlessFull(() => store.exec());
   }
 
   openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
     const { ttlSeconds } = this.options;
     const writer = new RedisCheckpointWriter(this.redis, this.checkpointKeysOf(day), ttlSeconds, resumed);
-    return { save: (...args) => this.unlessFull(() => writer.save(...args)) };
+    return {
+      save: async (...args) => (await this.unlessFull(() => writer.save(...args))) ?? false,
+      discard: () => writer.discard(),
+    };
   }
 
-  /** A full Redis costs reuse, not the query. */
-  private async unlessFull(store: () => Promise<unknown>): Promise<void> {
+  /** A full Redis costs reuse, not the query; undefined when nothing was stored. */
+  private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
-      if (await hasRoomToSpare(this.redis)) await store();
-      else this.options.onFull();
+      if (await hasRoomToSpare(this.redis)) return await store();
     } catch (error) {
       // Full to the last byte; a transaction is refused as a whole when one of its commands was.
       if (!isReplyError(error, 'OOM') && !isReplyError(error, 'EXECABORT')) throw error;
-      this.options.onFull();
     }
+    this.options.onFull();
+    return undefined;
   }
 
   private keyOf(day: CalendarDay): string {

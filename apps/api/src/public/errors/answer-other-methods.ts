@@ -1,6 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { ProblemError } from './problem-error';
-import { sendProblem } from './problem.filter';
+import { sendError } from './send-error';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -25,7 +25,7 @@ export function answerOtherMethods(fastify: FastifyInstance): () => void {
         method: METHODS.filter((method) => !present.has(method)),
         handler: (request, reply) => {
           if (request.method === 'OPTIONS') return reply.status(204).header('Allow', Allow).send();
-          sendProblem(new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow } }), request, reply);
+          sendError(new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow } }), request, reply);
           return reply;
         },
       });

@@ -1,21 +1,22 @@
-import { Controller, Get, Param, Post, Query, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
+import { RequestLimiter } from '../limits/request-limiter';
+import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
-import { toRetryAfterSeconds } from '../queries/retry-after';
 import { toLocation } from '../queries/to-location';
-import { OriginalErrorFilter } from './original-error.filter';
 import { parseOriginalRange } from './parse-original-range';
 
 /** The two routes of the Durable Functions service that this one replaces, for its clients to work unchanged. */
 @Controller('api')
-@UseFilters(OriginalErrorFilter)
 export class OriginalController {
   constructor(
     private readonly queries: QueryService,
+    private readonly responder: QueryResponder,
+    private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
   ) {}
 
@@ -41,21 +42,26 @@ export class OriginalController {
 
   @Get('status/:id')
   async status(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const state = await this.queries.read(id, caller);
-    if (!isTerminal(state.status)) this.setAlive(state, reply);
+    const [limits, state] = await Promise.all([
+      this.queries.reach(() => this.limiter.takePoll(caller, id)),
+      this.queries.read(id, caller),
+    ]);
+    void reply.headers({ ...limits, 'Cache-Control': 'no-store' });
+    if (!isTerminal(state.status)) await this.setAlive(state, reply);
     void reply.send({ id, status: state.status, result: toOriginalResult(state) });
   }
 
   private async submitAndAnswer(s: unknown, e: unknown, caller: string, reply: FastifyReply): Promise<void> {
     const request = parseOriginalRange(s, e, new Date().getUTCFullYear(), this.config.maxRangeDays);
-    const state = await this.queries.submit(request, caller);
-    void reply.send({ statusUri: this.setAlive(state, reply) });
+    void reply.headers(await this.queries.reach(() => this.limiter.takeSubmission(caller)));
+    const { state } = await this.queries.submit(request, caller);
+    void reply.send({ statusUri: await this.setAlive(state, reply) });
   }
 
   /** @returns Where the client should look next. */
-  private setAlive(state: QueryState, reply: FastifyReply): string {
+  private async setAlive(state: QueryState, reply: FastifyReply): Promise<string> {
     const location = toLocation(this.config, `/api/status/${state.id}`);
-    const retryAfter = toRetryAfterSeconds(state, Date.now());
+    const retryAfter = await this.responder.readRetryAfter(state);
     void reply.status(202).headers({ Location: location, 'Retry-After': retryAfter, 'Cache-Control': 'no-store' });
     return location;
   }

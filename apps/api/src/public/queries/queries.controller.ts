@@ -1,63 +1,137 @@
-import { Body, Controller, Delete, Get, Param, Post, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import accepts from 'accepts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
-import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
 import { ProblemError } from '../errors/problem-error';
+import { RequestLimiter } from '../limits/request-limiter';
+import { isNamedBy, toETag } from './etag';
+import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
+import { readWait } from './prefer-wait';
 import { toQueryDocument } from './query-document';
+import { parseListRequest, QueryList } from './query-list';
+import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
-import { toRetryAfterSeconds } from './retry-after';
-import { toLocation } from './to-location';
-
-/** Readable by scripts of other origins, where such are let in. */
-const EXPOSED_HEADERS =
-  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, RateLimit, RateLimit-Policy';
+import { QueryStreams } from './query-streams';
 
 @Controller('api/queries')
 export class QueriesController {
   constructor(
     private readonly queries: QueryService,
+    private readonly list: QueryList,
+    private readonly streams: QueryStreams,
+    private readonly responder: QueryResponder,
+    private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
   ) {}
 
   @Post()
-  async submit(@Body() body: unknown, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const request = parseQueryRequest(body, this.config.maxRangeDays);
-    this.sendAlive(await this.queries.submit(request, caller), reply);
+  async submit(
+    @Body() body: unknown,
+    @Caller() caller: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const query = parseQueryRequest(body, this.config.maxRangeDays);
+    const key = readIdempotencyKey(request.headers['idempotency-key']);
+    const wait = readWait(undefined, request.headers.prefer, this.config.maxWaitSeconds);
+    void reply.headers(await this.queries.reach(() => this.limiter.takeSubmission(caller)));
+    const { state, isReplayed } = await this.queries.submit(query, caller, key);
+    if (isReplayed) void reply.header('Idempotency-Replayed', 'true');
+    if (!wait.isPreference) return this.responder.sendAlive(state, request, reply);
+    void reply.header('Preference-Applied', `wait=${wait.seconds}`);
+    const waited = await this.streams.wait(state.id, caller, ({ status }) => isTerminal(status), wait.seconds, reply);
+    return this.responder.sendResult(waited, request, reply);
+  }
+
+  @Get()
+  async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
+    const { states, nextPageToken = null } = await this.list.read(caller, parseListRequest(query));
+    if (nextPageToken !== null) {
+      const next = new URLSearchParams({ ...(query as Record<string, string>), pageToken: nextPageToken });
+      void reply.header('Link', `</api/queries?${next.toString()}>; rel="next"`);
+    }
+    void reply.header('Cache-Control', 'no-store').send({ items: states.map(toQueryDocument), nextPageToken });
   }
 
   @Get(':id')
-  async status(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    send(reply, 200, await this.queries.read(id, caller));
+  async status(
+    @Param('id') id: string,
+    @Query('wait') wait: unknown,
+    @Caller() caller: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    void reply.header('Vary', 'Accept');
+    switch (accepts(request.raw).type(['json', 'html', 'text/event-stream'])) {
+      case 'json':
+        return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
+      case 'html':
+        return this.streams.sendPage(await this.poll(id, undefined, caller, request, reply), reply);
+      case 'text/event-stream':
+        return this.events(id, caller, request, reply);
+      default:
+        throw new ProblemError('NOT_ACCEPTABLE');
+    }
   }
 
   @Get(':id/result')
-  async result(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const state = await this.queries.read(id, caller);
-    if (!isTerminal(state.status)) return this.sendAlive(state, reply);
-    if (state.status === QueryStatus.Completed) return send(reply, 200, state);
-    throw new ProblemError(state.error?.code ?? 'QUERY_FAILED');
+  async result(
+    @Param('id') id: string,
+    @Query('wait') wait: unknown,
+    @Caller() caller: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.responder.sendResult(await this.poll(id, wait, caller, request, reply), request, reply);
+  }
+
+  @Get(':id/events')
+  async events(
+    @Param('id') id: string,
+    @Caller() caller: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const lastRevision = request.headers['last-event-id'];
+    const state = await this.poll(id, undefined, caller, request, reply);
+    return this.streams.open(state, [lastRevision].flat()[0], reply);
   }
 
   @Delete(':id')
-  async terminate(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
+  async terminate(
+    @Param('id') id: string,
+    @Caller() caller: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { state, wasTerminal } = await this.queries.terminate(id, caller);
-    send(reply, wasTerminal ? 200 : 202, state);
+    return this.responder.send(wasTerminal ? 200 : 202, state, request, reply);
   }
 
-  /** The answer that sends a client round again. */
-  private sendAlive(state: QueryState, reply: FastifyReply): void {
-    reply.header('Location', toLocation(this.config, `/api/queries/${state.id}/result`));
-    send(reply, 202, state);
+  /** The query as it is, or, for a client that would wait, when there is news for it or the time is over. */
+  private async poll(
+    id: string,
+    parameter: unknown,
+    caller: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<QueryState> {
+    const wait = readWait(parameter, request.headers.prefer, this.config.maxWaitSeconds);
+    // Side by side: a poll is one round trip.
+    const [limits, state] = await Promise.all([
+      this.queries.reach(() => this.limiter.takePoll(caller, id)),
+      wait.seconds === 0 ? this.queries.read(id, caller) : undefined,
+    ]);
+    void reply.headers(limits);
+    if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
+    if (state !== undefined) return state;
+    const known = request.headers['if-none-match'];
+    const isNews = (one: QueryState) =>
+      known !== undefined && !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(one))));
+    return this.streams.wait(id, caller, (one) => isTerminal(one.status) || isNews(one), wait.seconds, reply);
   }
-}
-
-function send(reply: FastifyReply, status: number, state: QueryState): void {
-  if (!isTerminal(state.status)) reply.header('Retry-After', toRetryAfterSeconds(state, Date.now()));
-  void reply
-    .status(status)
-    .headers({ 'Cache-Control': 'no-store', 'Access-Control-Expose-Headers': EXPOSED_HEADERS })
-    .send(toQueryDocument(state));
 }

@@ -1,0 +1,68 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ApiConfig } from '#shared/config/api-config';
+import type { QueryState } from '#shared/contract/query-document';
+import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { QueryQueue } from '../../queue/query-queue';
+import { ProblemError } from '../errors/problem-error';
+import { isNamedBy, toETag } from './etag';
+import { toQueryDocument } from './query-document';
+import { toRetryAfterSeconds } from './retry-after';
+import { toLocation } from './to-location';
+
+/** Readable by scripts of other origins, where such are let in. */
+export const EXPOSED_HEADERS =
+  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, RateLimit, RateLimit-Policy';
+
+/** Turns what is known of a query into an answer. */
+@Injectable()
+export class QueryResponder {
+  constructor(
+    private readonly queue: QueryQueue,
+    private readonly config: ApiConfig,
+  ) {}
+
+  /** The status document with its headers; 304 where the client has it already. */
+  async send(status: number, state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const body = JSON.stringify(toQueryDocument(state));
+    const etag = toETag(body);
+    void reply.headers({
+      ETag: etag,
+      'Cache-Control': 'no-store',
+      'Access-Control-Expose-Headers': EXPOSED_HEADERS,
+    });
+    if (!isTerminal(state.status) && !reply.hasHeader('Retry-After')) {
+      void reply.header('Retry-After', await this.readRetryAfter(state));
+    }
+    if (request.method !== 'POST' && isNamedBy(request.headers['if-none-match'], etag)) {
+      return void reply.status(304).send();
+    }
+    return void reply.status(status).type('application/json; charset=utf-8').send(body);
+  }
+
+  /**
+   * The answer of the result's place: 202 and sent round again while the query is alive, 200 with the result.
+   *
+   * @throws ProblemError with the failure's code when there will be no result.
+   */
+  async sendResult(state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (state.status === QueryStatus.Completed) return this.send(200, state, request, reply);
+    if (isTerminal(state.status)) throw new ProblemError(state.error?.code ?? 'QUERY_FAILED');
+    return this.sendAlive(state, request, reply);
+  }
+
+  /** The answer that sends a client round again, to where the result is or will be. */
+  async sendAlive(state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    void reply.headers({
+      Location: toLocation(this.config, `/api/queries/${state.id}/result`),
+      // Of a query that has ended, as one can be that is submitted again: there is nothing to wait for.
+      'Retry-After': isTerminal(state.status) ? 1 : await this.readRetryAfter(state),
+    });
+    return this.send(202, state, request, reply);
+  }
+
+  async readRetryAfter(state: QueryState): Promise<number> {
+    const waiting = state.startedAt === null ? await this.queue.countWaiting() : 0;
+    return toRetryAfterSeconds(state, waiting, Date.now(), Math.random());
+  }
+}

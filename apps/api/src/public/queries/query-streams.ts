@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { QueryState } from '#shared/contract/query-document';
+import { isTerminal } from '#shared/contract/query-status';
+import { QueryStates } from '#shared/redis/query-states';
+import { QueryChanges } from '#shared/redis/query-changes';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { ApiConfig } from '#shared/config/api-config';
+import { SUBSCRIBER } from '../../queue/redis.token';
+import type { Redis } from 'ioredis';
+import { toETag } from './etag';
+import { toQueryDocument } from './query-document';
+import { QueryEvents } from './query-events';
+import { QueryService } from './query-service';
+import { waitForQuery } from './query-waiter';
+import { QueryWatch } from './query-watch';
+import { toStatusPage, toStatusPageHeaders } from './status-page';
+
+/** Everyone who waits for a query, by a long poll or a stream: all are told by one subscription. */
+@Injectable()
+export class QueryStreams implements OnModuleDestroy {
+  private readonly watch: QueryWatch;
+  private readonly changes: QueryChanges;
+  private readonly closing = new AbortController();
+  private readonly streams = new Set<ServerResponse>();
+
+  constructor(
+    private readonly queries: QueryService,
+    states: QueryStates,
+    @Inject(SUBSCRIBER) subscriber: Redis,
+    { keyPrefix }: ApiConfig,
+  ) {
+    // As many listen as wait.
+    setMaxListeners(0, this.closing.signal);
+    this.watch = new QueryWatch((id) => states.read(id));
+    this.changes = new QueryChanges(subscriber, new RecordKeys(keyPrefix), {
+      onChange: (id) => this.watch.changed(id),
+      onReturn: () => this.watch.allChanged(),
+    });
+  }
+
+  /** How many wait at the moment. */
+  get waiting(): number {
+    return this.watch.size;
+  }
+
+  /** The process is going: whoever waits is answered as things are, and comes back to another one. */
+  onModuleDestroy(): void {
+    this.closing.abort();
+    for (const response of this.streams) response.end();
+    this.changes.close();
+  }
+
+  /**
+   * The query as soon as it is as it is waited for, or when the time is over.
+   *
+   * @throws As `QueryService.read` does; ClientGoneError when the client hangs up, which terminates nothing.
+   */
+  async wait(
+    id: string,
+    caller: string,
+    isReached: (state: QueryState) => boolean,
+    seconds: number,
+    reply: FastifyReply,
+  ): Promise<QueryState> {
+    const hangUp = new AbortController();
+    const onClose = () => hangUp.abort();
+    reply.raw.once('close', onClose);
+    try {
+      const read = () => this.queries.read(id, caller);
+      const ends = { hangUp: hangUp.signal, closing: this.closing.signal };
+      return await waitForQuery(id, { watch: this.watch, read }, isReached, seconds * 1_000, ends);
+    } finally {
+      reply.raw.off('close', onClose);
+    }
+  }
+
+  /**
+   * Opens a stream of Server-Sent Events; nothing is sent that the client has seen.
+   *
+   * @param state As it was read a moment ago.
+   */
+  async open(state: QueryState, lastRevision: string | undefined, reply: FastifyReply): Promise<void> {
+    const { id, caller } = state;
+    const isSeen = lastRevision === toETag(JSON.stringify(toQueryDocument(state))).slice(1, -1);
+    // Tells an EventSource, which otherwise comes back after every end, that this was all.
+    if (isTerminal(state.status) && isSeen) return void reply.status(204).send();
+    reply.hijack();
+    const headers = { ...reply.getHeaders() } as Record<string, string>;
+    reply.raw.writeHead(200, {
+      ...headers,
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    reply.raw.flushHeaders();
+    let unsubscribe = () => {};
+    this.streams.add(reply.raw);
+    const events = new QueryEvents(reply.raw, lastRevision, () => {
+      unsubscribe();
+      this.streams.delete(reply.raw);
+    });
+    unsubscribe = this.watch.subscribe(id, (latest) => events.send(latest));
+    if (reply.raw.closed) unsubscribe();
+    // Read again: it may have changed before the subscription.
+    events.send(await this.queries.read(id, caller).catch(() => state));
+  }
+
+  /** The page for a person's browser. */
+  sendPage(state: QueryState, reply: FastifyReply): void {
+    const nonce = randomBytes(16).toString('base64');
+    void reply
+      .headers({ ...toStatusPageHeaders(nonce), 'Cache-Control': 'no-store' })
+      .type('text/html; charset=utf-8')
+      .send(toStatusPage(toQueryDocument(state), nonce));
+  }
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import type { QueryState } from '#shared/contract/query-document';
+import { QueryWatch } from './query-watch';
+import { waitForQuery } from './query-waiter';
+
+const state = (status: string) => ({ status }) as QueryState;
+const NEVER = new AbortController().signal;
+const isOver = ({ status }: QueryState) => status === 'Completed';
+const tick = () => new Promise(setImmediate);
+
+function createWorld() {
+  const world = { state: state('Running'), reads: 0, isAway: false };
+  const read = async () => {
+    world.reads += 1;
+    await tick();
+    if (world.isAway) throw new Error('away');
+    return world.state;
+  };
+  const watch = new QueryWatch(read);
+  const wait = (waitMs = 60_000, hangUp = NEVER, closing = NEVER) =>
+    waitForQuery('id', { watch, read }, isOver, waitMs, { hangUp, closing });
+  return { world, watch, wait, read };
+}
+
+describe('QueryWatch', () => {
+  it('reads a query once for all who wait for it', async () => {
+    const { watch, world } = createWorld();
+    const told: string[] = [];
+    const stops = [1, 2, 3].map((n) => watch.subscribe('id', (latest) => told.push(`${n} ${latest?.status}`)));
+    watch.changed('id');
+    await tick();
+    await tick();
+    expect(told).toEqual(['1 Running', '2 Running', '3 Running']);
+    expect(world.reads).toBe(1);
+    for (const stop of stops) stop();
+    expect(watch.size).toBe(0);
+    watch.changed('id');
+    expect(world.reads).toBe(1);
+  });
+
+  it('reads once more, and only once, for all changes during a read', async () => {
+    const { watch, world } = createWorld();
+    const told: (string | undefined)[] = [];
+    watch.subscribe('id', (latest) => told.push(latest?.status));
+    for (let i = 0; i < 5; i += 1) watch.changed('id');
+    world.state = state('Completed');
+    for (let i = 0; i < 5; i += 1) await tick();
+    expect(world.reads).toBe(2);
+    expect(told.at(-1)).toBe('Completed');
+  });
+
+  it('goes on after Redis was away', async () => {
+    const { watch, world } = createWorld();
+    const told: (string | undefined)[] = [];
+    watch.subscribe('id', (latest) => told.push(latest?.status));
+    world.isAway = true;
+    watch.changed('id');
+    await tick();
+    await tick();
+    world.isAway = false;
+    watch.allChanged();
+    await tick();
+    await tick();
+    expect(told).toEqual(['Running']);
+  });
+});
+
+describe('waitForQuery', () => {
+  it('answers at once what is so already', async () => {
+    const { world, wait, watch } = createWorld();
+    world.state = state('Completed');
+    expect(await wait()).toEqual(state('Completed'));
+    expect(watch.size).toBe(0);
+  });
+
+  it('misses no change, at whatever moment it happens', async () => {
+    for (let moment = 0; moment < 4; moment += 1) {
+      const { world, wait, watch } = createWorld();
+      const waiting = wait();
+      for (let i = 0; i < moment; i += 1) await tick();
+      world.state = state('Completed');
+      watch.changed('id');
+      expect(await waiting).toEqual(state('Completed'));
+      expect(watch.size).toBe(0);
+    }
+  });
+
+  it('answers what is when the time is over', async () => {
+    const { wait, watch } = createWorld();
+    expect(await wait(1)).toEqual(state('Running'));
+    expect(watch.size).toBe(0);
+  });
+
+  it('ends when the client hangs up, and leaves nothing behind', async () => {
+    const { wait, watch } = createWorld();
+    const controller = new AbortController();
+    const waiting = wait(60_000, controller.signal);
+    await tick();
+    await tick();
+    controller.abort();
+    await expect(waiting).rejects.toThrow('hung up');
+    expect(watch.size).toBe(0);
+  });
+
+  it('answers what is when the process is going', async () => {
+    const { wait, watch } = createWorld();
+    const controller = new AbortController();
+    const waiting = wait(60_000, NEVER, controller.signal);
+    await tick();
+    controller.abort();
+    expect(await waiting).toEqual(state('Running'));
+    expect(watch.size).toBe(0);
+  });
+});

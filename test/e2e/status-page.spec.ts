@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { findChromium, launchChromium } from '../support/browser';
+import { toSubmission } from '../support/conversation';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { waitUntil } from '../support/wait-until';
+
+const DAYS = 12;
+const RANGE = { start: '2021-10-01', end: '2021-10-12' };
+const NO_BROWSER = findChromium() === undefined;
+
+let browser: Browser;
+let double: TableDouble;
+let env: Record<string, string>;
+let api: ServiceProcess;
+let workers: ServiceProcess[];
+/** What no page may do: errors, refusals by the policy, requests to anywhere but the service. */
+let complaints: string[];
+
+describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+
+  afterAll(() => browser.close());
+
+  beforeEach(async () => {
+    const rows = { partitions: generateDays(RANGE.start, DAYS, 2_500), distinctIdentifiers: 20_000 };
+    double = await startTableDouble({
+      tables: { audit: { kind: 'generated', rows } },
+      faults: [{ fault: { kind: 'latency', ms: 60 } }],
+    });
+    env = {
+      REDIS_URL: inject('redisUrl'),
+      KEY_PREFIX: `{t-${randomUUID()}}`,
+      TABLE_CONNECTION_STRING: double.connectionString,
+      SCAN_CONCURRENCY: '2',
+    };
+    api = await startApi(env);
+    await waitUntilReady(api);
+    workers = [];
+    complaints = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    const ends = await Promise.all([api, ...workers].map((process) => process.end()));
+    await double.stop();
+    expect([ends, complaints]).toEqual([ends.map(() => 0), []]);
+  });
+
+  it('goes from waiting to the answer before the reader’s eyes', async () => {
+    const page = await open(await submit());
+    expect(await page.title()).toBe('Waiting - Audit Query');
+    await startWork();
+    const seen: number[] = [];
+    await waitUntil(
+      'the answer on the page',
+      async () => {
+        seen.push(await readProgress(page));
+        return page.innerText('main');
+      },
+      (text) => text.includes('Exactly'),
+      60_000,
+    );
+    expect(seen.some((percent) => percent > 0 && percent < 100)).toBe(true);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    await expectAnswer(page);
+    expect(await page.getByRole('status').textContent()).toBe(`Completed: exactly ${count()} distinct people.`);
+  });
+
+  it('gets there by polling where no stream gets through', async () => {
+    const page = await open(await submit(), {}, async (page) => page.route('**/events', (route) => route.abort()));
+    await startWork();
+    await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
+    await expectAnswer(page);
+    // The stream that the test has cut is the one thing that the browser complains of.
+    expect(complaints.splice(0).filter((complaint) => !complaint.includes('net::ERR_FAILED'))).toEqual([]);
+  });
+
+  it('tells the same, and renews itself, where no script may run', async () => {
+    const page = await open(await submit(), { javaScriptEnabled: false });
+    await startWork();
+    await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
+    await expectAnswer(page);
+  });
+
+  it('tells why there is no answer', async () => {
+    const path = await submit();
+    const page = await open(path);
+    await fetch(api.url + path, { method: 'DELETE' });
+    await page.getByText('QUERY_TERMINATED').waitFor();
+    expect(await page.title()).toBe('Terminated - Audit Query');
+    expect(await page.innerText('main')).toContain('The query was terminated.');
+  });
+
+  it('fits telephones and desks, by day and by night', async () => {
+    const path = await submit();
+    for (const [width, colorScheme, background] of [
+      [320, 'light', 'rgb(245, 246, 248)'],
+      [360, 'dark', 'rgb(14, 16, 20)'],
+      [1_200, 'light', 'rgb(245, 246, 248)'],
+    ] as const) {
+      const page = await open(path, { viewport: { width, height: 700 }, colorScheme });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(background);
+    }
+  });
+
+  it('is for browsers alone, and under a policy of its own each time', async () => {
+    const path = await submit();
+    const ask = (accept: string) => fetch(api.url + path, { headers: { accept } });
+    const answers = [await ask('text/html,application/xhtml+xml;q=0.9,*/*;q=0.8'), await ask('text/html')];
+    const nonces = answers.map(
+      ({ headers }) => /'nonce-([^']+)'/.exec(headers.get('content-security-policy') ?? '')?.[1],
+    );
+    expect(new Set(nonces).size).toBe(2);
+    for (const [i, { status, headers }] of answers.entries()) {
+      expect([status, headers.get('content-type'), headers.get('cache-control'), headers.get('vary')]).toEqual([
+        200,
+        'text/html; charset=utf-8',
+        'no-store',
+        'Accept',
+      ]);
+      expect([headers.get('referrer-policy'), headers.get('x-content-type-options')]).toEqual([
+        'no-referrer',
+        'nosniff',
+      ]);
+      expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; /);
+      expect(await answers[i]?.text()).toContain(`<script nonce="${nonces[i]}">`);
+    }
+    for (const accept of ['*/*', 'application/json']) {
+      expect((await ask(accept)).headers.get('content-type')).toMatch(/^application\/json/);
+    }
+  });
+});
+
+/** The path of a new query. */
+async function submit(): Promise<string> {
+  const answer = await fetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  const { links } = (await answer.json()) as { links: { self: string } };
+  return links.self;
+}
+
+async function startWork(): Promise<void> {
+  workers.push(await startWorker(env));
+}
+
+async function open(
+  path: string,
+  options: BrowserContextOptions = {},
+  prepare: (page: Page) => Promise<unknown> = async () => {},
+): Promise<Page> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(api.url)) complaints.push(`a request to ${request.url()}`);
+  });
+  await prepare(page);
+  await page.goto(api.url + path);
+  return page;
+}
+
+function readProgress(page: Page): Promise<number> {
+  return page.getByRole('progressbar').evaluate((bar) => (bar as unknown as { value: number }).value);
+}
+
+async function expectAnswer(page: Page): Promise<void> {
+  expect((await page.title()).startsWith(`${count()} distinct people`)).toBe(true);
+  expect((await page.innerText('.headline')).replace(/\s+/g, ' ')).toBe(`${count()} distinct people`);
+  expect(await readProgress(page)).toBe(100);
+  expect(await page.innerText('main')).toContain(`${DAYS} of ${DAYS}`);
+}
+
+/** As a reader is shown it. */
+function count(): string {
+  return new Intl.NumberFormat('en-GB').format(double.truth('audit', RANGE.start, RANGE.end).count);
+}

@@ -1,0 +1,88 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Redis } from 'ioredis';
+import { ApiConfig } from '#shared/config/api-config';
+import { parseConfig } from '#shared/config/parse-config';
+import { connectForRequests, connectForWork } from '#shared/redis/connections';
+import { Outcomes } from '#shared/redis/outcomes';
+import { QueryRuns } from '#shared/redis/query-runs';
+import { QueryStates } from '#shared/redis/query-states';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { createPublicApp } from '../../apps/api/src/public/public.app';
+import { waitUntil } from './wait-until';
+
+const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
+
+/** The callers' listener in this process, at a port that the system chose. */
+export interface PublicListener {
+  url: string;
+  app: NestFastifyApplication;
+  stop(): Promise<void>;
+}
+
+export async function startPublicListener(redisUrl: string, env: Record<string, string>): Promise<PublicListener> {
+  const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
+  const redis = connectForRequests(redisUrl);
+  const subscriber = connectForWork(redisUrl);
+  for (const connection of [redis, subscriber]) connection.on('error', () => {});
+  const app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} } });
+  await app.listen(0, '127.0.0.1');
+  await waitUntil(
+    'Redis to be connected',
+    () => redis.status,
+    (status) => status === 'ready',
+  );
+  return {
+    url: (await app.getUrl()).replace('[::1]', '127.0.0.1'),
+    app,
+    async stop() {
+      await app.close();
+      redis.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+/** Does to a query what a worker does, when the test says so. */
+export class ScriptedWorker {
+  readonly redis: Redis;
+  private readonly keys: RecordKeys;
+  private readonly outcomes: Outcomes;
+  private readonly runs: QueryRuns;
+  private readonly states: QueryStates;
+
+  constructor(redisUrl: string, keyPrefix: string) {
+    this.redis = new Redis(redisUrl);
+    this.keys = new RecordKeys(keyPrefix);
+    this.outcomes = new Outcomes(this.redis, this.keys, 60);
+    this.runs = new QueryRuns(this.redis, this.keys);
+    this.states = new QueryStates(this.redis, this.keys, this.outcomes);
+  }
+
+  async begin(id: string): Promise<void> {
+    await this.redis.set(this.keys.jobLock(id), 'me');
+    await this.runs.begin(id, 'me');
+  }
+
+  async report(id: string, percent: number): Promise<void> {
+    const state = await this.states.read(id);
+    await this.runs.report(id, 'me', { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 });
+  }
+
+  async end(id: string, count = 3): Promise<void> {
+    const state = await this.states.read(id);
+    if (state === undefined) throw new Error(`there is no query ${id}`);
+    const { caller, request, createdAt, startedAt, progress } = state;
+    await this.outcomes.publish(id, {
+      ...{ status: 'Completed', caller, request, createdAt, startedAt, error: null },
+      progress: { ...progress, percent: 100, etaSeconds: 0, atLeast: count },
+      result: {
+        ...{ count, entitiesRead: count, entitiesWithoutIdentifier: 0, daysScanned: 1, daysReused: 0 },
+        oldestScanAt: new Date(createdAt).toISOString(),
+      },
+    });
+  }
+
+  stop(): void {
+    this.redis.disconnect();
+  }
+}

@@ -1,0 +1,34 @@
+/** One event of a stream, with its data as a document. */
+export interface StreamEvent {
+  event: string;
+  id: string;
+  data: Record<string, unknown>;
+}
+
+/** The events of an answer, one by one; comments are passed over. Ends with the stream, and closes it when left early. */
+export async function* readEvents(answer: Response): AsyncGenerator<StreamEvent, undefined, undefined> {
+  const reader = answer.body?.getReader();
+  if (reader === undefined) throw new Error('the answer has no body');
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return undefined;
+      text += decoder.decode(value, { stream: true });
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s, 2))) as Record<
+          string,
+          string
+        >;
+        if (fields['data'] === undefined) continue;
+        const data = JSON.parse(fields['data']) as Record<string, unknown>;
+        yield { event: fields['event'] ?? '', id: fields['id'] ?? '', data };
+      }
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
