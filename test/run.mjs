@@ -6,6 +6,7 @@ import { build, ensureDependencies } from '../apps/local/bootstrap.mjs';
 
 await ensureDependencies();
 ensureRedis();
+ensureBrowser();
 await build();
 const vitest = join('node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
@@ -17,20 +18,28 @@ process.exit(status ?? 1);
 
 /** A real Redis, from Debian where this may install it; otherwise the tests run on the embedded one. */
 function ensureRedis() {
-  if (isOnPath('redis-server') || isOnPath('valkey-server')) return;
-  if (process.getuid?.() === 0 && isOnPath('apt-get')) {
-    console.log('There is no Redis on the PATH: installing redis-server with apt-get ...');
-    // RUNLEVEL keeps the package from starting it as a service.
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
-      spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
-    }
-    if (isOnPath('redis-server')) return;
-  }
+  if (isOnPath('redis-server') || isOnPath('valkey-server') || install('redis-server')) return;
   console.log(
     'There is no Redis to be had: the suites run on the embedded one. ' +
       'Left out, and counted as skipped, is what it lacks: "a Redis that is full".',
   );
+}
+
+function ensureBrowser() {
+  if (isOnPath('chromium') || install('chromium')) return;
+  console.log('There is no Chromium to be had: what needs a browser is left out, and counted as skipped.');
+}
+
+/** Whether the program is there after Debian's package was installed, where this may. */
+function install(program) {
+  if (process.getuid?.() !== 0 || !isOnPath('apt-get')) return false;
+  console.log(`There is no ${program} on the PATH: installing it with apt-get ...`);
+  // RUNLEVEL keeps a package from starting its service.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', program]]) {
+    spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
+  }
+  return isOnPath(program);
 }
 
 function isOnPath(program) {

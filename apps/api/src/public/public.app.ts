@@ -13,6 +13,9 @@ import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { PublicModule } from './public.module';
 
+/** How long a browser may keep the answer to a preflight. */
+const PREFLIGHT_MAX_AGE_SECONDS = 600;
+
 export interface PublicListenerOptions extends ListenerOptions {
   /** Hears of changes; made for work, since it only listens. */
   subscriber: Redis;
@@ -48,8 +51,9 @@ export async function createPublicApp({
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,
+      methods: ['GET', 'HEAD', 'POST', 'DELETE'],
       exposedHeaders: EXPOSED_HEADERS,
-      maxAge: 600,
+      maxAge: PREFLIGHT_MAX_AGE_SECONDS,
       strictPreflight: false,
     });
   }

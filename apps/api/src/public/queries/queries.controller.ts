@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import accepts from 'accepts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -16,6 +17,7 @@ import { parseListRequest, QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
 import { QueryStreams } from './query-streams';
+import { toStatusPage, toStatusPageHeaders } from './status-page';
 
 @Controller('api/queries')
 export class QueriesController {
@@ -70,7 +72,7 @@ export class QueriesController {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
       case 'html':
-        return this.streams.sendPage(await this.poll(id, undefined, caller, request, reply), reply);
+        return this.sendPage(await this.poll(id, undefined, caller, request, reply), reply);
       case 'text/event-stream':
         return this.events(id, caller, request, reply);
       default:
@@ -110,6 +112,14 @@ export class QueriesController {
   ): Promise<void> {
     const { state, wasTerminal } = await this.queries.terminate(id, caller);
     return this.responder.send(wasTerminal ? 200 : 202, state, request, reply);
+  }
+
+  private async sendPage(state: QueryState, reply: FastifyReply): Promise<void> {
+    if (!isTerminal(state.status)) void reply.header('Retry-After', await this.responder.readRetryAfter(state));
+    const nonce = randomBytes(16).toString('base64');
+    void reply
+      .headers({ ...toStatusPageHeaders(nonce), 'Cache-Control': 'no-store' })
+      .send(toStatusPage(toQueryDocument(state), nonce));
   }
 
   /** The query as it is, or, for a client that would wait, when there is news for it or the time is over. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
@@ -17,7 +16,6 @@ import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
 import { waitForQuery } from './query-waiter';
 import { QueryWatch } from './query-watch';
-import { toStatusPage, toStatusPageHeaders } from './status-page';
 
 /** Everyone who waits for a query, by a long poll or a stream: all are told by one subscription. */
 @Injectable()
@@ -107,14 +105,5 @@ export class QueryStreams implements OnModuleDestroy {
     if (reply.raw.closed) unsubscribe();
     // Read again: it may have changed before the subscription.
     events.send(await this.queries.read(id, caller).catch(() => state));
-  }
-
-  /** The page for a person's browser. */
-  sendPage(state: QueryState, reply: FastifyReply): void {
-    const nonce = randomBytes(16).toString('base64');
-    void reply
-      .headers({ ...toStatusPageHeaders(nonce), 'Cache-Control': 'no-store' })
-      .type('text/html; charset=utf-8')
-      .send(toStatusPage(toQueryDocument(state), nonce));
   }
 }
