@@ -6,12 +6,16 @@ type ProxyMode = 'pass' | 'cut' | 'silent';
 export interface TcpProxy {
   port: number;
   setMode(mode: ProxyMode): void;
+  /** Holds back all that is sent to the target, from the first piece on that has this text; until the next mode. */
+  holdFrom(text: string): void;
   stop(): Promise<void>;
 }
 
 /** Stands between two programs and takes the line away, for tests of what happens then. */
 export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   let mode: ProxyMode = 'pass';
+  let trigger: string | undefined;
+  let held: (() => void)[] | undefined;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     if (mode === 'cut') return client.destroy();
@@ -21,7 +25,11 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       [upstream, client],
     ] as const) {
       sockets.add(from);
-      from.on('data', (chunk) => mode === 'pass' && to.write(chunk));
+      from.on('data', (chunk) => {
+        if (trigger !== undefined && to === upstream && chunk.includes(trigger)) held ??= [];
+        if (held !== undefined && to === upstream) held.push(() => to.write(chunk));
+        else if (mode === 'pass') to.write(chunk);
+      });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
@@ -33,8 +41,14 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    holdFrom(text) {
+      trigger = text;
+    },
     setMode(next) {
       mode = next;
+      trigger = undefined;
+      for (const send of held?.splice(0) ?? []) send();
+      held = undefined;
       if (next === 'cut') for (const socket of sockets) socket.destroy();
     },
     async stop() {
