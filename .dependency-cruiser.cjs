@@ -47,7 +47,7 @@ module.exports = {
         pathNot: [
           '^libs/shared/src/contract/',
           '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
-          '^(node:)?(crypto|timers/promises)$',
+          '^(node:)?(crypto|events|timers/promises)$',
         ],
       },
     },

@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'undici';
-import type { Task } from './contestant';
-import type { Scan } from './contestant-process';
+import type { Scan, Task } from './contestant';
 import { toDayAfter } from './days';
 
 /** The least that a client can do for a page: undici's `request`, a signature, `JSON.parse`. It checks and keeps nothing. */

@@ -1,14 +1,8 @@
 import { prepareBareScan } from './bare-scan';
-import type { Answer, ContestantName, ContestantReport, Measurement, Task } from './contestant';
+import type { ContestantName, ContestantReport, Measurement, Scan, Task } from './contestant';
 import { prepareEngineScan } from './engine-scan';
 import { prepareOriginalScan } from './original-scan';
 import { readPeakRssBytes } from './peak-rss';
-
-/** Something to measure, and what ends what it holds. */
-export interface Scan {
-  run(): Promise<Answer>;
-  close(): void;
-}
 
 const CONTESTANTS: Record<ContestantName, (task: Task) => Promise<Scan>> = {
   engine: prepareEngineScan,

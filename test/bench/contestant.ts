@@ -16,7 +16,7 @@ export interface Task {
   engine: { redisUrl: string; keyPrefix: string; concurrency: number; maxAgeSeconds: number };
 }
 
-export interface Answer {
+interface Answer {
   /** Distinct identifiers; 0 from the bare reader, which keeps none. */
   count: number;
   entitiesRead: number;
@@ -50,4 +50,10 @@ export async function runContestant(name: ContestantName, task: Task): Promise<M
   const report = await tryContestant(name, task);
   if ('failed' in report) throw new Error(`the ${name} failed: ${report.failed}`);
   return report.measured;
+}
+
+/** Something to measure, and what ends what it holds. */
+export interface Scan {
+  run(): Promise<Answer>;
+  close(): void;
 }

@@ -8,8 +8,7 @@ import { readRedisClock } from '#shared/redis/redis-clock';
 import { createTableScan } from '../../apps/worker/src/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
-import type { Task } from './contestant';
-import type { Scan } from './contestant-process';
+import type { Scan, Task } from './contestant';
 
 /** Our engine as the worker puts it together, day sets in Redis included, without the job around it. */
 export async function prepareEngineScan(task: Task): Promise<Scan> {

@@ -1,6 +1,5 @@
 import { odata, TableClient } from '@azure/data-tables';
-import type { Task } from './contestant';
-import type { Scan } from './contestant-process';
+import type { Scan, Task } from './contestant';
 import { toDayAfter } from './days';
 
 /** The original's algorithm: the SDK reads the range from its beginning to its end, and a `Set` counts. */

@@ -114,7 +114,11 @@ describe('a worker that was thought lost', () => {
     await addWorker();
     await waitForPages(60);
     late.child.kill('SIGCONT');
-    await waitUntil('the late one to notice', late.output, (output) => output.includes('lock'));
+    await waitUntil(
+      'the late one to notice',
+      () => late.output(),
+      (output) => output.includes('lock'),
+    );
     const { count, entitiesRead } = double.truth('audit', DAY, DAY);
     const document = await waitForEnd(id);
     expect(document).toMatchObject({ status: 'Completed', result: { count, entitiesRead } });

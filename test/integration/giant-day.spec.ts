@@ -48,7 +48,8 @@ function createScans(onPage: () => void = () => {}) {
     allowInsecureConnection: true,
   });
   const scans = new DayScans({ daySets, pages: reader, hash });
-  return (signal: AbortSignal) => scans.scan(DAY, { createdAt: 1, maxAgeSeconds: 0 }, onPage, signal);
+  return (signal: AbortSignal) =>
+    scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, isUrgent: false, onPage }, signal);
 }
 
 /** How often a page was read more than once. */

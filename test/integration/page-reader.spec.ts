@@ -12,7 +12,7 @@ import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;
 const DAY = '2021-10-10' as CalendarDay;
-const RANGE = { from: DAY, to: '2021-10-11' };
+const RANGE = { from: DAY, to: '2021-10-11', isUrgent: false };
 const ENTITIES = 4_500;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 
@@ -46,7 +46,12 @@ function createReader(options = {}, connectionString = double.connectionString, 
 }
 
 function scan(reader: PageReader, signal = NEVER) {
-  const start = { scannedAt: 1, resumed: undefined, checkpoint: { save: async () => true, discard: async () => {} } };
+  const start = {
+    scannedAt: 1,
+    resumed: undefined,
+    checkpoint: { save: async () => true, discard: async () => {} },
+    isUrgent: false,
+  };
   return scanDay(DAY, start, { pages: reader, hash }, () => {}, signal);
 }
 
@@ -184,9 +189,9 @@ describe('the reader', () => {
   });
 
   it('goes slower while the service is busy', async () => {
-    double.configure({ faults: [{ fault: status(503), to: 1 }] });
+    double.configure({ faults: [{ fault: status(503), to: 2 }] });
     await createReader().read(RANGE, undefined, NEVER);
-    expect(slots.read()).toMatchObject({ limit: 2, served: 1, pressed: 1 });
+    expect(slots.read()).toMatchObject({ limit: 2, served: 1, pressed: 2 });
   });
 
   it('can tell whether the table can be read', async () => {

@@ -34,7 +34,7 @@ function createExecution(timeLimitMs = 60_000) {
   const ports = {
     daySets,
     daysAtOnce: 1,
-    scanDay: (day: CalendarDay, _demand: object, _onPage: object, signal: AbortSignal) => {
+    scanDay: (day: CalendarDay, _request: object, signal: AbortSignal) => {
       begun.push(day);
       return new Promise<never>((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),

@@ -7,7 +7,7 @@ export interface StreamEvent {
 
 /** The events of an answer, one by one; comments are passed over. Ends with the stream, and closes it when left early. */
 export async function* readEvents(answer: Response): AsyncGenerator<StreamEvent, undefined, undefined> {
-  const reader = answer.body?.getReader();
+  const reader = (answer.body as ReadableStream<Uint8Array> | null)?.getReader();
   if (reader === undefined) throw new Error('the answer has no body');
   const decoder = new TextDecoder();
   let text = '';

@@ -37,7 +37,8 @@ export function createTableScan(
     pages,
     ports: {
       daySets,
-      daysAtOnce: config.scanConcurrency,
+      // More than there are slots, so that all days come to their end together, and none is left to be read alone.
+      daysAtOnce: 2 * config.scanConcurrency,
       scanDay: (...args) => scans.scan(...args),
     },
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { ContinuationToken, DayCheckpoint, DayPosition } from '#shared/contract/day-set';
-import { type KeyRange, type Page, scanDay } from './day-scan';
+import { type PageRange, type Page, scanDay } from './day-scan';
 import { createIdentifierHash } from './identifier-hash';
 
 const NEVER = new AbortController().signal;
@@ -19,10 +19,10 @@ function scan(
     saved = [],
     resumed,
     isStored = () => true,
-  }: { asked?: KeyRange[]; saved?: Saved[]; resumed?: DayCheckpoint; isStored?: () => boolean } = {},
+  }: { asked?: PageRange[]; saved?: Saved[]; resumed?: DayCheckpoint; isStored?: () => boolean } = {},
 ) {
   const pages = {
-    read: async (range: KeyRange, after: ContinuationToken | undefined) => {
+    read: async (range: PageRange, after: ContinuationToken | undefined) => {
       asked.push(range);
       return script(after);
     },
@@ -34,16 +34,16 @@ function scan(
     },
     discard: async () => void saved.splice(0),
   };
-  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint }, { pages, hash }, () => {}, NEVER);
+  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint, isUrgent: false }, { pages, hash }, () => {}, NEVER);
 }
 
 const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKey: String(rowKey) });
 
 describe('scanDay', () => {
   it('asks for every key that begins with the day', async () => {
-    const asked: KeyRange[] = [];
+    const asked: PageRange[] = [];
     await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), { asked });
-    expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01' }]);
+    expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01', isUrgent: false }]);
   });
 
   it('goes on over pages that are empty', async () => {

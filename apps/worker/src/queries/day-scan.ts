@@ -17,13 +17,15 @@ export interface Page {
 }
 
 /** Entities whose partition key is `>= from` and `< to`. */
-export interface KeyRange {
+export interface PageRange {
   from: string;
   to: string;
+  /** Whether its pages go before those of other ranges where they have to wait for each other. */
+  isUrgent: boolean;
 }
 
 export interface PageSource {
-  read(range: KeyRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page>;
+  read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page>;
 }
 
 export interface DayScanStart {
@@ -31,6 +33,8 @@ export interface DayScanStart {
   scannedAt: number;
   resumed: DayCheckpoint | undefined;
   checkpoint: CheckpointWriter;
+  /** See {@link PageRange}. */
+  isUrgent: boolean;
 }
 
 /**
@@ -43,13 +47,13 @@ export interface DayScanStart {
  */
 export async function scanDay(
   day: CalendarDay,
-  { scannedAt, resumed, checkpoint }: DayScanStart,
+  { scannedAt, resumed, checkpoint, isUrgent }: DayScanStart,
   { pages, hash }: { pages: PageSource; hash: IdentifierHash },
   onPage: (entities: number) => void,
   signal: AbortSignal,
 ): Promise<DaySet> {
   // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
-  const range = { from: day, to: nextDay(day) };
+  const range = { from: day, to: nextDay(day), isUrgent };
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();

@@ -62,10 +62,18 @@ describe('a day that two queries need at once', () => {
   it('is read once, and both are told its pages', async () => {
     const { scans, world, givePages } = createWorld();
     const told: number[][] = [[], []];
-    const first = scans.scan(DAY, anew(900), (entities) => told[0]?.push(entities), newSignal());
+    const first = scans.scan(
+      DAY,
+      { demand: anew(900), isUrgent: false, onPage: (entities) => told[0]?.push(entities) },
+      newSignal(),
+    );
     await givePages(1);
     while (world.asked.length < 2) await new Promise(setImmediate);
-    const second = scans.scan(DAY, anew(1_000), (entities) => told[1]?.push(entities), newSignal());
+    const second = scans.scan(
+      DAY,
+      { demand: anew(1_000), isUrgent: false, onPage: (entities) => told[1]?.push(entities) },
+      newSignal(),
+    );
     await givePages(2);
     const daySets = await Promise.all([first, second]);
     expect(daySets.map(count)).toEqual([4, 4]);
@@ -75,10 +83,10 @@ describe('a day that two queries need at once', () => {
 
   it('is read twice when the first reading began before the second query was asked', async () => {
     const { scans, world, givePages } = createWorld();
-    const first = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(1);
     world.now = 2_000;
-    const second = scans.scan(DAY, anew(1_500), () => {}, newSignal());
+    const second = scans.scan(DAY, { demand: anew(1_500), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(5);
     expect((await first).scannedAt).toBe(1_000);
     expect((await second).scannedAt).toBe(2_000);
@@ -88,10 +96,14 @@ describe('a day that two queries need at once', () => {
   it('is read on for the one when the other is stopped, whoever began it', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
     await givePages(1);
     let told = 0;
-    const second = scans.scan(DAY, anew(900), (entities) => (told += entities), newSignal());
+    const second = scans.scan(
+      DAY,
+      { demand: anew(900), isUrgent: false, onPage: (entities) => (told += entities) },
+      newSignal(),
+    );
     // It has joined when it is told what was read before.
     while (told === 0) await new Promise(setImmediate);
     controller.abort(new Error('terminated'));
@@ -106,14 +118,18 @@ describe('a day that many queries need', () => {
   it('is joined by a third while the second still waits for it, though the first is gone', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
     await givePages(1);
     let told = 0;
-    const second = scans.scan(DAY, anew(900), (entities) => (told += entities), newSignal());
+    const second = scans.scan(
+      DAY,
+      { demand: anew(900), isUrgent: false, onPage: (entities) => (told += entities) },
+      newSignal(),
+    );
     while (told === 0) await new Promise(setImmediate);
     controller.abort(new Error('terminated'));
     await expect(first).rejects.toThrow('terminated');
-    const third = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const third = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(2);
     expect((await Promise.all([second, third])).map(count)).toEqual([4, 4]);
     expect(world.asked).toEqual([undefined, '1', '2']);
@@ -121,10 +137,12 @@ describe('a day that many queries need', () => {
 
   it('is read once more, not once for each, for those who come at once and need it newer', async () => {
     const { scans, world, givePages } = createWorld();
-    const old = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const old = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(1);
     world.now = 2_000;
-    const both = [1, 2].map(() => scans.scan(DAY, anew(1_500), () => {}, newSignal()));
+    const both = [1, 2].map(() =>
+      scans.scan(DAY, { demand: anew(1_500), isUrgent: false, onPage: () => {} }, newSignal()),
+    );
     await givePages(5);
     await Promise.all([old, ...both]);
     expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
@@ -133,13 +151,13 @@ describe('a day that many queries need', () => {
   it('is gone on with by one who comes while the position of a stopped scan is being stored', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
     await givePages(2);
     while (world.asked.length < 3) await new Promise(setImmediate);
     let stored: () => void = () => {};
     world.saving = new Promise((resolve) => (stored = resolve));
     controller.abort(new Error('drain'));
-    const second = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const second = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await new Promise(setImmediate);
     expect(world.asked).toHaveLength(3);
     world.give.length = 0;
@@ -155,7 +173,7 @@ describe('a day that nobody needs any more', () => {
   it('is stopped, with its position stored before anyone hears of it, and gone on with later', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, anew(900), () => {}, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
     await givePages(2);
     while (world.asked.length < 3) await new Promise(setImmediate);
     controller.abort(new Error('drain'));
@@ -164,7 +182,11 @@ describe('a day that nobody needs any more', () => {
     world.give.length = 0;
     world.now = 9_000;
     const told: number[] = [];
-    const again = scans.scan(DAY, anew(900), (entities) => told.push(entities), newSignal());
+    const again = scans.scan(
+      DAY,
+      { demand: anew(900), isUrgent: false, onPage: (entities) => told.push(entities) },
+      newSignal(),
+    );
     await givePages(1);
     expect(await again).toMatchObject({ scannedAt: 1_000, entitiesRead: 6 });
     expect(count(await again)).toBe(4);
@@ -181,7 +203,7 @@ describe('a day that nobody needs any more', () => {
       after: { rowKey: '2' },
       identifiers: new Uint8Array(),
     };
-    const scan = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const scan = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(3);
     expect(await scan).toMatchObject({ scannedAt: 1_000, entitiesRead: 6 });
   });
@@ -191,7 +213,9 @@ describe('a day that another process has read meanwhile', () => {
   it('is taken as it is', async () => {
     const { scans, world } = createWorld();
     world.stored = { scannedAt: 950, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
-    expect(await scans.scan(DAY, anew(900), () => {}, newSignal())).toBe(world.stored);
+    expect(await scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal())).toBe(
+      world.stored,
+    );
     expect(world.asked).toEqual([]);
   });
 });
@@ -203,9 +227,11 @@ describe('a scan that fails', () => {
       ...(scans as unknown as { ports: ConstructorParameters<typeof DayScans>[0] }).ports,
       pages: { read: async () => Promise.reject(new Error('cut')) },
     });
-    const both = [1, 2].map(() => failing.scan(DAY, anew(900), () => {}, newSignal()));
+    const both = [1, 2].map(() =>
+      failing.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal()),
+    );
     for (const scan of both) await expect(scan).rejects.toThrow('cut');
-    const next = scans.scan(DAY, anew(900), () => {}, newSignal());
+    const next = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
     await givePages(3);
     expect(count(await next)).toBe(4);
     expect(world.stored).toBeDefined();

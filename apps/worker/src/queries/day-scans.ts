@@ -1,7 +1,8 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import { type DaySet, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
+import { type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
 import { type PageSource, scanDay } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
+import type { DayScanRequest } from './run-query';
 
 export interface DayScanPorts {
   daySets: DaySets;
@@ -26,7 +27,7 @@ export class DayScans {
    *
    * @throws As `scanDay` does.
    */
-  async scan(day: CalendarDay, demand: FreshnessDemand, onPage: OnPage, signal: AbortSignal): Promise<DaySet> {
+  async scan(day: CalendarDay, { demand, isUrgent, onPage }: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
     for (let seen: SharedScan | undefined; ;) {
       signal.throwIfAborted();
       const running = this.latest.get(day);
@@ -40,7 +41,9 @@ export class DayScans {
       const scannedAt = await orAborted(running.scannedAt, signal);
       if (isFresh({ scannedAt }, demand) && !running.isAbandoned) return running.join(onPage, signal);
     }
-    const scan = new SharedScan((start, pageRead, stop) => this.run(day, demand, start, pageRead, stop));
+    const scan = new SharedScan((start, pageRead, stop) =>
+      this.run(day, { demand, isUrgent, onPage: pageRead }, start, stop),
+    );
     this.latest.set(day, scan);
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
@@ -50,9 +53,8 @@ export class DayScans {
 
   private async run(
     day: CalendarDay,
-    demand: FreshnessDemand,
+    { demand, isUrgent, onPage }: DayScanRequest,
     begun: (scannedAt: number) => void,
-    onPage: OnPage,
     signal: AbortSignal,
   ): Promise<DaySet> {
     const { daySets } = this.ports;
@@ -65,7 +67,7 @@ export class DayScans {
     const resumed = checkpoint && isFresh(checkpoint, demand) ? checkpoint : undefined;
     const scannedAt = resumed?.scannedAt ?? now;
     begun(scannedAt);
-    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed) };
+    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed), isUrgent };
     const daySet = await scanDay(day, start, this.ports, onPage, signal);
     await daySets.write(day, daySet);
     return daySet;

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Calls `work` for each item, at most `atOnce` side by side, in order. When one fails, or `signal` is aborted,
  * the others are told by their signal and no more are begun; it returns when all that were begun have ended.
@@ -12,6 +14,8 @@ export async function forEachBounded<T>(
 ): Promise<void> {
   signal.throwIfAborted();
   const stop = new AbortController();
+  // As many listen as work.
+  setMaxListeners(0, stop.signal);
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   const remaining = items.values();

@@ -52,6 +52,11 @@ export class ProgressMeter {
     return this.weights.get(day) ?? 0;
   }
 
+  /** The part that a day is of all the work: 0 to 1. */
+  shareOf(day: CalendarDay): number {
+    return this.weightOf(day) / this.totalWeight;
+  }
+
   pageRead(day: CalendarDay, entities: number): void {
     this.readOfDay.set(day, (this.readOfDay.get(day) ?? 0) + entities);
   }

@@ -10,6 +10,9 @@ import { ProgressMeter } from './progress-meter';
 /** Day sets being read at once: enough to hide the round trips, few enough to hold them in memory. */
 const DAY_SETS_AT_ONCE = 8;
 
+/** A day with so many times its even share of the work is read without waiting, or all others wait for it in the end. */
+const URGENT_SHARE = 4;
+
 export interface QueryRun {
   request: QueryRequest;
   /** By the clock of the day sets. */
@@ -18,15 +21,18 @@ export interface QueryRun {
   earlier: Partial<QueryProgress>;
 }
 
+export interface DayScanRequest {
+  demand: FreshnessDemand;
+  /** The day is what the query takes: its pages go before those of other days. */
+  isUrgent: boolean;
+  /** Told how many entities each page had. */
+  onPage: (entities: number) => void;
+}
+
 export interface QueryPorts {
   daySets: DaySets;
-  /** Gives a stored day set that is fresh for the demand; `onPage` is told how many entities each page had. */
-  scanDay(
-    day: CalendarDay,
-    demand: FreshnessDemand,
-    onPage: (entities: number) => void,
-    signal: AbortSignal,
-  ): Promise<DaySet>;
+  /** Gives a stored day set that is fresh for the demand. */
+  scanDay(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet>;
   /** How many days may be scanned side by side. */
   daysAtOnce: number;
   /** Given, before anything is read, what tells the progress at any time. */
@@ -78,7 +84,9 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
   meter.scanningStarts();
   toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
-    await takeIn(day, await ports.scanDay(day, demand, (entities) => meter.pageRead(day, entities), daySignal));
+    const onPage = (entities: number) => meter.pageRead(day, entities);
+    const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
+    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage }, daySignal));
   });
 
   const result: QueryResult = {

@@ -3,7 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import type { KeyRange, Page, PageSource } from '../queries/day-scan';
+import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
@@ -49,7 +49,7 @@ export class PageReader implements PageSource {
    *
    * @throws QueryFailedError with the TABLE_ code of the fault that did not go away; or the signal's reason.
    */
-  async read(range: KeyRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page> {
+  async read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page> {
     // From the first fault on: waiting for a slot is nobody's fault.
     let giveUpAt = Infinity;
     for (let attempt = 0; ; attempt += 1) {
@@ -78,11 +78,11 @@ export class PageReader implements PageSource {
   }
 
   private async tryRead(
-    { from, to }: KeyRange,
+    { from, to, isUrgent }: PageRange,
     after: ContinuationToken | undefined,
     signal: AbortSignal,
   ): Promise<Page | TableFault> {
-    const slot = await this.slots.take(signal);
+    const slot = await this.slots.take(signal, isUrgent);
     try {
       const page = await this.request(
         {

@@ -13,6 +13,8 @@ export function readPageBody(text: string | null | undefined): {
   identifiers: string[];
   entitiesWithoutIdentifier: number;
 } {
+  const plain = text ? readPlainPage(text) : undefined;
+  if (plain !== undefined) return { identifiers: plain, entitiesWithoutIdentifier: 0 };
   const rows = readRows(text);
   const identifiers: string[] = [];
   for (const row of rows) {
@@ -20,6 +22,33 @@ export function readPageBody(text: string | null | undefined): {
     if (identifier !== undefined) identifiers.push(identifier);
   }
   return { identifiers, entitiesWithoutIdentifier: rows.length - identifiers.length };
+}
+
+const PAGE_START = '{"value":[';
+const ENTITY_START = `{"${IDENTIFIER_COLUMN}":"`;
+const ENTITY_END = '"}'.charCodeAt(1);
+const COMMA = ','.charCodeAt(0);
+
+/**
+ * The identifiers of a page on which every entity has one that is a text without escapes, as nearly every page is; what
+ * is not literally that is undefined, and left to JSON.parse. Parsing is the most that a page costs, and this costs
+ * half of it.
+ */
+function readPlainPage(text: string): string[] | undefined {
+  if (!text.startsWith(`${PAGE_START}${ENTITY_START}`) || !text.endsWith('}]}') || text.includes('\\'))
+    return undefined;
+  const identifiers: string[] = [];
+  const end = text.length - ']}'.length;
+  for (let at = PAGE_START.length; ; at += 1) {
+    if (!text.startsWith(ENTITY_START, at)) return undefined;
+    const from = at + ENTITY_START.length;
+    const to = text.indexOf('"', from);
+    if (to === -1 || text.charCodeAt(to + 1) !== ENTITY_END) return undefined;
+    identifiers.push(text.slice(from, to));
+    at = to + 2;
+    if (at === end) return identifiers;
+    if (text.charCodeAt(at) !== COMMA) return undefined;
+  }
 }
 
 function readRows(text: string | null | undefined): unknown[] {

@@ -29,6 +29,20 @@ describe('ScanSlots', () => {
     expect(slots.read()).toMatchObject({ inFlight: 1, waiting: 0 });
   });
 
+  it('lets the urgent in before the others', async () => {
+    const slots = new ScanSlots(1);
+    const [held] = await takeAll(slots, 1);
+    const order: string[] = [];
+    const waiting = (['a', 'b', 'urgent'] as const).map(async (name) => {
+      const slot = await slots.take(NEVER, name === 'urgent');
+      order.push(name);
+      slot.release('served');
+    });
+    held?.release('served');
+    await Promise.all(waiting);
+    expect(order).toEqual(['urgent', 'a', 'b']);
+  });
+
   it('lets go of whoever stops waiting', async () => {
     const slots = new ScanSlots(1);
     const [held] = await takeAll(slots, 1);

@@ -19,7 +19,7 @@ export interface ScanSlotsReading {
 }
 
 /**
- * Bounds the pages in flight, over all queries of a process; whoever waits longest is next.
+ * Bounds the pages in flight, over all queries of a process; whoever waits longest is next, the urgent before others.
  *
  * The bound follows what the service can do (additive increase, multiplicative decrease, as TCP does): it starts at its
  * ceiling, is halved on a sign of pressure, and grows by one for each time that as many pages as it allows were served.
@@ -29,7 +29,7 @@ export interface ScanSlotsReading {
 export class ScanSlots {
   private limit: number;
   private inFlight = 0;
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = { urgent: new Set<() => void>(), other: new Set<() => void>() };
   private taken = 0;
   private takenAtLastCut = 0;
   private lastPressed = -Infinity;
@@ -42,10 +42,13 @@ export class ScanSlots {
     this.limit = ceiling;
   }
 
-  /** @throws The signal's reason when it is aborted while waiting. */
-  async take(signal: AbortSignal): Promise<ScanSlot> {
+  /**
+   * @param isUrgent Goes before those who are not.
+   * @throws The signal's reason when it is aborted while waiting.
+   */
+  async take(signal: AbortSignal, isUrgent = false): Promise<ScanSlot> {
     signal.throwIfAborted();
-    if (this.inFlight >= this.limit) await this.wait(signal);
+    if (this.inFlight >= this.limit) await this.wait(signal, this.waiting[isUrgent ? 'urgent' : 'other']);
     else this.inFlight += 1;
     this.taken += 1;
     const ordinal = this.taken;
@@ -67,7 +70,7 @@ export class ScanSlots {
     return {
       limit,
       inFlight,
-      waiting: this.waiting.size,
+      waiting: this.waiting.urgent.size + this.waiting.other.size,
       served,
       pressed,
       pressedShare: ended === 0 ? 0 : pressed / ended,
@@ -95,27 +98,29 @@ export class ScanSlots {
     }
   }
 
-  private wait(signal: AbortSignal): Promise<void> {
+  private wait(signal: AbortSignal, waiting: Set<() => void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const turn = () => {
         signal.removeEventListener('abort', leave);
         resolve();
       };
       const leave = () => {
-        this.waiting.delete(turn);
+        waiting.delete(turn);
         reject(signal.reason as Error);
       };
-      this.waiting.add(turn);
+      waiting.add(turn);
       signal.addEventListener('abort', leave, { once: true });
     });
   }
 
   private admit(): void {
-    for (const turn of this.waiting) {
-      if (this.inFlight >= this.limit) return;
-      this.waiting.delete(turn);
-      this.inFlight += 1;
-      turn();
+    for (const waiting of [this.waiting.urgent, this.waiting.other]) {
+      for (const turn of waiting) {
+        if (this.inFlight >= this.limit) return;
+        waiting.delete(turn);
+        this.inFlight += 1;
+        turn();
+      }
     }
   }
 }

@@ -47,7 +47,7 @@ export class QueryStates {
     }
     const replies = await runPipeline<unknown>(pipeline);
     return Promise.all(
-      ids.map((id, i) => {
+      ids.map(async (id, i) => {
         const outcome = replies[i * 2 + 1] as string | null;
         if (outcome !== null) return { id, ...parseOutcome(outcome) };
         return this.fromJob(id, replies[i * 2] as JobFields);

@@ -75,7 +75,7 @@ export class QueriesController {
         return this.sendPage(await this.poll(id, undefined, caller, request, reply), reply);
       case 'text/event-stream':
         return this.events(id, caller, request, reply);
-      default:
+      case false:
         throw new ProblemError('NOT_ACCEPTABLE');
     }
   }
