@@ -117,7 +117,7 @@ describe('a worker that was thought lost', () => {
     await waitUntil(
       'the late one to notice',
       () => late.output(),
-      (output) => output.includes('lock'),
+      (output) => output.includes('LOCK_LOST'),
     );
     const { count, entitiesRead } = double.truth('audit', DAY, DAY);
     const document = await waitForEnd(id);

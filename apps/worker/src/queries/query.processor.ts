@@ -29,7 +29,10 @@ export class QueryProcessor extends WorkerHost {
     } catch (error) {
       if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
       // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
-      if (error instanceof RunStoppedError) throw new UnrecoverableError(error.code);
+      if (error instanceof RunStoppedError) {
+        this.logger.log(`query ${job.id}: its run was stopped, ${error.code}`);
+        throw new UnrecoverableError(error.code);
+      }
       this.logger.error(`query ${job.id} failed`, error instanceof Error ? error.stack : String(error));
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
       if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });

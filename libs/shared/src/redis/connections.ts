@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
-/** A caller is told within two seconds that Redis is silent. */
-const REQUEST_TIMEOUT_MS = 900;
+/** A bound for every single command, above the one that callers are promised an answer by. */
+const REQUEST_TIMEOUT_MS = 1_500;
 
 /** Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. */
 const SILENCE_LIMIT_MS = 30_000;
@@ -17,7 +17,7 @@ const COMMON: RedisOptions = {
 };
 
 /**
- * For whoever has a caller waiting: fails at once while Redis is away and within 0.9 s when it is silent.
+ * For whoever has a caller waiting: fails at once while Redis is away and soon when it is silent.
  * Nothing is kept back for later, so that no job appears after its submitter was told that there is none.
  */
 export function connectForRequests(url: string): Redis {

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Inject } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
+import { LiveOperation, ReadyOperation } from '../docs/health-operations';
 import { ProblemError } from '../errors/problem-error';
 
 /** For the platform's probes. */
@@ -11,6 +12,7 @@ export class HealthController {
 
   /** Answered as long as the event loop turns. */
   @Get('live')
+  @LiveOperation()
   @Header('Cache-Control', 'no-store')
   live(): { status: 'ok' } {
     return { status: 'ok' };
@@ -18,6 +20,7 @@ export class HealthController {
 
   /** Whether queries can be taken: the store is there and never drops what it holds. */
   @Get('ready')
+  @ReadyOperation()
   @Header('Cache-Control', 'no-store')
   async ready(): Promise<{ status: 'ok' }> {
     const problem = await findRedisProblem(this.redis);

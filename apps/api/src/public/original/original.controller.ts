@@ -4,6 +4,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
+import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
 import { RequestLimiter } from '../limits/request-limiter';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
@@ -21,6 +22,7 @@ export class OriginalController {
   ) {}
 
   @Get('submit/query')
+  @SubmitOriginalOperation('submitOriginalQuery')
   submit(
     @Query('s') s: unknown,
     @Query('e') e: unknown,
@@ -31,6 +33,7 @@ export class OriginalController {
   }
 
   @Post('submit/query')
+  @SubmitOriginalOperation('postOriginalQuery')
   submitByPost(
     @Query('s') s: unknown,
     @Query('e') e: unknown,
@@ -41,6 +44,7 @@ export class OriginalController {
   }
 
   @Get('status/:id')
+  @GetOriginalStatusOperation()
   async status(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
     const [limits, state] = await Promise.all([
       this.queries.reach(() => this.limiter.takePoll(caller, id)),

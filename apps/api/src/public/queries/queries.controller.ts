@@ -6,6 +6,14 @@ import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
+import {
+  GetQueryOperation,
+  GetQueryResultOperation,
+  ListQueriesOperation,
+  StreamQueryEventsOperation,
+  SubmitQueryOperation,
+  TerminateQueryOperation,
+} from '../docs/query-operations';
 import { ProblemError } from '../errors/problem-error';
 import { RequestLimiter } from '../limits/request-limiter';
 import { isNamedBy, toETag } from './etag';
@@ -31,6 +39,7 @@ export class QueriesController {
   ) {}
 
   @Post()
+  @SubmitQueryOperation()
   async submit(
     @Body() body: unknown,
     @Caller() caller: string,
@@ -50,6 +59,7 @@ export class QueriesController {
   }
 
   @Get()
+  @ListQueriesOperation()
   async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
     const { states, nextPageToken = null } = await this.list.read(caller, parseListRequest(query));
     if (nextPageToken !== null) {
@@ -60,6 +70,7 @@ export class QueriesController {
   }
 
   @Get(':id')
+  @GetQueryOperation()
   async status(
     @Param('id') id: string,
     @Query('wait') wait: unknown,
@@ -81,6 +92,7 @@ export class QueriesController {
   }
 
   @Get(':id/result')
+  @GetQueryResultOperation()
   async result(
     @Param('id') id: string,
     @Query('wait') wait: unknown,
@@ -92,6 +104,7 @@ export class QueriesController {
   }
 
   @Get(':id/events')
+  @StreamQueryEventsOperation()
   async events(
     @Param('id') id: string,
     @Caller() caller: string,
@@ -104,6 +117,7 @@ export class QueriesController {
   }
 
   @Delete(':id')
+  @TerminateQueryOperation()
   async terminate(
     @Param('id') id: string,
     @Caller() caller: string,

@@ -60,8 +60,8 @@ export class QueryService {
    * @throws ProblemError TOO_MANY_LIVE_QUERIES; IDEMPOTENCY_KEY_REUSED when the key is another request's.
    */
   submit(request: QueryRequest, caller: string, key?: string): Promise<Submission> {
-    return this.reach(() =>
-      key === undefined ? this.submitNew(newQueryId(), request, caller) : this.submitOnce(key, request, caller),
+    return this.reach((gaveUp) =>
+      key === undefined ? this.submitNew(request, caller, gaveUp) : this.submitOnce(key, request, caller),
     );
   }
 
@@ -92,12 +92,13 @@ export class QueryService {
    * Runs what needs Redis. Whatever Redis says or does not say - away, silent, loading, full - without it nothing
    * can be looked up or taken.
    *
+   * @param call Its signal is aborted when its answer comes too late to be given.
    * @throws ProblemError SERVICE_UNAVAILABLE, or the one that `call` throws; TypeError and the like as they are.
    */
-  async reach<T>(call: () => Promise<T>): Promise<T> {
+  async reach<T>(call: (gaveUp: AbortSignal) => Promise<T>): Promise<T> {
     try {
       if (this.redis.status !== 'ready') throw new Error(`the connection is ${this.redis.status}`);
-      return await withinLimit(call());
+      return await withinLimit(call);
     } catch (cause) {
       const isOwn = cause instanceof ProblemError || cause instanceof TypeError || cause instanceof SyntaxError;
       if (isOwn) throw cause;
@@ -106,28 +107,33 @@ export class QueryService {
     }
   }
 
-  private async submitNew(
+  private async submitNew(request: QueryRequest, caller: string, gaveUp: AbortSignal): Promise<Submission> {
+    const id = newQueryId();
+    try {
+      const state = await this.queueQuery(id, request, caller);
+      // The submitter has been told that it was not taken.
+      gaveUp.throwIfAborted();
+      return { state, isReplayed: false };
+    } catch (error) {
+      // Whether the job was queued, or will be when the command arrives after all, nobody knows of it.
+      this.queue.discard(id);
+      void this.callerQueries.forget(caller, [id]).catch(() => {});
+      throw error;
+    }
+  }
+
+  private async queueQuery(
     id: string,
     request: QueryRequest,
     caller: string,
     submissionId?: string,
-  ): Promise<Submission> {
+  ): Promise<QueryState> {
     // Also the proof that Redis is there: without it BullMQ would keep the job for later.
     const createdAt = await this.admit(id, caller);
-    try {
-      await this.queue.add(id, toJobPayload(request, caller, submissionId), createdAt);
-    } catch (error) {
-      // Under a key the query may be another submission's, and whoever tries again means the same one.
-      if (submissionId === undefined) {
-        this.queue.discard(id);
-        void this.callerQueries.forget(caller, [id]).catch(() => {});
-      }
-      throw error;
-    }
+    await this.queue.add(id, toJobPayload(request, caller, submissionId), createdAt);
     const progress = noProgress(countDays(request.start, request.end));
     const times = { createdAt, startedAt: null, finishedAt: null, expiresAt: null };
-    const state = { id, status: QueryStatus.Pending, caller, request, ...times, progress, result: null, error: null };
-    return { state, isReplayed: false };
+    return { id, status: QueryStatus.Pending, caller, request, ...times, progress, result: null, error: null };
   }
 
   private async submitOnce(key: string, request: QueryRequest, caller: string): Promise<Submission> {
@@ -136,10 +142,11 @@ export class QueryService {
     if (present !== undefined) return replay(present, request);
     await this.retirement.retire(id);
     const submissionId = randomUUID();
-    const submission = await this.submitNew(id, request, caller, submissionId);
+    // If this fails half-way, whoever tries again means the same query.
+    const created = await this.queueQuery(id, request, caller, submissionId);
     // BullMQ does not say whether it was this submission that made the job, or one at the same time.
     const payload = await this.queue.readPayload(id);
-    if (payload?.submissionId === submissionId) return submission;
+    if (payload?.submissionId === submissionId) return { state: created, isReplayed: false };
     const state = await this.states.read(id);
     if (state === undefined) throw new Error('the job of another submission under the same key is gone again');
     return replay(state, request);
@@ -186,10 +193,16 @@ function deriveQueryId(caller: string, key: string): string {
   return isQueryId(id) ? id : `${id.slice(0, 31)}a`;
 }
 
-async function withinLimit<T>(promise: Promise<T>): Promise<T> {
+async function withinLimit<T>(call: (gaveUp: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis took too long')), REACH_LIMIT_MS);
+    const giveUp = () => {
+      controller.abort();
+      reject(new Error('Redis took too long'));
+    };
+    // A busy process may have the reply at hand and not have looked at it: it does before the next turn.
+    timer = setTimeout(() => setImmediate(giveUp), REACH_LIMIT_MS);
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return Promise.race([call(controller.signal), late]).finally(() => clearTimeout(timer));
 }

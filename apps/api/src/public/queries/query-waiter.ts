@@ -22,19 +22,24 @@ export async function waitForQuery(
   waitMs: number,
   { hangUp, closing }: { hangUp: AbortSignal; closing: AbortSignal },
 ): Promise<QueryState> {
+  let latest: QueryState | undefined;
+  let isGone = false;
   let wake: () => void = () => {};
   const woken = new Promise<void>((resolve) => (wake = resolve));
   const unsubscribe = watch.subscribe(id, (state) => {
-    if (state === undefined || isReached(state)) wake();
+    latest = state;
+    isGone = state === undefined;
+    if (isGone || (state !== undefined && isReached(state))) wake();
   });
   const timer = setTimeout(wake, waitMs);
   for (const signal of [hangUp, closing]) signal.addEventListener('abort', wake, { once: true });
   try {
-    const state = await read();
-    if (isReached(state) || closing.aborted) return state;
+    const first = await read();
+    if (isReached(first) || closing.aborted) return first;
     await woken;
     if (hangUp.aborted) throw new ClientGoneError('the client hung up');
-    return await read();
+    // What the watch has read is read for all who wait; only a query that is gone is asked for again.
+    return isGone ? await read() : (latest ?? first);
   } finally {
     clearTimeout(timer);
     unsubscribe();
