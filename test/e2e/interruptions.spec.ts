@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 import { generateDays } from '../support/table-double/generated-table';
@@ -59,13 +60,13 @@ async function addWorker(more: Record<string, string> = {}): Promise<ServiceProc
 }
 
 async function submit(): Promise<string> {
-  const answer = await fetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
   expect(answer.status).toBe(202);
   return ((await answer.json()) as Document).id;
 }
 
 async function read(id: string): Promise<Document> {
-  return (await (await fetch(`${api.url}/api/queries/${id}`)).json()) as Document;
+  return (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as Document;
 }
 
 function waitFor(id: string, what: string, isReached: (document: Document) => boolean): Promise<Document> {
@@ -124,7 +125,7 @@ describe('a query that is terminated', () => {
     await addWorker();
     const id = await submit();
     await waitFor(id, 'some progress', ({ progress }) => progress.daysDone >= 1);
-    const answer = await fetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
+    const answer = await checkedFetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
     const terminatedAt = performance.timeOrigin + performance.now();
     expect([answer.status, ((await answer.json()) as Document).status]).toEqual([202, 'Terminated']);
     const other = await submit();
@@ -139,7 +140,7 @@ describe('a query that is terminated', () => {
 
   it('is never begun when no worker had taken it', async () => {
     const id = await submit();
-    await fetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
+    await checkedFetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
     await addWorker();
     const other = await submit();
     await waitFor(other, 'another query to be done', isOver);
@@ -166,7 +167,7 @@ describe('a query that cannot succeed', () => {
     const id = await submit();
     const document = await waitFor(id, 'the end', isOver);
     expect(document).toMatchObject({ status: 'Failed', result: null, error: { code } });
-    const result = await fetch(`${api.url}/api/queries/${id}/result`);
+    const result = await checkedFetch(`${api.url}/api/queries/${id}/result`);
     expect([result.status, await result.json()]).toMatchObject([409, { code, detail: document.error?.message }]);
     const readiness = await fetch(`${worker.url}/health/ready`);
     expect([readiness.status, await readiness.json()]).toMatchObject([503, { checks: { table: code } }]);

@@ -5,6 +5,7 @@ import { createHttpPoller, type OperationResponse } from '@azure/core-lro';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
+import { checkedFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 
@@ -39,10 +40,10 @@ describe('the service, with the original’s own example', () => {
   });
 
   it('answers a poller of the Azure SDK that knows only Location', async () => {
-    const submitted = await fetch(`${api.url}/api/queries`, toSubmission(EXAMPLE));
+    const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(EXAMPLE));
     const poller = createHttpPoller({
       sendInitialRequest: async () => toOperationResponse('POST', submitted),
-      sendPollRequest: async (path) => toOperationResponse('GET', await fetch(new URL(path, api.url))),
+      sendPollRequest: async (path) => toOperationResponse('GET', await checkedFetch(new URL(path, api.url))),
     });
     const { body } = (await poller.pollUntilDone()) as { body: { result: { count: number } } };
     expect(body.result.count).toBe(count);
@@ -79,7 +80,7 @@ describe('the service, with the original’s own example', () => {
     expect(await board.json()).toMatchObject({ queues: [{ name: 'queries', readOnlyMode: true }] });
     expect((await fetch(`${api.operatorUrl}/api/queries`, toSubmission(EXAMPLE))).status).toBe(404);
     for (const path of ['/queues', '/queues/api/queues', '/metrics', '/operator/queries']) {
-      expect((await fetch(api.url + path)).status).toBe(404);
+      expect((await checkedFetch(api.url + path)).status).toBe(404);
     }
   });
 

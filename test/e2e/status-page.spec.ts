@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { checkedFetch } from '../support/checked-fetch';
 import { findChromium, launchChromium } from '../support/browser';
 import { toSubmission } from '../support/conversation';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
@@ -92,7 +93,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
   it('tells why there is no answer', async () => {
     const path = await submit();
     const page = await open(path);
-    await fetch(api.url + path, { method: 'DELETE' });
+    await checkedFetch(api.url + path, { method: 'DELETE' });
     await page.getByText('QUERY_TERMINATED').waitFor();
     expect(await page.title()).toBe('Terminated - Audit Query');
     expect(await page.innerText('main')).toContain('The query was terminated.');
@@ -113,7 +114,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
 
   it('is for browsers alone, and under a policy of its own each time', async () => {
     const path = await submit();
-    const ask = (accept: string) => fetch(api.url + path, { headers: { accept } });
+    const ask = (accept: string) => checkedFetch(api.url + path, { headers: { accept } });
     const answers = [await ask('text/html,application/xhtml+xml;q=0.9,*/*;q=0.8'), await ask('text/html')];
     const nonces = answers.map(
       ({ headers }) => /'nonce-([^']+)'/.exec(headers.get('content-security-policy') ?? '')?.[1],
@@ -141,7 +142,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
 
 /** The path of a new query. */
 async function submit(): Promise<string> {
-  const answer = await fetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
   const { links } = (await answer.json()) as { links: { self: string } };
   return links.self;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 import { startTableDouble } from '../support/table-double/start-table-double';
@@ -53,7 +54,7 @@ async function addWorker(more: Record<string, string> = {}): Promise<ServiceProc
 }
 
 async function submit(): Promise<string> {
-  const answer = await fetch(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
   expect(answer.status).toBe(202);
   return ((await answer.json()) as { id: string }).id;
 }
@@ -71,7 +72,8 @@ function waitForPages(count: number) {
 function waitForEnd(id: string) {
   return waitUntil(
     'the end of the query',
-    async () => (await (await fetch(`${api.url}/api/queries/${id}`)).json()) as { status: string; result: object },
+    async () =>
+      (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string; result: object },
     ({ status }) => status !== 'Pending' && status !== 'Running',
     60_000,
   );

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ERROR_TABLE } from '#shared/contract/error-codes';
+import { checkedFetch } from '../support/checked-fetch';
 import { type PublicListener, ScriptedWorker, startPublicListener } from '../support/public-listener';
 
 interface Document {
@@ -90,7 +91,7 @@ describe('any request at all', () => {
     await fc.assert(
       fc.asyncProperty(request, async ({ method, path, query: parameters, body: payload, headers }) => {
         const hasBody = method !== 'GET' && method !== 'HEAD';
-        const answer = await fetch(`${listener.url}${path}${parameters.replace(/wait=[1-9]/g, 'wait=0')}`, {
+        const answer = await checkedFetch(`${listener.url}${path}${parameters.replace(/wait=[1-9]/g, 'wait=0')}`, {
           method,
           headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, toLatin1(value)])),
           ...(hasBody ? { body: payload } : {}),
@@ -123,7 +124,7 @@ describe('the status of a query', () => {
         fc.array(fc.constantFrom(...ACTIONS), { maxLength: 12 }),
         fc.boolean(),
         async (actions, together) => {
-          const submitted = await fetch(`${listener.url}/api/queries`, {
+          const submitted = await checkedFetch(`${listener.url}/api/queries`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },
             body: JSON.stringify({ start: '2021-10-10', end: '2021-10-10' }),
@@ -132,15 +133,15 @@ describe('the status of a query', () => {
           const seen: Document[] = [];
           const act = async (action: (typeof ACTIONS)[number], turn: number) => {
             const url = `${listener.url}/api/queries/${id}`;
-            if (action === 'terminate') await fetch(url, { method: 'DELETE' });
+            if (action === 'terminate') await checkedFetch(url, { method: 'DELETE' });
             else if (action === 'begin') await worker.begin(id);
             else if (action === 'report') await worker.report(id, turn * 5);
             else if (action === 'end') await worker.end(id);
             else if (action === 'expire lock') await worker.redis.del(`${keyPrefix}:queries:${id}:lock`);
-            seen.push((await (await fetch(url)).json()) as Document);
+            seen.push((await (await checkedFetch(url)).json()) as Document);
           };
           const readAgain = async () => {
-            const answer = await fetch(`${listener.url}/api/queries/${id}`);
+            const answer = await checkedFetch(`${listener.url}/api/queries/${id}`);
             const text = await answer.text();
             expect(answer.status, text).toBe(200);
             seen.push(JSON.parse(text) as Document);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { checkedFetch } from '../support/checked-fetch';
 import { type PublicListener, ScriptedWorker, startPublicListener } from '../support/public-listener';
 
 interface Document {
@@ -38,7 +39,7 @@ afterAll(async () => {
 });
 
 function submit(body: object = RANGE, headers: Record<string, string> = {}, origin = url()): Promise<Response> {
-  return fetch(`${origin}/api/queries`, {
+  return checkedFetch(`${origin}/api/queries`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
@@ -86,11 +87,11 @@ describe('an idempotency key', () => {
     await worker.begin(id);
     await worker.end(id);
     await worker.redis.del(keys.outcome(id), keys.jobLock(id));
-    expect((await fetch(`${url()}/api/queries/${id}`)).status).toBe(404);
+    expect((await checkedFetch(`${url()}/api/queries/${id}`)).status).toBe(404);
     const answers = await Promise.all(Array.from({ length: 20 }, () => submit(RANGE, headers)));
     expect(new Set(await Promise.all(answers.map(idOf)))).toEqual(new Set([id]));
     expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === null)).toHaveLength(1);
-    expect(await (await fetch(`${url()}/api/queries/${id}`)).json()).toMatchObject({ status: 'Pending' });
+    expect(await (await checkedFetch(`${url()}/api/queries/${id}`)).json()).toMatchObject({ status: 'Pending' });
     const queued = await worker.redis.lrange(`${keys.queue}:wait`, 0, -1);
     expect(queued.filter((one) => one === id)).toHaveLength(1);
   });
@@ -121,7 +122,7 @@ describe('the list', () => {
   });
 
   const read = async (query = '') => {
-    const answer = await fetch(`${own.url}/api/queries${query}`);
+    const answer = await checkedFetch(`${own.url}/api/queries${query}`);
     return { answer, list: (await answer.json()) as List };
   };
 
@@ -129,7 +130,7 @@ describe('the list', () => {
     const found: string[] = [];
     let next: string | undefined = `/api/queries${query}`;
     while (next !== undefined) {
-      const answer: Response = await fetch(own.url + next);
+      const answer: Response = await checkedFetch(own.url + next);
       found.push(...((await answer.json()) as List).items.map(({ id }) => id));
       next = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
     }
@@ -140,7 +141,7 @@ describe('the list', () => {
     const { answer, list } = await read();
     expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
     expect(list.items).toHaveLength(20);
-    expect(list.items[3]).toEqual(await (await fetch(`${own.url}/api/queries/${list.items[3]?.id}`)).json());
+    expect(list.items[3]).toEqual(await (await checkedFetch(`${own.url}/api/queries/${list.items[3]?.id}`)).json());
   });
 
   it.each([1, 7, 20, 25, 100])('comes in pages of %i, none missing and none twice', async (pageSize) => {
@@ -206,7 +207,7 @@ describe('limits', () => {
       { code: 'TOO_MANY_LIVE_QUERIES' },
     ]);
     expect(sixth.headers.get('ratelimit-policy')).toBe('"submissions";q=12;w=60');
-    await fetch(`${origin(1)}/api/queries/${ids[0]}`, { method: 'DELETE' });
+    await checkedFetch(`${origin(1)}/api/queries/${ids[0]}`, { method: 'DELETE' });
     const again = await submit(RANGE, {}, origin(1));
     expect([again.status, again.headers.get('ratelimit')]).toEqual([
       202,
@@ -217,7 +218,7 @@ describe('limits', () => {
     expect([tooMany.status, await tooMany.json()]).toMatchObject([429, { code: 'RATE_LIMITED' }]);
     expect(Number(tooMany.headers.get('retry-after'))).toBeGreaterThan(0);
 
-    const poll = (i: number, id: string) => fetch(`${origin(i)}/api/queries/${id}`);
+    const poll = (i: number, id: string) => checkedFetch(`${origin(i)}/api/queries/${id}`);
     const statuses: number[] = [];
     for (let i = 0; i < 6; i += 1) statuses.push((await poll(i, ids[1] ?? '')).status);
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429]);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
+import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';
 import { type PublicListener, ScriptedWorker, startPublicListener } from '../support/public-listener';
@@ -32,13 +33,13 @@ afterAll(async () => {
 });
 
 async function submit(): Promise<string> {
-  const answer = await fetch(`${listener.url}/api/queries`, toSubmission(RANGE));
+  const answer = await checkedFetch(`${listener.url}/api/queries`, toSubmission(RANGE));
   expect(answer.status).toBe(202);
   return ((await answer.json()) as Document).id;
 }
 
 const get = (path: string, headers: Record<string, string> = {}) =>
-  fetch(`${listener.url}/api/queries/${path}`, { headers });
+  checkedFetch(`${listener.url}/api/queries/${path}`, { headers });
 
 /** Until the service holds back an answer for this query, or has a stream open. */
 async function waitForWaiters(count: number): Promise<void> {
@@ -93,7 +94,7 @@ describe('a long poll', () => {
   it('does not terminate the query when the client hangs up', async () => {
     const id = await submit();
     const controller = new AbortController();
-    const polling = fetch(`${listener.url}/api/queries/${id}?wait=50`, { signal: controller.signal });
+    const polling = checkedFetch(`${listener.url}/api/queries/${id}?wait=50`, { signal: controller.signal });
     await waitForWaiters(1);
     controller.abort();
     await expect(polling).rejects.toThrow();
@@ -121,11 +122,14 @@ describe('a submission that is waited for', () => {
   it('is answered with the result, or with 202 when the time is over', async () => {
     const init = toSubmission(RANGE);
     const headers = { ...(init.headers as object), prefer: 'wait=1' };
-    const late = await fetch(`${listener.url}/api/queries`, { ...init, headers });
+    const late = await checkedFetch(`${listener.url}/api/queries`, { ...init, headers });
     expect([late.status, late.headers.get('preference-applied')]).toEqual([202, 'wait=1']);
     expect(late.headers.get('location')).toContain('/result');
     const ids = new Set(await worker.redis.lrange(`${keyPrefix}:queries:wait`, 0, -1));
-    const submitting = fetch(`${listener.url}/api/queries`, { ...init, headers: { ...headers, prefer: 'wait=50' } });
+    const submitting = checkedFetch(`${listener.url}/api/queries`, {
+      ...init,
+      headers: { ...headers, prefer: 'wait=50' },
+    });
     await waitForWaiters(1);
     const id = (await worker.redis.lrange(`${keyPrefix}:queries:wait`, 0, -1)).find((one) => !ids.has(one)) ?? '';
     await worker.begin(id);
@@ -236,8 +240,8 @@ describe('a process that is told to go', () => {
   it('answers those who wait and ends the streams', async () => {
     const other = await startPublicListener(inject('redisUrl'), { KEY_PREFIX: keyPrefix });
     const id = await submit();
-    const polling = fetch(`${other.url}/api/queries/${id}/result?wait=50`);
-    const events = readEvents(await fetch(`${other.url}/api/queries/${id}/events`));
+    const polling = checkedFetch(`${other.url}/api/queries/${id}/result?wait=50`);
+    const events = readEvents(await checkedFetch(`${other.url}/api/queries/${id}/events`));
     await events.next();
     await waitUntil(
       'both to wait',

@@ -1,12 +1,14 @@
+import { checkedFetch } from './checked-fetch';
+
 /** A client that knows nothing but: follow `Location`, wait `Retry-After`, stop at anything but 202. */
 export async function followLocation(url: string, init?: RequestInit): Promise<Response> {
-  let answer = await fetch(url, init);
+  let answer = await checkedFetch(url, init);
   while (answer.status === 202) {
     const location = answer.headers.get('location');
     if (location === null) throw new Error('a 202 without Location');
     await answer.arrayBuffer();
     await waitSeconds(Number(answer.headers.get('retry-after')));
-    answer = await fetch(new URL(location, answer.url));
+    answer = await checkedFetch(new URL(location, answer.url));
   }
   return answer;
 }

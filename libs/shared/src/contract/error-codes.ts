@@ -120,7 +120,7 @@ export const ERROR_TABLE = {
   NOT_READY: {
     status: 503,
     title: 'This process is not ready.',
-    remedy: 'Wait, or see the checks for what is missing.',
+    remedy: 'Wait; the detail tells what is missing.',
     retryable: true,
   },
   TABLE_THROTTLED: {

@@ -83,7 +83,7 @@ export class QueriesController {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
       case 'html':
-        return this.sendPage(await this.poll(id, undefined, caller, request, reply), reply);
+        return this.sendPage(await this.look(id, caller, reply), reply);
       case 'text/event-stream':
         return this.events(id, caller, request, reply);
       case false:
@@ -112,7 +112,7 @@ export class QueriesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const lastRevision = request.headers['last-event-id'];
-    const state = await this.poll(id, undefined, caller, request, reply);
+    const state = await this.look(id, caller, reply);
     return this.streams.open(state, [lastRevision].flat()[0], reply);
   }
 
@@ -145,17 +145,22 @@ export class QueriesController {
     reply: FastifyReply,
   ): Promise<QueryState> {
     const wait = readWait(parameter, request.headers.prefer, this.config.maxWaitSeconds);
-    // Side by side: a poll is one round trip.
-    const [limits, state] = await Promise.all([
-      this.queries.reach(() => this.limiter.takePoll(caller, id)),
-      wait.seconds === 0 ? this.queries.read(id, caller) : undefined,
-    ]);
-    void reply.headers(limits);
     if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
-    if (state !== undefined) return state;
+    if (wait.seconds === 0) return this.look(id, caller, reply);
+    void reply.headers(await this.queries.reach(() => this.limiter.takePoll(caller, id)));
     const known = request.headers['if-none-match'];
     const isNews = (one: QueryState) =>
       known !== undefined && !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(one))));
     return this.streams.wait(id, caller, (one) => isTerminal(one.status) || isNews(one), wait.seconds, reply);
+  }
+
+  /** The query as it is, counted as a poll; side by side, so that it is one round trip. */
+  private async look(id: string, caller: string, reply: FastifyReply): Promise<QueryState> {
+    const [limits, state] = await Promise.all([
+      this.queries.reach(() => this.limiter.takePoll(caller, id)),
+      this.queries.read(id, caller),
+    ]);
+    void reply.headers(limits);
+    return state;
   }
 }

@@ -34,7 +34,8 @@ export class QueryResponder {
     if (!isTerminal(state.status) && !reply.hasHeader('Retry-After')) {
       void reply.header('Retry-After', await this.readRetryAfter(state));
     }
-    if (request.method !== 'POST' && isNamedBy(request.headers['if-none-match'], etag)) {
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (isRead && isNamedBy(request.headers['if-none-match'], etag)) {
       return void reply.status(304).send();
     }
     return void reply.status(status).type('application/json; charset=utf-8').send(body);

@@ -85,7 +85,7 @@ export class QueryStreams implements OnModuleDestroy {
     const { id, caller } = state;
     const isSeen = lastRevision === toETag(JSON.stringify(toQueryDocument(state))).slice(1, -1);
     // Tells an EventSource, which otherwise comes back after every end, that this was all.
-    if (isTerminal(state.status) && isSeen) return void reply.status(204).send();
+    if (isTerminal(state.status) && isSeen) return void reply.status(204).header('Cache-Control', 'no-store').send();
     reply.hijack();
     const headers = { ...reply.getHeaders() } as Record<string, string>;
     reply.raw.writeHead(200, {

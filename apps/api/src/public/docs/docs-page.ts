@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { ERROR_TABLE } from '#shared/contract/error-codes';
+
+/** Where the files of Swagger UI are served from. */
+export const ASSETS_PATH = '/api/docs/';
+
+/** Those of its files that the page needs; its package has many more. */
+export const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'] as const;
+
+const STYLE = `
+:root { color-scheme: light }
+body { margin: 0; background: #fafafa; color: #1c2430; font: 1rem/1.5 system-ui, sans-serif }
+body > header, body > section { box-sizing: border-box; max-width: 1460px; margin: 0 auto; padding: 1rem 1.25rem }
+nav a { margin-right: 1rem }
+table { border-collapse: collapse; width: 100%; font-size: .9375rem }
+th, td { padding: .5rem .75rem .5rem 0; border-bottom: 1px solid #d9dee5; text-align: left; vertical-align: top }
+tr { scroll-margin-top: 25vh }
+tr:target { background: #fff3c4; outline: 2px solid #d9a400 }
+code { font-size: .875rem }
+@media (max-width: 50rem) {
+  thead { display: none }
+  tr, td { display: block }
+  tr { padding: .75rem 0; border-bottom: 1px solid #d9dee5 }
+  td { padding: 0 .25rem; border: 0 }
+  td:nth-child(2)::before { content: 'Status ' }
+  td:nth-child(4)::before { content: 'Try again: ' }
+}
+`;
+
+const SCRIPT = `
+addEventListener('DOMContentLoaded', () => {
+  SwaggerUIBundle({
+    url: '/api/openapi.json', dom_id: '#routes', validatorUrl: null, defaultModelsExpandDepth: 0,
+    // The routes come into the page above the place that the address names.
+    onComplete: () => requestAnimationFrame(() => document.getElementById(location.hash.slice(1))?.scrollIntoView()),
+  });
+});
+`;
+
+/** The page that the `type` of every problem document refers to, by its code. */
+export function toDocsPage(): string {
+  const rows = Object.entries(ERROR_TABLE).map(
+    ([code, { status, title, remedy, retryable }]) =>
+      `<tr id="${code}"><td><code>${code}</code><td>${status}<td>${escape(title)}<td>${retryable ? 'yes' : 'no'}<td>${escape(remedy)}`,
+  );
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Audit Query: routes and errors</title>
+<link rel="icon" href="${ASSETS_PATH}favicon-32x32.png">
+<link rel="stylesheet" href="${ASSETS_PATH}swagger-ui.css">
+<style>${STYLE}</style>
+<script src="${ASSETS_PATH}swagger-ui-bundle.js"></script>
+<script>${SCRIPT}</script>
+</head>
+<body>
+<header><nav><a href="#routes">Routes</a><a href="#errors">Error codes</a><a href="/api/openapi.json">openapi.json</a></nav></header>
+<main id="routes"><noscript>The routes can be tried with a script only; they are all in openapi.json.</noscript></main>
+<section id="errors">
+<h2>Error codes</h2>
+<p>The <code>code</code> of an error is stable. Those with status 409 are the ways in which an accepted query can end
+without a result; they are also the <code>error.code</code> of its status document. The same request may succeed later
+where it says so.</p>
+<table>
+<thead><tr><th>Code<th>Status<th>What is wrong<th>Try again<th>What to do</thead>
+<tbody>
+${rows.join('\n')}
+</tbody>
+</table>
+</section>
+</body>
+</html>
+`;
+}
+
+/** Lets the page load and ask this service alone; Swagger UI sets styles, and draws with images, of its own. */
+export function toDocsPageHeaders(): Record<string, string> {
+  const policy = [
+    `default-src 'none'`,
+    `script-src 'self' '${toSource(SCRIPT)}'`,
+    `style-src 'self' 'unsafe-inline'`,
+    `img-src 'self' data:`,
+    `connect-src 'self'`,
+    `base-uri 'none'`,
+    `form-action 'none'`,
+    `frame-ancestors 'none'`,
+  ];
+  return {
+    'Content-Security-Policy': policy.join('; '),
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
+  };
+}
+
+function toSource(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
