@@ -263,12 +263,12 @@ describe('the original’s routes', () => {
     expect(answer.statusCode).toBe(202);
     expect(answer.json()).toEqual({ statusUri: answer.headers['location'] });
     // A thousand are waiting by now.
-    expect(answer.headers['retry-after']).toBe('60');
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(50);
     const { pathname } = new URL(statusUri);
     const id = pathname.split('/').at(-1);
     const status = await inject_('GET', pathname);
     expect([status.statusCode, status.json()]).toEqual([202, { id, status: 'Pending', result: null }]);
-    expect(status.headers).toMatchObject({ location: statusUri, 'retry-after': '60' });
+    expect(status.headers['location']).toBe(statusUri);
     await inject_('DELETE', `/api/queries/${id}`);
     const ended = await inject_('GET', pathname);
     const result = expect.stringMatching(/^QUERY_TERMINATED: /) as string;

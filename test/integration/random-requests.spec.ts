@@ -42,7 +42,7 @@ const header = fc
   .map((text) => text.trim());
 const segment = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 32, maxLength: 32 }),
-  fc.string().map(encodeURIComponent),
+  fc.string({ minLength: 1 }).map(encodeURIComponent),
   fc.constantFrom('%FF', '..', '%2e%2e', '%00', "'%20or%201%20eq%201"),
 );
 const query = fc
@@ -74,7 +74,7 @@ const request = fc.record({
     {
       'content-type': fc.oneof(
         fc.constant('application/json'),
-        fc.constantFrom('text/plain', 'application/json; charset=utf-8', 'x'),
+        fc.constantFrom('text/plain', 'application/json; charset=utf-8'),
       ),
       prefer: fc.oneof(fc.constantFrom('wait=0', 'wait=x'), header),
       'idempotency-key': header,

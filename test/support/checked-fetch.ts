@@ -46,9 +46,22 @@ export async function checkedFetch(input: string | URL | Request, init?: Request
   return isStream(answer) ? checkEvents(answer) : answer;
 }
 
+/** The router takes no path with a bad percent-encoding for one of its own. */
+function isDecodable(pathname: string): boolean {
+  try {
+    decodeURIComponent(pathname);
+    return true;
+  } catch {
+    // URIError: not the encoding of any text.
+    return false;
+  }
+}
+
 /** Where in the document the answer is, if it is there. */
 function findAnswer({ method }: Request, pathname: string, status: number): string {
-  const path = Object.keys(document.paths).find((template) => toPattern(template).test(pathname));
+  const path = isDecodable(pathname)
+    ? Object.keys(document.paths).find((template) => toPattern(template).test(pathname))
+    : undefined;
   if (path === undefined) return '#/x-other-paths';
   const item = `#/paths/${escape(path)}`;
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();

@@ -1218,36 +1218,6 @@ export interface operations {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /** @description It had ended before, and the client has the document that `If-None-Match` names. */
-            304: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    ETag: components["headers"]["ETag.always"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description - `BODY_NOT_JSON`: The body is not JSON. Send one valid JSON object, encoded as UTF-8. */
-            400: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 400;
-                        /** @enum {unknown} */
-                        code: "BODY_NOT_JSON";
-                    };
-                };
-            };
             /**
              * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
              *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.

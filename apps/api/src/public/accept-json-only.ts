@@ -4,23 +4,27 @@ import { ProblemError } from './errors/problem-error';
 /** Many times what any request needs. */
 export const BODY_LIMIT_BYTES = 16 * 1_024;
 
-/** The original's submit route has all its parameters in the URL; whatever its clients post is not looked at. */
-const IGNORES_BODY = '/api/submit/query';
+/** The one route that takes a body. What is sent elsewhere, as by clients of the original, is not looked at. */
+const TAKES_BODY = { method: 'POST', url: '/api/queries' };
 
 /** JSON is read, every other type refused with 415; an empty body is `undefined`, not a mistake of the parser. */
 export function acceptJsonOnly(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (!takesBody(request) || body === '') return done(null, undefined);
     if (isEncoded(request)) return done(new ProblemError('MEDIA_TYPE_UNSUPPORTED'), undefined);
-    if (body === '' || request.routeOptions.url === IGNORES_BODY) return done(null, undefined);
     void parseJson(request, body as string, (error: Error | null, value?: unknown) =>
       done(error && new ProblemError('BODY_NOT_JSON', { cause: error }), value),
     );
   });
   fastify.addContentTypeParser('*', { parseAs: 'string' }, (request, _body, done) =>
-    done(request.routeOptions.url === IGNORES_BODY ? null : new ProblemError('MEDIA_TYPE_UNSUPPORTED'), undefined),
+    done(takesBody(request) ? new ProblemError('MEDIA_TYPE_UNSUPPORTED') : null, undefined),
   );
+}
+
+function takesBody({ method, routeOptions }: FastifyRequest): boolean {
+  return method === TAKES_BODY.method && routeOptions.url === TAKES_BODY.url;
 }
 
 /** A body that is compressed, which nothing here unpacks (RFC 9110, 15.5.16). */

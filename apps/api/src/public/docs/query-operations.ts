@@ -244,11 +244,7 @@ export function TerminateQueryOperation(): MethodDecorator {
         headers: toHeaders([...UNLIMITED.always, ...DOCUMENT], []),
         content: queryContent('Terminated'),
       },
-      304: {
-        description: 'It had ended before, and the client has the document that `If-None-Match` names.',
-        headers: toHeaders([...UNLIMITED.always, ...DOCUMENT], []),
-      },
-      ...problems(UNLIMITED, [...BODY_CODES, ...ID_CODES, 'SERVICE_UNAVAILABLE']),
+      ...problems(UNLIMITED, ['BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED', ...ID_CODES, 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
