@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeDaySet, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
+import type { DaySet } from '../contract/day-set';
+import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 
 const daySets = fc.record({
   scannedAt: fc.integer({ min: 0, max: 8.64e15 }),
@@ -10,6 +11,10 @@ const daySets = fc.record({
     .array(fc.uint8Array({ minLength: 16, maxLength: 16 }), { maxLength: 20 })
     .map((all) => Buffer.concat(all)),
 });
+
+function encodeDaySet(daySet: DaySet): Buffer {
+  return Buffer.concat([encodeDaySetHead(daySet), daySet.identifiers]);
+}
 
 describe('the stored form of a day set', () => {
   it('gives back what was stored', () => {

@@ -8,16 +8,18 @@ const MAGIC = 'AQDS';
 const VERSION = 1;
 const AT = { version: 4, scannedAt: 8, entitiesRead: 16, entitiesWithoutIdentifier: 24, identifiers: 32, checksum: 36 };
 
-export function encodeDaySet(daySet: DaySet): Buffer {
-  const bytes = Buffer.alloc(HEAD_BYTES + daySet.identifiers.length);
+/**
+ * The head of a stored day set; the identifiers follow it as they are, which spares a second copy of them.
+ */
+export function encodeDaySetHead({ identifiers, ...head }: DaySet): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES);
   bytes.write(MAGIC, 0, 'latin1');
   bytes.writeUInt32LE(VERSION, AT.version);
-  bytes.writeDoubleLE(daySet.scannedAt, AT.scannedAt);
-  bytes.writeDoubleLE(daySet.entitiesRead, AT.entitiesRead);
-  bytes.writeDoubleLE(daySet.entitiesWithoutIdentifier, AT.entitiesWithoutIdentifier);
-  bytes.writeUInt32LE(daySet.identifiers.length / IDENTIFIER_BYTES, AT.identifiers);
-  bytes.set(daySet.identifiers, HEAD_BYTES);
-  bytes.writeUInt32LE(checksum(bytes), AT.checksum);
+  bytes.writeDoubleLE(head.scannedAt, AT.scannedAt);
+  bytes.writeDoubleLE(head.entitiesRead, AT.entitiesRead);
+  bytes.writeDoubleLE(head.entitiesWithoutIdentifier, AT.entitiesWithoutIdentifier);
+  bytes.writeUInt32LE(identifiers.length / IDENTIFIER_BYTES, AT.identifiers);
+  bytes.writeUInt32LE(checksum(bytes, identifiers), AT.checksum);
   return bytes;
 }
 
@@ -38,10 +40,11 @@ export function readDaySet(bytes: Buffer): DaySet | undefined {
   const head = readDaySetHead(bytes);
   if (head === undefined) return undefined;
   if (bytes.length !== HEAD_BYTES + bytes.readUInt32LE(AT.identifiers) * IDENTIFIER_BYTES) return undefined;
-  if (bytes.readUInt32LE(AT.checksum) !== checksum(bytes)) return undefined;
-  return { ...head, identifiers: bytes.subarray(HEAD_BYTES) };
+  const identifiers = bytes.subarray(HEAD_BYTES);
+  if (bytes.readUInt32LE(AT.checksum) !== checksum(bytes, identifiers)) return undefined;
+  return { ...head, identifiers };
 }
 
-function checksum(bytes: Buffer): number {
-  return crc32(bytes.subarray(HEAD_BYTES), crc32(bytes.subarray(0, AT.checksum)));
+function checksum(head: Buffer, identifiers: Uint8Array): number {
+  return crc32(identifiers, crc32(head.subarray(0, AT.checksum)));
 }

@@ -95,6 +95,12 @@ export function readCheckpoint(text: string | null, found: Buffer | null): DayCh
   return { ...position, identifiers };
 }
 
+/** When the scan began whose position is stored; undefined when there is none, or none of this version. */
+export function readCheckpointTime(text: string | null): number | undefined {
+  const stored = text === null ? undefined : readPosition(text);
+  return stored?.version === VERSION ? stored.position.scannedAt : undefined;
+}
+
 function readPosition(text: string): StoredPosition | undefined {
   try {
     return JSON.parse(text) as StoredPosition;

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { CalendarDay } from '../contract/calendar-day';
 import type { CheckpointWriter, DayCheckpoint, DaySet, DaySetHead, DaySets, DayStart } from '../contract/day-set';
-import { readCheckpoint, RedisCheckpointWriter } from './redis-checkpoint';
-import { encodeDaySet, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
+import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
+import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
 import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
@@ -52,16 +52,20 @@ export class RedisDaySets implements DaySets {
   }
 
   async write(day: CalendarDay, daySet: DaySet): Promise<void> {
-    const { head, checkpoint } = await this.readStart(day);
+    const key = this.keyOf(day);
+    const { position, identifiers } = this.checkpointKeysOf(day);
+    const found = this.redis
+      .pipeline()
+      .getrangeBuffer(key, 0, HEAD_BYTES - 1)
+      .get(position);
+    const [headBytes, positionText] = (await runPipeline(found)) as [Buffer, string | null];
     const store = this.redis.multi();
     // What a scan that began later has stored is worth more than this.
-    if (head === undefined || head.scannedAt <= daySet.scannedAt) {
-      store.set(this.keyOf(day), encodeDaySet(daySet), 'EX', this.options.ttlSeconds);
+    if (isLatest(daySet, readDaySetHead(headBytes)?.scannedAt)) {
+      store.set(key, encodeDaySetHead(daySet), 'EX', this.options.ttlSeconds);
+      store.append(key, toBuffer(daySet.identifiers));
     }
-    if (checkpoint === undefined || checkpoint.scannedAt <= daySet.scannedAt) {
-      const { position, identifiers } = this.checkpointKeysOf(day);
-      store.del(position, identifiers);
-    }
+    if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
     await this.unlessFull(() => store.exec());
   }
 
@@ -93,4 +97,13 @@ export class RedisDaySets implements DaySets {
   private checkpointKeysOf(day: CalendarDay) {
     return this.keys.checkpoint(this.options.tableFingerprint, day);
   }
+}
+
+function isLatest({ scannedAt }: DaySet, stored: number | undefined): boolean {
+  return stored === undefined || stored <= scannedAt;
+}
+
+/** The same bytes, as the client takes them. */
+function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
