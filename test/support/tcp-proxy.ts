@@ -5,6 +5,8 @@ type ProxyMode = 'pass' | 'cut' | 'silent';
 
 export interface TcpProxy {
   port: number;
+  /** How many connections go through. */
+  readonly connections: number;
   setMode(mode: ProxyMode): void;
   /** Holds back all that is sent to the target, from the first piece on that has this text; until the next mode. */
   holdFrom(text: string): void;
@@ -41,6 +43,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return sockets.size / 2;
+    },
     holdFrom(text) {
       trigger = text;
     },

@@ -1,20 +1,35 @@
 import type { Redis } from 'ioredis';
+import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /** Longer than any query waits and runs: what is older is forgotten even if nobody has looked. */
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 
-/** KEYS live queries, all queries; ARGV id, most live queries, how long a query that has ended is kept in ms */
-const ADMIT = new RedisScript<[admitted: 0 | 1, now: string]>(`
+/**
+ * KEYS live queries, all queries, window if the submission is still to be counted
+ * ARGV id, most live queries, how long a query that has ended is kept in ms, length of the window in ms, limit
+ */
+const ADMIT = new RedisScript<[admitted: 0 | 1, now: string, taken: number, msLeft: number]>(`${TAKE}
+local taken, msLeft = 0, 0
+if KEYS[3] then taken, msLeft = take(KEYS[3], ARGV[4]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, text } end
+local isRefused = KEYS[3] and taken > tonumber(ARGV[5])
+if isRefused or redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, text, taken, msLeft } end
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
 redis.call('ZADD', KEYS[2], 'NX', now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
-return { 1, text }`);
+return { 1, text, taken, msLeft }`);
+
+export interface Admission {
+  isAdmitted: boolean;
+  /** By Redis' clock, in milliseconds since 1970. */
+  now: number;
+  /** Of zeros without a window. */
+  count: WindowCount;
+}
 
 /** A place in the list of a caller's queries, which is ordered by time and then by id. */
 export interface ListPosition {
@@ -33,15 +48,14 @@ export class CallerQueries {
   /**
    * Notes a query as its caller's, unless the caller has too many that have not ended.
    *
-   * @returns Whether it was noted, and the time by Redis' clock.
+   * @param window Counts the submission, in the same step, and admits none beyond its limit.
    */
-  async admit(caller: string, id: string, mostLive: number): Promise<{ isAdmitted: boolean; now: number }> {
-    const [admitted, now] = await ADMIT.run(
-      this.redis,
-      [this.keys.liveQueries(caller), this.keys.callerQueries(caller)],
-      [id, mostLive, this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS],
-    );
-    return { isAdmitted: admitted === 1, now: Number(now) };
+  async admit(caller: string, id: string, mostLive: number, window?: RateWindow): Promise<Admission> {
+    const keys = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), ...(window ? [window.key] : [])];
+    const keepMs = this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS;
+    const counting = window ? [window.windowMs, window.limit] : [];
+    const [admitted, now, taken, msLeft] = await ADMIT.run(this.redis, keys, [id, mostLive, keepMs, ...counting]);
+    return { isAdmitted: admitted === 1, now: Number(now), count: { taken, msLeft } };
   }
 
   /** Forgets a query: it was never queued, or nothing is left of it. */

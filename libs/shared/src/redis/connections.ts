@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { coalesceWrites } from './coalesce-writes';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -21,14 +22,16 @@ const COMMON: RedisOptions = {
  * Nothing is kept back for later, so that no job appears after its submitter was told that there is none.
  */
 export function connectForRequests(url: string): Redis {
-  return new Redis(url, {
-    ...COMMON,
-    commandTimeout: REQUEST_TIMEOUT_MS,
-    connectTimeout: REQUEST_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 1,
-  });
+  return coalesceWrites(
+    new Redis(url, {
+      ...COMMON,
+      commandTimeout: REQUEST_TIMEOUT_MS,
+      connectTimeout: REQUEST_TIMEOUT_MS,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 1,
+    }),
+  );
 }
 
 /**

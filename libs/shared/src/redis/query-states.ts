@@ -5,10 +5,20 @@ import type { QueryJobPayload } from '../contract/query-job';
 import { QueryStatus } from '../contract/query-status';
 import { readJobProgress } from './job-progress';
 import { type Outcomes, parseOutcome, toEndedFacts } from './outcomes';
+import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
-import { runPipeline } from './run-pipeline';
+import { RedisScript } from './redis-script';
 
 type JobFields = [data: string | null, timestamp: string | null, progress: string | null, finishedOn: string | null];
+
+const JOB_FIELDS = ['data', 'timestamp', 'progress', 'finishedOn'] as const;
+
+/** KEYS window, job, outcome; ARGV length of the window in ms, limit. Beyond the limit nothing is read. */
+const POLL = new RedisScript<[taken: number, msLeft: number, job?: JobFields, outcome?: string | null]>(`${TAKE}
+local taken, msLeft = take(KEYS[1], ARGV[1])
+if taken > tonumber(ARGV[2]) then return { taken, msLeft } end
+local job = redis.call('HMGET', KEYS[2], '${JOB_FIELDS.join("', '")}')
+return { taken, msLeft, job, redis.call('GET', KEYS[3]) }`);
 
 /**
  * Where the status of a query is decided.
@@ -32,33 +42,31 @@ export class QueryStates {
 
   /** The query with this id, in one round trip; undefined when it is unknown or has expired. */
   async read(id: string): Promise<QueryState | undefined> {
-    const [state] = await this.readMany([id]);
-    return state;
+    // Two commands that leave together, not ioredis' pipeline, which costs more than all else of a status request.
+    const job = this.redis.hmget(this.keys.job(id), ...JOB_FIELDS);
+    // After the job: an outcome that is written in between is then seen, and not taken for one that has expired.
+    const [fields, outcome] = await Promise.all([job, this.redis.get(this.keys.outcome(id))]);
+    return this.decide(id, fields as JobFields, outcome);
+  }
+
+  /** The same for whoever has to be counted; the state is undefined too where the window lets no more through. */
+  async poll(id: string, window: RateWindow): Promise<{ count: WindowCount; state: QueryState | undefined }> {
+    const keys = [window.key, this.keys.job(id), this.keys.outcome(id)];
+    const [taken, msLeft, job, outcome = null] = await POLL.run(this.redis, keys, [window.windowMs, window.limit]);
+    return { count: { taken, msLeft }, state: job && (await this.decide(id, job, outcome)) };
   }
 
   /** The same for many, in one round trip too. */
-  async readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
-    const pipeline = this.redis.pipeline();
-    for (const id of ids) {
-      pipeline
-        .hmget(this.keys.job(id), 'data', 'timestamp', 'progress', 'finishedOn')
-        // After the job: an outcome that is written in between is then seen, and not taken for one that has expired.
-        .get(this.keys.outcome(id));
-    }
-    const replies = await runPipeline<unknown>(pipeline);
-    return Promise.all(
-      ids.map(async (id, i) => {
-        const outcome = replies[i * 2 + 1] as string | null;
-        if (outcome !== null) return { id, ...parseOutcome(outcome) };
-        return this.fromJob(id, replies[i * 2] as JobFields);
-      }),
-    );
+  readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
+    return Promise.all(ids.map((id) => this.read(id)));
   }
 
-  private async fromJob(
+  private async decide(
     id: string,
     [data, timestamp, progress, finishedOn]: JobFields,
+    outcome: string | null,
   ): Promise<QueryState | undefined> {
+    if (outcome !== null) return { id, ...parseOutcome(outcome) };
     if (data === null) return undefined;
     const { caller, request } = JSON.parse(data) as QueryJobPayload;
     const { startedAt = null, ended, ...made } = readJobProgress(progress);

@@ -33,6 +33,11 @@ export class RecordKeys {
     return `${this.prefix}:queries-of:${encodeURIComponent(caller)}`;
   }
 
+  /** Counts the requests of one kind that concern a subject. */
+  rateWindow(name: string, subject: readonly string[]): string {
+    return `${this.prefix}:limit:${name}:${subject.map(encodeURIComponent).join(':')}`;
+  }
+
   /** The channel on which the id of every query is told whose records have changed. */
   get changes(): string {
     return `${this.prefix}:changes`;

@@ -1,8 +1,7 @@
-import { Inject, Injectable } from '@nestjs/common';
-import type { Redis } from 'ioredis';
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { Injectable } from '@nestjs/common';
 import { ApiConfig } from '#shared/config/api-config';
-import { REDIS } from '../../queue/redis.token';
+import type { RateWindow, WindowCount } from '#shared/redis/rate-window';
+import { RecordKeys } from '#shared/redis/record-keys';
 import { ProblemError } from '../errors/problem-error';
 
 const WINDOW_SECONDS = 60;
@@ -10,54 +9,41 @@ const WINDOW_SECONDS = 60;
 /** `RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers has them. */
 export type RateLimitHeaders = Record<'RateLimit' | 'RateLimit-Policy', string>;
 
-/** Counts requests in Redis, so that the limits hold over all API processes. */
+/** A window with the name that callers know it by. */
+interface NamedWindow extends RateWindow {
+  name: 'submissions' | 'polls';
+}
+
+/** Says how often may be asked, and what a count means for whoever was counted. */
 @Injectable()
 export class RequestLimiter {
-  private readonly submissions: RateLimiterRedis;
-  private readonly polls: RateLimiterRedis;
+  private readonly keys: RecordKeys;
 
-  constructor(@Inject(REDIS) redis: Redis, config: ApiConfig) {
-    const create = (name: string, points: number) =>
-      new RateLimiterRedis({
-        storeClient: redis,
-        keyPrefix: `${config.keyPrefix}:limit:${name}`,
-        points,
-        duration: WINDOW_SECONDS,
-        rejectIfRedisNotReady: true,
-      });
-    this.submissions = create('submissions', config.submissionsPerMinute);
-    this.polls = create('polls', config.pollsPerMinute);
+  constructor(private readonly config: ApiConfig) {
+    this.keys = new RecordKeys(config.keyPrefix);
   }
 
-  /** @throws ProblemError RATE_LIMITED when the caller has submitted too often; Error when Redis is away. */
-  takeSubmission(caller: string): Promise<RateLimitHeaders> {
-    return this.take('submissions', this.submissions, caller);
+  submissionsOf(caller: string): NamedWindow {
+    return this.toWindow('submissions', this.config.submissionsPerMinute, [caller]);
   }
 
-  /** @throws ProblemError RATE_LIMITED when the query was asked for too often; Error when Redis is away. */
-  takePoll(caller: string, id: string): Promise<RateLimitHeaders> {
-    return this.take('polls', this.polls, `${caller}:${id}`);
+  /** Of each caller apart: whoever asks for another's query spends nothing of its owner's. */
+  pollsOf(caller: string, id: string): NamedWindow {
+    return this.toWindow('polls', this.config.pollsPerMinute, [caller, id]);
   }
 
-  private async take(name: string, limiter: RateLimiterRedis, key: string): Promise<RateLimitHeaders> {
-    try {
-      return toHeaders(name, limiter.points, await limiter.consume(key));
-    } catch (thrown) {
-      // The library rejects with the count when there is nothing left, and with an error when it cannot count.
-      if (!(thrown instanceof RateLimiterRes)) throw thrown;
-      const headers = toHeaders(name, limiter.points, thrown);
-      throw new ProblemError('RATE_LIMITED', { headers: { ...headers, 'Retry-After': toSeconds(thrown) } });
-    }
+  /** @throws ProblemError RATE_LIMITED when more were counted than are let through. */
+  check({ name, limit }: NamedWindow, { taken, msLeft }: WindowCount): RateLimitHeaders {
+    const seconds = String(Math.max(1, Math.ceil(msLeft / 1_000)));
+    const headers = {
+      'RateLimit-Policy': `"${name}";q=${limit};w=${WINDOW_SECONDS}`,
+      RateLimit: `"${name}";r=${Math.max(0, limit - taken)};t=${seconds}`,
+    };
+    if (taken > limit) throw new ProblemError('RATE_LIMITED', { headers: { ...headers, 'Retry-After': seconds } });
+    return headers;
   }
-}
 
-function toHeaders(name: string, limit: number, result: RateLimiterRes): RateLimitHeaders {
-  return {
-    'RateLimit-Policy': `"${name}";q=${limit};w=${WINDOW_SECONDS}`,
-    RateLimit: `"${name}";r=${result.remainingPoints};t=${toSeconds(result)}`,
-  };
-}
-
-function toSeconds({ msBeforeNext }: RateLimiterRes): string {
-  return String(Math.max(1, Math.ceil(msBeforeNext / 1_000)));
+  private toWindow(name: NamedWindow['name'], limit: number, subject: readonly string[]): NamedWindow {
+    return { name, limit, key: this.keys.rateWindow(name, subject), windowMs: WINDOW_SECONDS * 1_000 };
+  }
 }

@@ -5,7 +5,6 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
 import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
-import { RequestLimiter } from '../limits/request-limiter';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
 import { toLocation } from '../queries/to-location';
@@ -17,7 +16,6 @@ export class OriginalController {
   constructor(
     private readonly queries: QueryService,
     private readonly responder: QueryResponder,
-    private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
   ) {}
 
@@ -46,10 +44,7 @@ export class OriginalController {
   @Get('status/:id')
   @GetOriginalStatusOperation()
   async status(@Param('id') id: string, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const [limits, state] = await Promise.all([
-      this.queries.reach(() => this.limiter.takePoll(caller, id)),
-      this.queries.read(id, caller),
-    ]);
+    const { state, limits } = await this.queries.poll(id, caller);
     void reply.headers({ ...limits, 'Cache-Control': 'no-store' });
     if (!isTerminal(state.status)) await this.setAlive(state, reply);
     void reply.send({ id, status: state.status, result: toOriginalResult(state) });
@@ -57,9 +52,8 @@ export class OriginalController {
 
   private async submitAndAnswer(s: unknown, e: unknown, caller: string, reply: FastifyReply): Promise<void> {
     const request = parseOriginalRange(s, e, new Date().getUTCFullYear(), this.config.maxRangeDays);
-    void reply.headers(await this.queries.reach(() => this.limiter.takeSubmission(caller)));
-    const { state } = await this.queries.submit(request, caller);
-    void reply.send({ statusUri: await this.setAlive(state, reply) });
+    const { state, limits } = await this.queries.submit(request, caller);
+    void reply.headers(limits).send({ statusUri: await this.setAlive(state, reply) });
   }
 
   /** @returns Where the client should look next. */

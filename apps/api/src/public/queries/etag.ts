@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** A strong validator (RFC 9110, 8.8.3) of a body: another body has another one. */
 export function toETag(body: string): string {
-  return `"${createHash('sha1').update(body).digest('base64url')}"`;
+  return `"${hash('sha1', body, 'base64url')}"`;
 }
 
 /** Whether `If-None-Match` (RFC 9110, 13.1.2) names this validator; the comparison is weak. */

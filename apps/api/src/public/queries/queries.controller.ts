@@ -15,7 +15,6 @@ import {
   TerminateQueryOperation,
 } from '../docs/query-operations';
 import { ProblemError } from '../errors/problem-error';
-import { RequestLimiter } from '../limits/request-limiter';
 import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
@@ -34,7 +33,6 @@ export class QueriesController {
     private readonly list: QueryList,
     private readonly streams: QueryStreams,
     private readonly responder: QueryResponder,
-    private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
   ) {}
 
@@ -49,8 +47,8 @@ export class QueriesController {
     const query = parseQueryRequest(body, this.config.maxRangeDays);
     const key = readIdempotencyKey(request.headers['idempotency-key']);
     const wait = readWait(undefined, request.headers.prefer, this.config.maxWaitSeconds);
-    void reply.headers(await this.queries.reach(() => this.limiter.takeSubmission(caller)));
-    const { state, isReplayed } = await this.queries.submit(query, caller, key);
+    const { state, isReplayed, limits } = await this.queries.submit(query, caller, key);
+    void reply.headers(limits);
     if (isReplayed) void reply.header('Idempotency-Replayed', 'true');
     if (!wait.isPreference) return this.responder.sendAlive(state, request, reply);
     void reply.header('Preference-Applied', `wait=${wait.seconds}`);
@@ -146,20 +144,17 @@ export class QueriesController {
   ): Promise<QueryState> {
     const wait = readWait(parameter, request.headers.prefer, this.config.maxWaitSeconds);
     if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
-    if (wait.seconds === 0) return this.look(id, caller, reply);
-    void reply.headers(await this.queries.reach(() => this.limiter.takePoll(caller, id)));
+    const now = await this.look(id, caller, reply);
+    if (wait.seconds === 0 || isTerminal(now.status)) return now;
     const known = request.headers['if-none-match'];
     const isNews = (one: QueryState) =>
       known !== undefined && !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(one))));
     return this.streams.wait(id, caller, (one) => isTerminal(one.status) || isNews(one), wait.seconds, reply);
   }
 
-  /** The query as it is, counted as a poll; side by side, so that it is one round trip. */
+  /** The query as it is, counted as a poll. */
   private async look(id: string, caller: string, reply: FastifyReply): Promise<QueryState> {
-    const [limits, state] = await Promise.all([
-      this.queries.reach(() => this.limiter.takePoll(caller, id)),
-      this.queries.read(id, caller),
-    ]);
+    const { state, limits } = await this.queries.poll(id, caller);
     void reply.headers(limits);
     return state;
   }

@@ -1,0 +1,38 @@
+import type { Redis } from 'ioredis';
+import { RedisScript } from './redis-script';
+
+/** A limit that holds over all processes, since Redis counts. A window begins with the first request in it. */
+export interface RateWindow {
+  key: string;
+  /** How many requests one window lets through. */
+  limit: number;
+  windowMs: number;
+}
+
+/** What a window has counted, the present request included. */
+export interface WindowCount {
+  taken: number;
+  /** Until the window ends. */
+  msLeft: number;
+}
+
+/**
+ * Lua for the scripts that count a request in the step in which they do what it asks for: `take(key, windowMs)` gives
+ * `taken, msLeft`. A library's limiter would be another command for each request, and cost a sixth of the fastest.
+ */
+export const TAKE = `
+local function take(key, windowMs)
+  local taken = redis.call('INCR', key)
+  if taken == 1 then redis.call('PEXPIRE', key, windowMs) end
+  return taken, redis.call('PTTL', key)
+end`;
+
+/** KEYS window; ARGV length of the window in ms */
+const COUNT = new RedisScript<[taken: number, msLeft: number]>(`${TAKE}
+return { take(KEYS[1], ARGV[1]) }`);
+
+/** Counts a request that asks for nothing that another script could do along with it. */
+export async function countRequest(redis: Redis, { key, windowMs }: RateWindow): Promise<WindowCount> {
+  const [taken, msLeft] = await COUNT.run(redis, [key], [windowMs]);
+  return { taken, msLeft };
+}
