@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
-import type { CalendarDay } from '#shared/contract/calendar-day';
+import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-clock';
@@ -21,8 +21,9 @@ export async function prepareEngineScan(task: Task): Promise<Scan> {
   };
   return {
     async run() {
+      const heads = await ports.daySets.readHeads(listDays(request.start, request.end));
       const { result } = await runQuery(
-        { request, createdAt, earlier: {} },
+        { request, createdAt, earlier: {}, heads },
         { ...ports, onStart: () => {} },
         new AbortController().signal,
       );

@@ -29,8 +29,9 @@ export function startWorker(env: Record<string, string>): Promise<ServiceProcess
 }
 
 const LISTENING = {
-  api: { url: /Public listener at (http:\S+)/, operatorUrl: /Operator listener at (http:\S+)/ },
-  worker: { url: /health at (http:\S+)/, operatorUrl: undefined },
+  // With the blank behind: what a process prints can arrive in pieces.
+  api: { url: /Public listener at (http:\S+)\s/, operatorUrl: /Operator listener at (http:\S+)\s/ },
+  worker: { url: /health at (http:\S+)\s/, operatorUrl: undefined },
 };
 
 async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {
@@ -45,8 +46,9 @@ async function start(app: keyof typeof LISTENING, env: Record<string, string>): 
   const read = (pattern: RegExp | undefined) => pattern?.exec(output)?.[1];
   await waitUntil(
     `the ${app} to listen`,
-    () => ({ url: read(url), exitCode: child.exitCode, output }),
-    (state) => state.url !== undefined || state.exitCode !== null,
+    () => ({ exitCode: child.exitCode, output }),
+    ({ exitCode }) =>
+      exitCode !== null || [url, operatorUrl].every((pattern) => pattern === undefined || pattern.test(output)),
   );
   if (child.exitCode !== null) throw new Error(`the ${app} ended with ${child.exitCode}:\n${output}`);
   return {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { countDays } from '#shared/contract/calendar-day';
+import { countDays, listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
@@ -54,7 +54,13 @@ export class QueryExecution {
    *   cannot succeed; the signal's reason.
    */
   async complete({ id, token, createdAt, payload }: TakenQuery, signal: AbortSignal): Promise<void> {
-    const { verdict, progress: earlier, now } = await this.runs.begin(id, token);
+    const { request, caller } = payload;
+    // Side by side, so that it is one round trip.
+    const [begun, heads] = await Promise.all([
+      this.runs.begin(id, token),
+      this.ports.daySets.readHeads(listDays(request.start, request.end)),
+    ]);
+    const { verdict, progress: earlier, now } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = earlier;
     const stop = new AbortController();
@@ -66,15 +72,14 @@ export class QueryExecution {
       () => stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit')),
       startedAt + this.timeLimitMs - now,
     );
-    let readProgress: () => QueryProgress = () => noProgress(countDays(payload.request.start, payload.request.end));
+    let readProgress: () => QueryProgress = () => noProgress(countDays(request.start, request.end));
     const heartbeat = this.startHeartbeat(async () => {
       const verdictNow = await this.runs.report(id, token, { ...readProgress(), startedAt });
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
     });
     try {
-      const { request, caller } = payload;
       const onStart = (read: () => QueryProgress) => (readProgress = read);
-      const answer = await runQuery({ request, createdAt, earlier }, { ...this.ports, onStart }, stop.signal);
+      const answer = await runQuery({ request, createdAt, earlier, heads }, { ...this.ports, onStart }, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
       const { outcome } = await this.outcomes.publish(id, facts, token);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CalendarDay } from '#shared/contract/calendar-day';
+import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { createIdentifierHash } from './identifier-hash';
 import type { PageSource } from './day-scan';
@@ -51,22 +51,16 @@ function createWorld(table: Record<string, (string | null)[]>) {
     },
   };
   const scans = new DayScans({ daySets, pages, hash });
-  const run = (request: object, query: Partial<QueryRun> = {}, signal = NEVER) =>
-    runQuery(
-      {
-        request: { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...request } as QueryRun['request'],
-        createdAt: world.now,
-        earlier: {},
-        ...query,
-      },
-      {
-        daySets,
-        daysAtOnce: 2,
-        onStart: () => {},
-        scanDay: (...args) => scans.scan(...args),
-      },
+  const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER) => {
+    const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];
+    const heads = await daySets.readHeads(listDays(request.start, request.end));
+    return runQuery(
+      { request, createdAt: world.now, earlier: {}, heads, ...query },
+      { daySets, daysAtOnce: 2, onStart: () => {}, scanDay: (...args) => scans.scan(...args) },
       signal,
     );
+  };
+
   return { ...world, world, run };
 }
 

@@ -1,5 +1,5 @@
 import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
-import { type DaySet, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
+import { type DaySet, type DaySetHead, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { addInPieces } from './add-in-pieces';
@@ -19,6 +19,8 @@ export interface QueryRun {
   createdAt: number;
   /** What an earlier run of the same query got to, if there was one. */
   earlier: Partial<QueryProgress>;
+  /** What is stored of its days as it begins. */
+  heads: ReadonlyMap<CalendarDay, DaySetHead>;
 }
 
 export interface DayScanRequest {
@@ -55,7 +57,7 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
   const { daySets } = ports;
   const days = listDays(run.request.start, run.request.end);
   const demand: FreshnessDemand = { createdAt: run.createdAt, maxAgeSeconds: run.request.maxAgeSeconds };
-  const heads = await daySets.readHeads(days);
+  const { heads } = run;
   const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
   const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
   ports.onStart(() => meter.read());

@@ -24,7 +24,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'progress', ARGV[4])
 end
 redis.call('ZREM', KEYS[4], ARGV[6])
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
 /** The facts of an outcome that are known before Redis gives it its times. */

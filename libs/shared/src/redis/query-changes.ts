@@ -1,8 +1,18 @@
 import type { Redis } from 'ioredis';
+import { parseOutcome } from './outcomes';
+import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
 
 /** An idle subscriber sends nothing, so that a peer that went silent would never be found out. */
 const PING_MS = 10_000;
+
+interface QueryChangesListener {
+  onChange(id: string): void;
+  /** @param read Gives the query as it is from now on. */
+  onEnd(id: string, read: () => QueryState): void;
+  /** Any query may have changed. */
+  onReturn(): void;
+}
 
 /**
  * Tells which queries have changed: one subscription for a whole process, however many wait for however many
@@ -15,9 +25,13 @@ export class QueryChanges {
   constructor(
     private readonly subscriber: Redis,
     keys: RecordKeys,
-    listener: { onChange(id: string): void; onReturn(): void },
+    listener: QueryChangesListener,
   ) {
-    subscriber.on('message', (_channel, id: string) => listener.onChange(id));
+    subscriber.on('message', (_channel, message: string) => {
+      const [id = ''] = message.split(' ', 1);
+      if (id.length === message.length) listener.onChange(id);
+      else listener.onEnd(id, () => ({ id, ...parseOutcome(message.slice(id.length)) }));
+    });
     // Subscribed again by ioredis first: what is read from now on misses nothing.
     subscriber.on('ready', () => {
       subscriber.subscribe(keys.changes).then(

@@ -38,7 +38,10 @@ export class RecordKeys {
     return `${this.prefix}:limit:${name}:${subject.map(encodeURIComponent).join(':')}`;
   }
 
-  /** The channel on which the id of every query is told whose records have changed. */
+  /**
+   * The channel on which the id of every query is told whose records have changed; when it has ended, a blank and the
+   * outcome follow, so that nobody who waits has to read it.
+   */
   get changes(): string {
     return `${this.prefix}:changes`;
   }

@@ -36,6 +36,7 @@ export class QueryStreams implements OnModuleDestroy {
     this.watch = new QueryWatch((id) => states.read(id));
     this.changes = new QueryChanges(subscriber, new RecordKeys(keyPrefix), {
       onChange: (id) => this.watch.changed(id),
+      onEnd: (id, read) => this.watch.ended(id, read),
       onReturn: () => this.watch.allChanged(),
     });
   }

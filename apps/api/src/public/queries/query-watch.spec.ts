@@ -49,6 +49,20 @@ describe('QueryWatch', () => {
     expect(told.at(-1)).toBe('Completed');
   });
 
+  it('tells the end without a read, and nothing after it', async () => {
+    const { watch, world } = createWorld();
+    const told: (string | undefined)[] = [];
+    const stop = watch.subscribe('id', (latest) => told.push(latest?.status));
+    watch.changed('id');
+    watch.ended('id', () => state('Completed'));
+    await tick();
+    await tick();
+    expect([told, world.reads, watch.size]).toEqual([['Completed'], 1, 0]);
+    watch.changed('id');
+    expect(world.reads).toBe(1);
+    stop();
+  });
+
   it('goes on after Redis was away', async () => {
     const { watch, world } = createWorld();
     const told: (string | undefined)[] = [];

@@ -47,6 +47,15 @@ export class QueryWatch {
     else watched.reading = 'again';
   }
 
+  /** The query is over, and this is the last that there is to tell: what is being read at the moment comes too late. */
+  ended(id: string, read: () => QueryState): void {
+    const watched = this.watched.get(id);
+    if (watched === undefined) return;
+    this.watched.delete(id);
+    const state = read();
+    for (const listener of watched.listeners) listener(state);
+  }
+
   /** Any query may have changed. */
   allChanged(): void {
     for (const id of this.watched.keys()) this.changed(id);
@@ -57,6 +66,7 @@ export class QueryWatch {
       watched.reading = 'yes';
       try {
         const state = await this.read(id);
+        if (this.watched.get(id) !== watched) return;
         for (const listener of watched.listeners) listener(state);
       } catch {
         // Redis is away; its return is told, and all is read then.
