@@ -127,3 +127,24 @@ describe('a worker that was thought lost', () => {
     expect(await waitForEnd(id)).toEqual(document);
   });
 });
+
+describe('a worker whose Redis is away', () => {
+  it('says so in one line, and in one that it is back', async () => {
+    const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+    const count = (text: string) => worker.output().split(text).length - 1;
+    proxy.setMode('cut');
+    await waitUntil(
+      'many attempts to reach it',
+      () => proxy.refused,
+      (refused) => refused > 10,
+    );
+    proxy.setMode('pass');
+    await waitUntilReady(worker);
+    await waitUntil(
+      'its return to be told',
+      () => worker.output(),
+      () => count('Redis is back') > 0,
+    );
+    expect([count('Redis is away'), count('Redis is back'), count('ECONN')]).toEqual([1, 1, 1]);
+  });
+});

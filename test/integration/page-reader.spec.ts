@@ -104,6 +104,24 @@ describe('a fault that goes away', () => {
   });
 });
 
+describe('the time that a page is tried again', () => {
+  it('begins with its first fault, however long it waited for a slot before', async () => {
+    slots = new ScanSlots(1);
+    const held = await slots.take(NEVER, false);
+    double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
+    const retryForMs = 400;
+    const begun = performance.now();
+    const counting = count(createReader({ retryForMs }));
+    await waitUntil(
+      'the page to have waited for longer than it may be tried',
+      () => performance.now() - begun,
+      (waitedMs) => waitedMs > retryForMs,
+    );
+    held.release('served');
+    expect(await counting).toEqual(truth());
+  });
+});
+
 describe('a fault that stays', () => {
   it.each<[string, Fault, string, number | undefined]>([
     ['503', status(503), 'TABLE_THROTTLED', undefined],

@@ -53,6 +53,14 @@ describe('the status of a query', () => {
     expect(await states.read(ID)).toBeUndefined();
   });
 
+  it.each(['{}', '{"version":9,"caller":"c"}', '{"request":{"start":"2021-10-10"}}', 'null'])(
+    'is unknown where something else has put the job on the queue: %s',
+    async (data) => {
+      await putJob({ data });
+      expect(await states.read(ID)).toBeUndefined();
+    },
+  );
+
   it('is Pending while nobody has begun it', async () => {
     await putJob();
     expect(await states.read(ID)).toEqual({

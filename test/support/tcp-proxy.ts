@@ -7,6 +7,8 @@ export interface TcpProxy {
   port: number;
   /** How many connections go through. */
   readonly connections: number;
+  /** How many connections were not accepted. */
+  readonly refused: number;
   setMode(mode: ProxyMode): void;
   /** Holds back all that is sent to the target, from the first piece on that has this text; until the next mode. */
   holdFrom(text: string): void;
@@ -18,9 +20,13 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   let mode: ProxyMode = 'pass';
   let trigger: string | undefined;
   let held: (() => void)[] | undefined;
+  let refused = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    if (mode === 'cut') return client.destroy();
+    if (mode === 'cut') {
+      refused += 1;
+      return client.destroy();
+    }
     const upstream = connect(target);
     for (const [from, to] of [
       [client, upstream],
@@ -45,6 +51,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     port: (server.address() as AddressInfo).port,
     get connections() {
       return sockets.size / 2;
+    },
+    get refused() {
+      return refused;
     },
     holdFrom(text) {
       trigger = text;

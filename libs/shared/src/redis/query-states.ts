@@ -68,7 +68,9 @@ export class QueryStates {
   ): Promise<QueryState | undefined> {
     if (outcome !== null) return { id, ...parseOutcome(outcome) };
     if (data === null) return undefined;
-    const { caller, request } = JSON.parse(data) as QueryJobPayload;
+    const { caller, request } = (JSON.parse(data) ?? {}) as Partial<QueryJobPayload>;
+    // Put on the queue by something else: nobody was promised anything, and there is nothing that could be shown.
+    if (caller === undefined || request === undefined) return undefined;
     const { startedAt = null, ended, ...made } = readJobProgress(progress);
     if (ended) return undefined;
     const state = {
@@ -77,7 +79,7 @@ export class QueryStates {
       createdAt: Number(timestamp),
       startedAt,
       // A payload of another version may have no range that could be understood here.
-      progress: { ...noProgress(countDays(request?.start, request?.end) || 0), ...made },
+      progress: { ...noProgress(countDays(request.start, request.end) || 0), ...made },
       result: null,
       error: null,
     };
