@@ -116,7 +116,7 @@ describe('a query whose worker is told to go', () => {
     const served = double.requests.filter(({ end, status }) => end === 'answered' && status === 200);
     const pages = new Set(served.map(({ day, continuation }) => JSON.stringify([day, continuation])));
     expect(served.length).toBe(pages.size);
-    expect(first.output()).not.toMatch(/stalled|ERROR/);
+    expect(first.output()).not.toMatch(/stalled|"level":"error"/);
   });
 });
 

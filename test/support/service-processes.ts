@@ -29,9 +29,9 @@ export function startWorker(env: Record<string, string>): Promise<ServiceProcess
 }
 
 const LISTENING = {
-  // With the blank behind: what a process prints can arrive in pieces.
-  api: { url: /Public listener at (http:\S+)\s/, operatorUrl: /Operator listener at (http:\S+)\s/ },
-  worker: { url: /health at (http:\S+)\s/, operatorUrl: undefined },
+  // With the quote behind: what a process prints can arrive in pieces.
+  api: { url: /Public listener at (http:[^\s"]+)"/, operatorUrl: /Operator listener at (http:[^\s"]+)"/ },
+  worker: { url: /health at (http:[^\s"]+)"/, operatorUrl: undefined },
 };
 
 async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {

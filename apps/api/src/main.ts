@@ -11,7 +11,7 @@ import { createPublicApp } from './public/public.app';
 
 void runUntilSignal(async () => {
   const config = parseConfig(ApiConfig, readEnvironment());
-  const logger = createLogger(config);
+  const logger = createLogger(config, 'audit-query-api');
   const redis = connectForRequests(config.redisUrl);
   logRedisOutages(redis);
   const subscriber = connectForWork(config.redisUrl);

@@ -106,7 +106,7 @@ function chooseKeyPrefix({ kind }: RedisServer, port: number): string {
 }
 
 function toCommonEnvironment(redis: RedisServer, keyPrefix: string): NodeJS.ProcessEnv {
-  const { LOG_LEVEL } = process.env;
+  const { LOG_LEVEL, LOG_FORMAT } = process.env;
   // Quieter, and a service would not say where it listens.
   const isQuiet = ['', 'warn', 'error', 'fatal'].includes(LOG_LEVEL ?? '');
   return {
@@ -114,7 +114,9 @@ function toCommonEnvironment(redis: RedisServer, keyPrefix: string): NodeJS.Proc
     // production would refuse the emulator's plain http.
     NODE_ENV: 'development',
     NO_COLOR: '1',
-    LOG_LEVEL: isQuiet ? 'log' : LOG_LEVEL,
+    LOG_LEVEL: isQuiet ? 'info' : LOG_LEVEL,
+    // The services see a pipe; whether a person reads what comes out of it is known here.
+    LOG_FORMAT: LOG_FORMAT || (process.stdout.isTTY ? 'pretty' : 'json'),
     REDIS_URL: redis.url,
     KEY_PREFIX: keyPrefix,
   };

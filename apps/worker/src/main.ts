@@ -14,7 +14,7 @@ import { WorkerModule } from './worker.module';
 
 void runUntilSignal(async () => {
   const config = parseConfig(WorkerConfig, readEnvironment());
-  const logger = createLogger(config);
+  const logger = createLogger(config, 'audit-query-worker');
   const redis = connectForWork(config.redisUrl);
   logRedisOutages(redis);
   const app = await NestFactory.create<NestFastifyApplication>(

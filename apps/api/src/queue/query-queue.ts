@@ -71,7 +71,7 @@ export class QueryQueue {
       this.queue.remove(id).then(
         () => this.unwanted.delete(id),
         // Tried again when the connection is back.
-        (error: unknown) => this.logger.debug(`job ${id} stays on the queue for now: ${String(error)}`),
+        (error: unknown) => this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now'),
       );
     }
   }

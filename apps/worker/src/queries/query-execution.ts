@@ -73,7 +73,7 @@ export class QueryExecution {
       startedAt + this.timeLimitMs - now,
     );
     let readProgress: () => QueryProgress = () => noProgress(countDays(request.start, request.end));
-    const heartbeat = this.startHeartbeat(async () => {
+    const heartbeat = this.startHeartbeat(id, async () => {
       const verdictNow = await this.runs.report(id, token, { ...readProgress(), startedAt });
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
     });
@@ -98,7 +98,7 @@ export class QueryExecution {
   }
 
   /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
-  private startHeartbeat(beat: () => Promise<void>): { stop(): Promise<void> } {
+  private startHeartbeat(id: string, beat: () => Promise<void>): { stop(): Promise<void> } {
     let isStopped = false;
     let wake = () => {};
     const beating = (async () => {
@@ -111,7 +111,7 @@ export class QueryExecution {
           };
         });
         if (!isStopped)
-          await beat().catch((error: unknown) => this.logger.warn(`a heartbeat failed: ${String(error)}`));
+          await beat().catch((error: unknown) => this.logger.warn({ queryId: id, err: error }, 'a heartbeat failed'));
       }
     })();
     return {

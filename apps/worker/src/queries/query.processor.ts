@@ -1,7 +1,7 @@
 import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { parseQueryJob, QUERY_ATTEMPTS } from '#shared/contract/query-job';
+import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { QueryExecution, RunStoppedError } from './query-execution';
 
@@ -24,21 +24,22 @@ export class QueryProcessor extends WorkerHost {
     // Taken in the moment in which this process was told to go: the others were given back a moment ago.
     if (this.worker.isPaused()) return this.giveBack(job, token);
     const run = { id: job.id, token, createdAt: job.timestamp };
+    const about = { queryId: job.id, caller: (job.data as Partial<QueryJobPayload> | null)?.caller };
     try {
       await this.execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
       if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
       // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
       if (error instanceof RunStoppedError) {
-        this.logger.log(`query ${job.id}: its run was stopped, ${error.code}`);
+        this.logger.log({ ...about, code: error.code }, 'a run was stopped');
         throw new UnrecoverableError(error.code);
       }
-      this.logger.error(`query ${job.id} failed`, error instanceof Error ? error.stack : String(error));
+      this.logger.error({ ...about, err: error }, 'a run failed');
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
       if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
       await this.execution.fail(run, code).catch((cause: unknown) => {
-        this.logger.error(`the failure of query ${job.id} could not be published: ${String(cause)}`);
+        this.logger.error({ ...about, err: cause }, 'the failure of a query could not be published');
         throw new Error('UNEXPECTED', { cause });
       });
       throw new UnrecoverableError(code);
@@ -49,7 +50,7 @@ export class QueryProcessor extends WorkerHost {
   private async giveBack(job: Job, token: string): Promise<never> {
     await job.moveToWait(token).catch((error: unknown) => {
       // Its lock is lost or will be; then another worker takes it for stalled.
-      this.logger.warn(`query ${job.id} could not be given back: ${String(error)}`);
+      this.logger.warn({ queryId: job.id, err: error }, 'a query could not be given back');
     });
     throw new WaitingError();
   }
@@ -57,6 +58,6 @@ export class QueryProcessor extends WorkerHost {
   @OnWorkerEvent('error')
   onError(error: Error): void {
     // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
-    this.logger.debug(error.message);
+    this.logger.debug({ err: error }, 'BullMQ met an error');
   }
 }

@@ -1,7 +1,7 @@
-import { IsIn, Matches } from 'class-validator';
+import { IsIn, IsOptional, Matches } from 'class-validator';
 import { UrlOf, WholeNumber } from './rules';
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
 /** What both processes are told. */
 export class CommonConfig {
@@ -10,7 +10,12 @@ export class CommonConfig {
   nodeEnv: 'development' | 'test' | 'production' = 'development';
 
   @IsIn(LOG_LEVELS, { message: `must be one of ${LOG_LEVELS.join(', ')}` })
-  logLevel: (typeof LOG_LEVELS)[number] = 'log';
+  logLevel: (typeof LOG_LEVELS)[number] = 'info';
+
+  /** `pretty` is for people; without it, that is what a terminal gets, and everything else JSON. */
+  @IsOptional()
+  @IsIn(['json', 'pretty'], { message: 'must be json or pretty' })
+  logFormat: 'json' | 'pretty' | undefined = undefined;
 
   @UrlOf('redis', 'rediss')
   redisUrl: string = 'redis://127.0.0.1:6379';

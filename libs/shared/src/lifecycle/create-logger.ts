@@ -1,12 +1,70 @@
-import { ConsoleLogger } from '@nestjs/common';
+import { Logger as NestLogger } from '@nestjs/common';
+import { Logger, type PinoLogger } from 'nestjs-pino';
+import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
+import pretty from 'pino-pretty';
 import type { CommonConfig } from '../config/common-config';
+import type { ServiceName } from './service-name';
+import { scrubSecrets } from './scrub-secrets';
+import { toLoggedError } from './to-logged-error';
 
-const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+/** Members that hold a secret wherever they come from; nothing here logs one, but a library's object may have it. */
+const SECRET_MEMBERS = [
+  'authorization',
+  'headers',
+  'password',
+  'connectionString',
+  'credential',
+  'request',
+  'response',
+];
 
-/** One JSON line an event in production, for people elsewhere. */
-export function createLogger({ logLevel, nodeEnv }: CommonConfig): ConsoleLogger {
-  return new ConsoleLogger({
-    json: nodeEnv === 'production',
-    logLevels: LEVELS.slice(0, LEVELS.indexOf(logLevel) + 1),
+export interface LoggerParts {
+  /** Where lines go; the standard output by default. */
+  destination?: DestinationStream;
+  /** Adds to each line what the moment in which it is written knows, such as the trace. */
+  readContext?: (() => object) | undefined;
+}
+
+/**
+ * The logger of a process: one event a line, as JSON or, for people, as text. All that Nest's `Logger` is told from here
+ * on is written by it, in whatever file that is. Fields go before the text: `logger.warn({ queryId }, 'what happened')`.
+ */
+export function createLogger(config: CommonConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
+  const { readContext } = parts;
+  const options: LoggerOptions = {
+    level: config.logLevel,
+    base: { service, pid: process.pid },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
+    serializers: { err: (error: unknown) => toLoggedError(error) },
+    redact: { paths: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+    // The last word on every line, whoever wrote its texts.
+    hooks: { streamWrite: scrubSecrets },
+    ...(readContext ? { mixin: readContext } : {}),
+  };
+  const destination = isPretty(config) ? toPretty(parts.destination) : parts.destination;
+  const lines = destination === undefined ? pino(options) : pino(options, destination);
+  // Neither nestjs-pino's module, which would bind a logger to every request on listeners that answer thousands, nor its
+  // PinoLogger, which is the same methods around the first logger of the process.
+  const logger = new Logger(lines as unknown as PinoLogger, {});
+  NestLogger.overrideLogger(logger);
+  return logger;
+}
+
+/** What a terminal shows is for people, unless LOG_FORMAT says otherwise. */
+function isPretty({ logFormat }: CommonConfig): boolean {
+  return logFormat === undefined ? process.stdout.isTTY : logFormat === 'pretty';
+}
+
+function toPretty(destination?: DestinationStream): DestinationStream {
+  return pretty({
+    ignore: 'pid,service,context',
+    messageFormat: '[{context}] {msg}',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+    colorize: process.stdout.isTTY,
+    // Written before the process may end.
+    sync: true,
+    ...(destination === undefined ? {} : { destination }),
   });
 }

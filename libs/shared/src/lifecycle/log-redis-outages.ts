@@ -6,7 +6,7 @@ export function logRedisOutages(redis: Redis): void {
   const logger = new Logger('Redis');
   let away = false;
   redis.on('error', (error: NodeJS.ErrnoException) => {
-    if (!away) logger.error(`Redis is away: ${error.code ?? error.name}`);
+    if (!away) logger.error({ code: error.code ?? error.name }, 'Redis is away');
     away = true;
   });
   redis.on('ready', () => {

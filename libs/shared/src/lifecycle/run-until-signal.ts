@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { ConfigInvalidError } from '../config/parse-config';
 
 /** A started process: what ends it, and how long that may take. */
@@ -8,24 +9,29 @@ export interface RunningProcess {
 
 /**
  * Starts a process and ends it on SIGTERM or SIGINT: orderly within its grace period, or else at once, since
- * an orderly end can wait for ever while Redis is away. A start that fails ends it with code 1.
+ * an orderly end can wait for ever while Redis is away. A start that fails ends it with code 1, and so does an error
+ * that nobody catches: Node itself would print it with all its members, which may be a request and its headers.
  */
 export async function runUntilSignal(start: () => Promise<RunningProcess>): Promise<void> {
+  const logger = new Logger('Process');
+  const die = (error: unknown, text: string) => {
+    // For the person who has just written the configuration, and before there is a logger.
+    if (error instanceof ConfigInvalidError) console.error(error.message);
+    else logger.fatal({ err: error }, text);
+    process.exit(1);
+  };
+  process.on('uncaughtException', (error) => die(error, 'an error that nobody caught'));
   let running: RunningProcess;
   try {
     running = await start();
   } catch (error) {
-    console.error(error instanceof ConfigInvalidError ? error.message : error);
-    process.exit(1);
+    return die(error, 'the process could not start');
   }
   const end = () => {
     setTimeout(() => process.exit(0), running.graceSeconds * 1_000);
     running.close().then(
       () => process.exit(0),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
+      (error: unknown) => die(error, 'the process did not end in order'),
     );
   };
   process.once('SIGTERM', end);

@@ -1,4 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { isQueryId } from '#shared/contract/query-id';
 import { ClientGoneError } from '../queries/query-waiter';
 import type { ProblemError } from './problem-error';
 import { sendError } from './send-error';
@@ -13,13 +15,17 @@ export class ErrorFilter implements ExceptionFilter {
     // There is nobody to answer.
     if (thrown instanceof ClientGoneError) return;
     const problem = toProblemError(thrown);
-    this.log(problem);
-    sendError(problem, host.switchToHttp().getRequest(), host.switchToHttp().getResponse());
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    if (problem.status >= 500) this.log(problem, request);
+    sendError(problem, request, host.switchToHttp().getResponse());
   }
 
   /** Only what is this service's fault, or its surroundings', is worth a line; only the former a stack. */
-  private log({ code, status, cause }: ProblemError): void {
-    if (status === 503) this.logger.warn(`${code}: ${String(cause)}`);
-    else if (status >= 500) this.logger.error(code, cause instanceof Error ? cause.stack : String(cause));
+  private log({ code, status, cause }: ProblemError, { method, routeOptions, params }: FastifyRequest): void {
+    const { id } = (params ?? {}) as { id?: string };
+    // The route's pattern and an id that is one: never what a caller wrote.
+    const about = { code, method, route: routeOptions.url, ...(id && isQueryId(id) ? { queryId: id } : {}) };
+    if (status === 503) this.logger.warn({ ...about, reason: String(cause) }, 'a request was not answered for now');
+    else this.logger.error({ ...about, err: cause }, 'a request failed');
   }
 }

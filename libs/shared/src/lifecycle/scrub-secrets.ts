@@ -1,0 +1,31 @@
+const CENSORED = '[redacted]';
+
+/**
+ * What gives access, or may name a person, in the texts that others write: messages of the SDK and of clients quote
+ * addresses and headers. Each keeps what tells one place or rule from another, such as the host, and loses the rest.
+ * None crosses a quote, a backslash or a blank, so that a line of JSON stays one.
+ */
+const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
+  // The parameters of an address: signatures (`sig=`), and continuation tokens, which are keys of entities.
+  [/(\bhttps?:\/\/[^\s"'\\?<>]+)\?[^\s"'\\<>]*/gi, `$1?${CENSORED}`],
+  // redis://user:password@host
+  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"'\\/@]+@/gi, `$1${CENSORED}@`],
+  // Members of a connection string or of a form, and parameters that stand alone.
+  [
+    /\b((?:Account|Shared(?:Access)?)Key|sig|password|client_secret|access_token|assertion)=(?!\[)[^\s"'\\;&]+/gi,
+    `$1=${CENSORED}`,
+  ],
+  [/\b(SharedAccessSignature)=(?!\[)[^\s"'\\;]+/gi, `$1=${CENSORED}`],
+  [/\b(Bearer|Basic|SharedKey|SharedKeyLite) +[\w.~+/:=-]{8,}/g, `$1 ${CENSORED}`],
+  // A token of Entra ID, wherever it stands.
+  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, CENSORED],
+  // A key of this service's callers.
+  [/\baq_[\w-]{16,}/g, CENSORED],
+  // A storage account's key: 64 bytes.
+  [/[A-Za-z0-9+/]{86}==/g, CENSORED],
+];
+
+/** The text without what nobody may read in a log. */
+export function scrubSecrets(text: string): string {
+  return PATTERNS.reduce((scrubbed, [pattern, replacement]) => scrubbed.replace(pattern, replacement), text);
+}
