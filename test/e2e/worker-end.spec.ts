@@ -145,6 +145,6 @@ describe('a worker whose Redis is away', () => {
       () => worker.output(),
       () => count('Redis is back') > 0,
     );
-    expect([count('Redis is away'), count('Redis is back'), count('ECONN')]).toEqual([1, 1, 1]);
+    expect([count('Redis is away'), count('Redis is back'), count('"code":"E')], worker.output()).toEqual([1, 1, 1]);
   });
 });
