@@ -66,6 +66,13 @@ module.exports = {
       to: { path: '^node_modules/@azure/(data-tables|core-rest-pipeline)/' },
     },
     {
+      name: 'one-file-makes-table-clients',
+      comment: 'How the worker reaches its table is known by apps/worker/src/table/table-client.ts alone.',
+      severity: 'error',
+      from: { path: '^apps/worker/', pathNot: '^apps/worker/src/table/table-client\\.ts$' },
+      to: { path: '^node_modules/@azure/data-tables/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'one-file-reads-the-vault',
       comment: 'The SDK of Key Vault stays in libs/shared/src/secrets/key-vault.ts.',
       severity: 'error',

@@ -12,6 +12,7 @@ import { type ServiceProcess, startWorker, waitUntilReady } from '../support/ser
 import { waitUntil } from '../support/wait-until';
 
 const HASH_KEY = randomBytes(32).toString('hex');
+const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;EndpointSuffix=core.windows.net';
 const DAY = '2021-10-12';
 const ENTITIES = generateSampleData().filter(({ partitionKey }) => partitionKey === DAY);
 
@@ -109,7 +110,7 @@ describe('a worker of production', () => {
   });
 
   it.each([
-    [{ TABLE_CONNECTION_STRING: 'AccountName=a;AccountKey=c2VjcmV0LWNhbmFyeQ==' }, 'TABLE_CONNECTION_STRING must come'],
+    [{ TABLE_CONNECTION_STRING: `${AZURE};AccountKey=c2VjcmV0LWNhbmFyeQ==` }, 'TABLE_CONNECTION_STRING must come'],
     [{ KEY_VAULT_URL: 'http://127.0.0.1:1' }, 'KEY_VAULT_URL must be a URL that begins with https://'],
     [{ KEY_VAULT_URL: 'https://a.example', AZURE_TOKEN_CREDENTIALS: 'canary' }, 'AZURE_TOKEN_CREDENTIALS must be prod'],
   ])('does not start with a configuration that it cannot use, and says what to change: %o', async (env, said) => {

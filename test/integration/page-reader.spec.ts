@@ -158,6 +158,49 @@ describe('a fault that stays', () => {
   });
 });
 
+describe('a key that is refused', () => {
+  const wrongKey = () => toConnectionString(double.port, Buffer.from('another').toString('base64'));
+  const connect = (connectionString: string) =>
+    createTableClient({ connectionString, tableName: 'audit', allowInsecureConnection: true });
+
+  /** With a wrong key, until it is renewed, which takes a while. */
+  function createRotatingReader(next: string, takesMs = 0) {
+    const connection = {
+      client: connect(wrongKey()),
+      async renew(): Promise<boolean> {
+        await new Promise((resolve) => setTimeout(resolve, takesMs));
+        this.client = connect(next);
+        return true;
+      },
+      stop() {},
+    };
+    return new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 200, allowInsecureConnection: true });
+  }
+
+  it('costs nothing of the time that a page has to be tried again in', async () => {
+    double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
+    const page = await createRotatingReader(double.connectionString, 400).read(RANGE, undefined, NEVER);
+    expect(page.identifiers.length + page.entitiesWithoutIdentifier).toBe(1_000);
+  });
+
+  it('is final when its successor is refused as well', async () => {
+    await expect(scan(createRotatingReader(wrongKey()))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
+    expect(double.requests).toHaveLength(2);
+  });
+
+  it('does not keep a query that is stopped waiting', async () => {
+    const stop = new AbortController();
+    const reading = createRotatingReader(double.connectionString, 600_000).read(RANGE, undefined, stop.signal);
+    await waitUntil(
+      'the refusal',
+      () => double.requests.length,
+      (count_) => count_ === 1,
+    );
+    stop.abort(new Error('terminated'));
+    await expect(reading).rejects.toThrow('terminated');
+  });
+});
+
 describe('the reader', () => {
   it('stops the request in flight when it is told to', async () => {
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });

@@ -36,7 +36,7 @@ beforeEach(() => {
 });
 
 function read(options = {}) {
-  const reader = new SecretReader({ nodeEnv: 'test', allowPlainSecrets: false, ...options });
+  const reader = new SecretReader({ nodeEnv: 'test', allowPlainSecrets: false, needsIdentity: true, ...options });
   return reader.read({ kind: 'app-configuration', endpoint: settings.url, key: KEY });
 }
 

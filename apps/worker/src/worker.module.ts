@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { WorkerConfig } from '#shared/config/worker-config';
+import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
@@ -37,7 +38,8 @@ export class WorkerModule {
       const timeLimitMs = config.queryTimeLimitSeconds * 1_000;
       return { pages, execution: new QueryExecution(new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs) };
     };
-    const secrets = new SecretReader(config);
+    const needsIdentity = [toTableSource(config), toHashKeySource(config)].some(({ kind }) => kind !== 'plain');
+    const secrets = new SecretReader({ ...config, needsIdentity });
     return {
       module: WorkerModule,
       imports: [BullModule.registerQueue({ name: QUERY_QUEUE, connection: redis, prefix: config.keyPrefix })],

@@ -162,6 +162,14 @@ describe('on a machine of one’s own', () => {
       ['TABLE_CONNECTION_STRING must be the connection string of a storage account, with its key'],
     ],
     [
+      'a connection string is whole',
+      { TABLE_CONNECTION_STRING: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0' },
+      [
+        'TABLE_CONNECTION_STRING must be whole: DefaultEndpointsProtocol, AccountName, AccountKey, ' +
+          'and EndpointSuffix or TableEndpoint',
+      ],
+    ],
+    [
       'a hash key is not short',
       { TABLE_CONNECTION_STRING: AZURITE, IDENTIFIER_HASH_KEY: 'short' },
       ['IDENTIFIER_HASH_KEY must have at least 32 characters'],

@@ -9,18 +9,25 @@ export interface SecretReaderOptions {
   nodeEnv: string;
   /** Whether a setting of App Configuration may be the secret itself. */
   allowPlainSecrets: boolean;
+  /** Whether anything is to be read beyond the environment. */
+  needsIdentity: boolean;
 }
 
 /** Reads secrets, wherever they are; asks once for each. */
 export class SecretReader {
-  /** Who this process is to Azure, for what needs no secret. */
-  readonly credential = new AzureCredential();
-  private readonly keyVault: KeyVault;
+  private readonly azure: { credential: AzureCredential; keyVault: KeyVault } | undefined;
   private readonly appConfigurations = new Map<string, AppConfiguration>();
 
   /** @throws ConfigInvalidError when AZURE_TOKEN_CREDENTIALS is none of its words. */
   constructor(private readonly options: SecretReaderOptions) {
-    this.keyVault = new KeyVault(this.credential, options.nodeEnv);
+    if (!options.needsIdentity) return;
+    const credential = new AzureCredential();
+    this.azure = { credential, keyVault: new KeyVault(credential, options.nodeEnv) };
+  }
+
+  /** Who this process is to Azure, for what needs no secret. */
+  get credential(): AzureCredential {
+    return this.reachAzure().credential;
   }
 
   /** @throws SecretError */
@@ -29,25 +36,31 @@ export class SecretReader {
       case 'plain':
         return source.value;
       case 'key-vault':
-        return this.keyVault.read(source, signal);
+        return this.reachAzure().keyVault.read(source, signal);
       case 'app-configuration':
         return this.readSetting(source.endpoint, source.key, signal);
     }
   }
 
   private async readSetting(endpoint: string, key: string, signal?: AbortSignal): Promise<string> {
+    const { credential, keyVault } = this.reachAzure();
     let settings = this.appConfigurations.get(endpoint);
     if (settings === undefined) {
-      settings = new AppConfiguration(endpoint, this.credential, this.options.nodeEnv);
+      settings = new AppConfiguration(endpoint, credential, this.options.nodeEnv);
       this.appConfigurations.set(endpoint, settings);
     }
     const setting = await settings.read(key, signal);
-    if (setting.kind === 'reference') return this.keyVault.read(setting.secret, signal);
+    if (setting.kind === 'reference') return keyVault.read(setting.secret, signal);
     if (this.options.allowPlainSecrets) return setting.value;
     const what = describeSource({ kind: 'app-configuration', endpoint, key });
     throw new SecretError(
       SecretErrorCode.Invalid,
       `${what} must be a Key Vault reference, or ALLOW_PLAIN_SECRETS=true be set`,
     );
+  }
+
+  private reachAzure() {
+    if (this.azure === undefined) throw new Error('this reader was made for the environment alone');
+    return this.azure;
   }
 }
