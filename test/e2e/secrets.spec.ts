@@ -250,6 +250,27 @@ describe('a rotation while a query runs', () => {
   });
 });
 
+describe('a worker that is told to go while a page waits for a new key', () => {
+  it('gives its query back, and fails it not', async () => {
+    const key = toKey();
+    const first = await addWorker();
+    await waitUntilReady(first);
+    const id = await submit();
+    await waitForPages(12);
+    double.configure({ accountKeys: [key] });
+    await waitUntil(
+      'pages to wait for a new key',
+      () => refusals().length,
+      (count) => count > 0,
+    );
+    expect(await first.end('SIGTERM')).toBe(0);
+    expect((await read(id)).status).toBe('Running');
+    vault.set(TABLE_SECRET, toConnectionString(double.port, key));
+    await addWorker();
+    expect(await waitForEnd(id)).toMatchObject(completed());
+  });
+});
+
 describe('a worker that reads its secret again now and then', () => {
   it('has the new key before the old one is gone', async () => {
     const key = toKey();

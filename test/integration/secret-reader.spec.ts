@@ -37,7 +37,7 @@ beforeEach(() => {
 
 function read(options = {}) {
   const reader = new SecretReader({ nodeEnv: 'test', allowPlainSecrets: false, needsIdentity: true, ...options });
-  return reader.read({ kind: 'app-configuration', endpoint: settings.url, key: KEY });
+  return reader.read({ kind: 'app-configuration', endpoint: settings.url, key: KEY, label: 'async-http-api' });
 }
 
 describe('a setting of App Configuration', () => {
@@ -81,7 +81,7 @@ describe('a setting of App Configuration', () => {
     settings.disturb(disturbance);
     const failure = await read().catch((reason: unknown) => reason);
     expect(failure).toMatchObject(error);
-    expect(String(failure)).toContain(`the setting ${KEY} of ${settings.url}`);
+    expect(String(failure)).toContain(`the setting ${KEY} (label async-http-api) of ${settings.url}`);
   });
 });
 

@@ -36,6 +36,7 @@ void runUntilSignal(async () => {
     close: async () => {
       start.stop();
       await drain(app.get(QueryProcessor).worker);
+      start.close();
       await app.close();
     },
   };

@@ -18,7 +18,7 @@ export interface WorkerStartPorts {
 /**
  * Waiting: the secrets are read, again and again; the process lives, is not ready, and takes no query.
  * Taking queries: entered once, when all secrets are there; `pages` is set.
- * Stopped: from either, for good.
+ * Stopped: from waiting, for good.
  */
 export class WorkerStart {
   pages: PageReader | undefined;
@@ -56,8 +56,13 @@ export class WorkerStart {
     }
   }
 
+  /** Ends the waiting; whoever takes queries goes on. */
   stop(): void {
     this.stopping.abort();
+  }
+
+  /** Only after the queries were given back: a page that waits for a new key would fail its query instead. */
+  close(): void {
     this.connection?.stop();
   }
 

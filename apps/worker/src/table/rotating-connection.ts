@@ -83,7 +83,7 @@ export class RotatingConnection implements TableConnection {
       const secret = await read(this.stopping.signal);
       if (secret === this.secret) return undefined;
       const client = toClient(secret);
-      if (client.url !== this.client.url) {
+      if (new URL(client.url).href !== new URL(this.client.url).href) {
         throw new SecretError(SecretErrorCode.Invalid, 'the connection string names another account than before');
       }
       this.secret = secret;

@@ -42,6 +42,7 @@ describe('the way to the table', () => {
   const { TABLE_ACCOUNT_URL: _account, ...withoutAccount } = all;
   const { APP_CONFIG_ENDPOINT: _endpoint, ...withoutEndpoint } = withoutAccount;
   const { KEY_VAULT_URL: _vault, ...plain } = withoutEndpoint;
+  const label = 'async-http-api';
   const inVault = { kind: 'key-vault', vaultUrl: VAULT, name: 'identifier-hash-key' };
 
   it.each<[string, Record<string, string>, object, object]>([
@@ -49,7 +50,7 @@ describe('the way to the table', () => {
     [
       'then App Configuration',
       withoutAccount,
-      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string' },
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string', label },
       inVault,
     ],
     [
@@ -62,8 +63,8 @@ describe('the way to the table', () => {
     [
       'App Configuration alone has the hash key too',
       { APP_CONFIG_ENDPOINT: APP_CONFIG },
-      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string' },
-      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'identifier-hash-key' },
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string', label },
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'identifier-hash-key', label },
     ],
     [
       'an identity without a vault leaves the hash key where it is',

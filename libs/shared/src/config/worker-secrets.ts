@@ -14,15 +14,16 @@ export interface SecretPlaces {
 /** How the table is reached; `identity` needs no secret. */
 export type TableSource = SecretSource | { readonly kind: 'identity'; readonly accountUrl: string };
 
-/** Keys in App Configuration: the first is the Durable Functions service's own, the other one is named after it. */
+/** Of the Durable Functions service that this one replaces, so that its settings serve both; the hash key is named after them. */
 const SETTINGS = { connectionString: 'storage-account-connection-string', hashKey: 'identifier-hash-key' };
+const LABEL = 'async-http-api';
 
 /** The first of the four ways that is configured. */
 export function toTableSource(places: SecretPlaces): TableSource {
   const { tableAccountUrl, appConfigEndpoint, keyVaultUrl } = places;
   if (tableAccountUrl !== undefined) return { kind: 'identity', accountUrl: tableAccountUrl };
   if (appConfigEndpoint !== undefined) {
-    return { kind: 'app-configuration', endpoint: appConfigEndpoint, key: SETTINGS.connectionString };
+    return { kind: 'app-configuration', endpoint: appConfigEndpoint, key: SETTINGS.connectionString, label: LABEL };
   }
   if (keyVaultUrl !== undefined) {
     return { kind: 'key-vault', vaultUrl: keyVaultUrl, name: places.tableConnectionStringSecret };
@@ -39,7 +40,7 @@ export function toHashKeySource({
 }: SecretPlaces): SecretSource {
   if (keyVaultUrl !== undefined) return { kind: 'key-vault', vaultUrl: keyVaultUrl, name: identifierHashKeySecret };
   if (appConfigEndpoint !== undefined) {
-    return { kind: 'app-configuration', endpoint: appConfigEndpoint, key: SETTINGS.hashKey };
+    return { kind: 'app-configuration', endpoint: appConfigEndpoint, key: SETTINGS.hashKey, label: LABEL };
   }
   return { kind: 'plain', value: identifierHashKey };
 }

@@ -5,11 +5,13 @@ import { parseSecretUrl, type SecretName } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
 
-/** Of the Durable Functions service that this one replaces: its settings serve both. */
-const LABEL = 'async-http-api';
-
 /** One request. */
 const REQUEST_LIMIT_MS = 10_000;
+
+export interface SettingName {
+  key: string;
+  label: string;
+}
 
 /** What a setting says: where the secret is, or, against all advice, the secret itself. */
 export type SecretSetting = { kind: 'reference'; secret: SecretName } | { kind: 'plain'; value: string };
@@ -28,15 +30,15 @@ export class AppConfiguration {
   }
 
   /**
-   * The setting with this key and the label `async-http-api`. Asks once.
+   * Asks once.
    *
    * @throws SecretError with the code of what is wrong and, where the service says so, how long to leave it alone.
    */
-  async read(key: string, abortSignal?: AbortSignal): Promise<SecretSetting> {
-    const what = describeSource({ kind: 'app-configuration', endpoint: this.endpoint, key });
+  async read({ key, label }: SettingName, abortSignal?: AbortSignal): Promise<SecretSetting> {
+    const what = describeSource({ kind: 'app-configuration', endpoint: this.endpoint, key, label });
     const setting = await this.client
       .getConfigurationSetting(
-        { key, label: LABEL },
+        { key, label },
         {
           ...(abortSignal === undefined ? {} : { abortSignal }),
           requestOptions: { timeout: REQUEST_LIMIT_MS },

@@ -8,6 +8,6 @@ export function describeSource(source: SecretSource): string {
     case 'key-vault':
       return `the secret ${source.name} of ${source.vaultUrl}`;
     case 'app-configuration':
-      return `the setting ${source.key} of ${source.endpoint}`;
+      return `the setting ${source.key} (label ${source.label}) of ${source.endpoint}`;
   }
 }

@@ -5,6 +5,8 @@ import { KeyVault } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import type { SecretSource } from './secret-source';
 
+type SettingSource = Extract<SecretSource, { kind: 'app-configuration' }>;
+
 export interface SecretReaderOptions {
   nodeEnv: string;
   /** Whether a setting of App Configuration may be the secret itself. */
@@ -38,24 +40,24 @@ export class SecretReader {
       case 'key-vault':
         return this.reachAzure().keyVault.read(source, signal);
       case 'app-configuration':
-        return this.readSetting(source.endpoint, source.key, signal);
+        return this.readSetting(source, signal);
     }
   }
 
-  private async readSetting(endpoint: string, key: string, signal?: AbortSignal): Promise<string> {
+  private async readSetting(source: SettingSource, signal?: AbortSignal): Promise<string> {
+    const { endpoint } = source;
     const { credential, keyVault } = this.reachAzure();
     let settings = this.appConfigurations.get(endpoint);
     if (settings === undefined) {
       settings = new AppConfiguration(endpoint, credential, this.options.nodeEnv);
       this.appConfigurations.set(endpoint, settings);
     }
-    const setting = await settings.read(key, signal);
+    const setting = await settings.read(source, signal);
     if (setting.kind === 'reference') return keyVault.read(setting.secret, signal);
     if (this.options.allowPlainSecrets) return setting.value;
-    const what = describeSource({ kind: 'app-configuration', endpoint, key });
     throw new SecretError(
       SecretErrorCode.Invalid,
-      `${what} must be a Key Vault reference, or ALLOW_PLAIN_SECRETS=true be set`,
+      `${describeSource(source)} must be a Key Vault reference, or ALLOW_PLAIN_SECRETS=true be set`,
     );
   }
 

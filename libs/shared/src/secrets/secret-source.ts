@@ -4,4 +4,4 @@ export type SecretSource =
   | { readonly kind: 'plain'; readonly value: string }
   | { readonly kind: 'key-vault'; readonly vaultUrl: string; readonly name: string }
   /** Where a setting says. */
-  | { readonly kind: 'app-configuration'; readonly endpoint: string; readonly key: string };
+  | { readonly kind: 'app-configuration'; readonly endpoint: string; readonly key: string; readonly label: string };
