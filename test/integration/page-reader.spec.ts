@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { scanDay } from '../../apps/worker/src/queries/day-scan';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { IdentityConnection } from '../../apps/worker/src/table/identity-connection';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
@@ -185,6 +186,18 @@ describe('a key that is refused', () => {
 
   it('is final when its successor is refused as well', async () => {
     await expect(scan(createRotatingReader(wrongKey()))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
+    expect(double.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['read', () => double.connectionString, undefined],
+    ['refused for good', wrongKey, 'TABLE_FORBIDDEN'],
+  ])('has one successor where an identity stands for it: %s', async (_name, next, code) => {
+    const credentials = [wrongKey(), next()];
+    const connection = new IdentityConnection(() => connect(credentials.shift() ?? ''));
+    const reader = new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 0, allowInsecureConnection: true });
+    const answer = await reader.read(RANGE, undefined, NEVER).catch((error: unknown) => error);
+    expect((answer as { code?: string }).code).toBe(code);
     expect(double.requests).toHaveLength(2);
   });
 
