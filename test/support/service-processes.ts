@@ -29,14 +29,14 @@ export function startWorker(env: Record<string, string>): Promise<ServiceProcess
 }
 
 const LISTENING = {
-  // With the blank behind: what a process prints can arrive in pieces.
-  api: { url: /Public listener at (http:\S+)\s/, operatorUrl: /Operator listener at (http:\S+)\s/ },
-  worker: { url: /health at (http:\S+)\s/, operatorUrl: undefined },
+  // With what comes behind: what a process prints can arrive in pieces.
+  api: { url: /Public listener at (http:[^\s"]+)[\s"]/, operatorUrl: /Operator listener at (http:[^\s"]+)[\s"]/ },
+  worker: { url: /health at (http:[^\s"]+)[\s"]/, operatorUrl: undefined },
 };
 
 async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {
-    env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
