@@ -3,7 +3,6 @@ import { Queue, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { QUERY_JOB, QUERY_QUEUE } from '#shared/contract/query-job';
 import { connectForWork } from '#shared/redis/connections';
-import type { QueryExecution } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
 
 const redis = connectForWork(inject('redisUrl'));
@@ -23,7 +22,7 @@ describe('a job that is taken in the very moment in which the process is told to
     const job = await worker.getNextJob('token');
     await worker.pause(true);
     // Nest gives the processor its worker by this member.
-    const processor = new QueryProcessor({} as QueryExecution);
+    const processor = new QueryProcessor();
     Reflect.set(processor, '_worker', worker);
     const processing = processor.process(job!, 'token', new AbortController().signal);
     await expect(processing).rejects.toMatchObject({ name: 'WaitingError' });
