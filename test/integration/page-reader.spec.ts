@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { scanDay } from '../../apps/worker/src/queries/day-scan';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { IdentityConnection } from '../../apps/worker/src/table/identity-connection';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
+import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Fault, FaultRule } from '../support/table-double/fault-rules';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
@@ -37,7 +39,7 @@ afterEach(() => double.stop());
 
 function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
-  return new PageReader(client, slots, {
+  return new PageReader(toFixedConnection(client), slots, {
     timeoutMs: 150,
     retryForMs: 60_000,
     allowInsecureConnection: true,
@@ -172,6 +174,61 @@ describe('a fault that stays', () => {
   it('says nothing of the key', async () => {
     const error = await scan(createReader({}, toConnectionString(double.port, 'c2VjcmV0LWNhbmFyeQ=='))).catch(String);
     expect(error).not.toContain('c2VjcmV0LWNhbmFyeQ');
+  });
+});
+
+describe('a key that is refused', () => {
+  const wrongKey = () => toConnectionString(double.port, Buffer.from('another').toString('base64'));
+  const connect = (connectionString: string) =>
+    createTableClient({ connectionString, tableName: 'audit', allowInsecureConnection: true });
+
+  /** With a wrong key, until it is renewed, which takes a while. */
+  function createRotatingReader(next: string, takesMs = 0) {
+    const connection = {
+      client: connect(wrongKey()),
+      async renew(): Promise<boolean> {
+        await new Promise((resolve) => setTimeout(resolve, takesMs));
+        this.client = connect(next);
+        return true;
+      },
+      stop() {},
+    };
+    return new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 200, allowInsecureConnection: true });
+  }
+
+  it('costs nothing of the time that a page has to be tried again in', async () => {
+    double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
+    const page = await createRotatingReader(double.connectionString, 400).read(RANGE, undefined, NEVER);
+    expect(page.identifiers.length + page.entitiesWithoutIdentifier).toBe(1_000);
+  });
+
+  it('is final when its successor is refused as well', async () => {
+    await expect(scan(createRotatingReader(wrongKey()))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
+    expect(double.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['read', () => double.connectionString, undefined],
+    ['refused for good', wrongKey, 'TABLE_FORBIDDEN'],
+  ])('has one successor where an identity stands for it: %s', async (_name, next, code) => {
+    const credentials = [wrongKey(), next()];
+    const connection = new IdentityConnection(() => connect(credentials.shift() ?? ''));
+    const reader = new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 0, allowInsecureConnection: true });
+    const answer = await reader.read(RANGE, undefined, NEVER).catch((error: unknown) => error);
+    expect((answer as { code?: string }).code).toBe(code);
+    expect(double.requests).toHaveLength(2);
+  });
+
+  it('does not keep a query that is stopped waiting', async () => {
+    const stop = new AbortController();
+    const reading = createRotatingReader(double.connectionString, 600_000).read(RANGE, undefined, stop.signal);
+    await waitUntil(
+      'the refusal',
+      () => double.requests.length,
+      (count_) => count_ === 1,
+    );
+    stop.abort(new Error('terminated'));
+    await expect(reading).rejects.toThrow('terminated');
   });
 });
 

@@ -36,7 +36,7 @@ const LISTENING = {
 
 async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {
-    env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -76,6 +76,8 @@ export async function startWorker(options: WorkerOptions): Promise<ServiceProces
       ...toCommonEnvironment(redis, api.keyPrefix),
       HEALTH_HOST: LOOPBACK,
       HEALTH_PORT: String(healthPort),
+      // A shell that knows a real account must not lead away from the sample data.
+      ...{ TABLE_ACCOUNT_URL: '', APP_CONFIG_ENDPOINT: '', KEY_VAULT_URL: '' },
       TABLE_CONNECTION_STRING: options.tableConnectionString,
       TABLE_NAME: options.tableName,
       IDENTIFIER_HASH_KEY: randomBytes(32).toString('hex'),

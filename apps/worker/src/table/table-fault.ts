@@ -1,5 +1,7 @@
 import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { FailureCode } from '#shared/contract/error-codes';
+import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { SecretError } from '#shared/secrets/secret-error';
 
 type TableFailureCode = Extract<FailureCode, `TABLE_${string}`>;
 
@@ -44,6 +46,12 @@ export function toTransportFault(error: unknown, timedOut: boolean): TableFault 
       cause: error,
     });
   }
+  // Of the identity, whose token the request needs.
+  if (error instanceof SecretError) {
+    return error.isPassing
+      ? new TableFault('TABLE_UNREACHABLE', error.message, 'persistently', { ...error.options, cause: error })
+      : new TableFault('TABLE_FORBIDDEN', error.message, 'never', { cause: error });
+  }
   if (!isRestError(error)) throw error;
   return new TableFault('TABLE_UNREACHABLE', `no reply: ${error.code}`, 'persistently', { cause: error });
 }
@@ -59,10 +67,4 @@ function readErrorCode(body: string | null | undefined): string | undefined {
     .exec(body ?? '')
     ?.slice(1)
     .find(Boolean);
-}
-
-function readRetryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

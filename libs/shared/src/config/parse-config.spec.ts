@@ -5,9 +5,6 @@ import { ApiConfig } from '#shared/config/api-config';
 import { ConfigInvalidError, parseConfig, toVariableName } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 
-const AZURITE = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a';
-const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net';
-
 function problemsOf(type: new () => object, env: Record<string, string>): readonly string[] {
   try {
     parseConfig(type, env);
@@ -47,38 +44,6 @@ describe('parseConfig', () => {
       expect.stringContaining(`${name} must be a loopback`),
     ]);
     expect(problemsOf(ApiConfig, { [name]: '0.0.0.0', ALLOW_ANONYMOUS: 'true' })).toEqual([]);
-  });
-
-  it('asks for the connection string', () => {
-    expect(problemsOf(WorkerConfig, {})).toEqual([
-      'TABLE_CONNECTION_STRING must be the connection string of a storage account, with its key',
-    ]);
-    expect(problemsOf(WorkerConfig, { TABLE_CONNECTION_STRING: AZURITE })).toEqual([]);
-  });
-
-  it.each([
-    'AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net;DefaultEndpointsProtocol=http',
-    'DefaultEndpointsProtocol=HTTP;AccountName=a;AccountKey=c2VjcmV0',
-    'AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://a.example',
-    'UseDevelopmentStorage=true',
-  ])('refuses plain http in production however it is put: %s', (text) => {
-    const env = { NODE_ENV: 'production', TABLE_CONNECTION_STRING: text, IDENTIFIER_HASH_KEY: 'k'.repeat(32) };
-    expect(problemsOf(WorkerConfig, env)).toEqual(['TABLE_CONNECTION_STRING must use https when NODE_ENV=production']);
-  });
-
-  it('refuses a shared access signature, which is no key', () => {
-    const env = { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x' };
-    expect(problemsOf(WorkerConfig, env)).toHaveLength(1);
-  });
-
-  it('refuses plain http and a hash key that everybody knows in production', () => {
-    const env = { NODE_ENV: 'production', TABLE_CONNECTION_STRING: AZURITE };
-    expect(problemsOf(WorkerConfig, env)).toEqual([
-      'TABLE_CONNECTION_STRING must use https when NODE_ENV=production',
-      'IDENTIFIER_HASH_KEY must be given when NODE_ENV=production',
-    ]);
-    const good = { ...env, TABLE_CONNECTION_STRING: AZURE, IDENTIFIER_HASH_KEY: 'k'.repeat(32) };
-    expect(problemsOf(WorkerConfig, good)).toEqual([]);
   });
 });
 

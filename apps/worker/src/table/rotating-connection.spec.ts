@@ -1,0 +1,85 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
+import { RotatingConnection } from './rotating-connection';
+import { createTableClient } from './table-client';
+
+const NEVER_MS = 1_000_000;
+
+const connections: RotatingConnection[] = [];
+afterEach(() => connections.splice(0).forEach((connection) => connection.stop()));
+
+const toClient = (secret: string) => {
+  const account = `AccountName=${secret.split(' ')[0]};AccountKey=${btoa(secret)}`;
+  const connectionString = `DefaultEndpointsProtocol=https;EndpointSuffix=core.windows.net;${account}`;
+  return createTableClient({ connectionString, tableName: 'audit', allowInsecureConnection: false });
+};
+
+/** Over a vault that has these secrets, or failures, one after the other, the last one for ever. */
+function connect(answers: (string | SecretError)[], patienceMs: number) {
+  const reads: number[] = [];
+  const failures: SecretErrorCode[] = [];
+  const connection = new RotatingConnection('a first', {
+    read: async () => {
+      reads.push(performance.now());
+      const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? '';
+      if (answer instanceof SecretError) throw answer;
+      return answer;
+    },
+    toClient,
+    refreshMs: NEVER_MS,
+    patienceMs,
+    onRotated: () => {},
+    onFailure: ({ code }) => failures.push(code),
+  });
+  connections.push(connection);
+  return { connection, reads, failures };
+}
+
+const away = new SecretError(SecretErrorCode.Unreachable, 'away');
+
+describe('a connection that is refused', () => {
+  it('reads its secret once for all that were refused together, and is another one then', async () => {
+    const { connection, reads } = connect(['a second'], 0);
+    const { client } = connection;
+    expect(await Promise.all([connection.renew(client), connection.renew(client)])).toEqual([true, true]);
+    expect(connection.client).not.toBe(client);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('reads nothing for one that was refused before it became another one', async () => {
+    const { connection, reads } = connect(['a second'], 0);
+    const { client } = connection;
+    await connection.renew(client);
+    expect(await connection.renew(client)).toBe(true);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('looks again for a secret that is still the refused one, and for a vault that is away', async () => {
+    const { connection, reads, failures } = connect(['a first', away, 'a second'], 10_000);
+    expect(await connection.renew(connection.client)).toBe(true);
+    expect(reads).toHaveLength(3);
+    expect(failures).toEqual(['SECRET_UNREACHABLE']);
+  });
+
+  it('gives up when its patience is over, and may be asked again', async () => {
+    const { connection, reads } = connect(['a first'], 100);
+    expect(await connection.renew(connection.client)).toBe(false);
+    expect(await connection.renew(connection.client)).toBe(false);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('takes no secret of another account', async () => {
+    const { connection, failures } = connect(['b second'], 0);
+    const { client } = connection;
+    expect(await connection.renew(client)).toBe(false);
+    expect(connection.client).toBe(client);
+    expect(failures).toEqual(['SECRET_INVALID']);
+  });
+
+  it('waits no longer when it is stopped', async () => {
+    const { connection } = connect(['a first'], NEVER_MS);
+    const renewal = connection.renew(connection.client);
+    connection.stop();
+    expect(await renewal).toBe(false);
+  });
+});
