@@ -7,6 +7,7 @@ import { build, ensureDependencies } from '../apps/local/bootstrap.mjs';
 await ensureDependencies();
 ensureRedis();
 ensureBrowser();
+ensurePromtool();
 await build();
 const vitest = join('node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
@@ -30,13 +31,19 @@ function ensureBrowser() {
   console.log('There is no Chromium to be had: what needs a browser is left out, and counted as skipped.');
 }
 
+/** Evaluates the alert rules; no server of Prometheus is started. */
+function ensurePromtool() {
+  if (isOnPath('promtool') || install('promtool', 'prometheus')) return;
+  console.log('There is no promtool to be had: the evaluation of the alert rules is left out, and counted as skipped.');
+}
+
 /** Whether the program is there after Debian's package was installed, where this may. */
-function install(program) {
+function install(program, name = program) {
   if (process.getuid?.() !== 0 || !isOnPath('apt-get')) return false;
   console.log(`There is no ${program} on the PATH: installing it with apt-get ...`);
   // RUNLEVEL keeps a package from starting its service.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', program]]) {
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', name]]) {
     spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
   }
   return isOnPath(program);

@@ -5,6 +5,7 @@ import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-clock';
+import { Metrics } from '#shared/telemetry/metrics';
 import { createTableScan } from '../../apps/worker/src/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
@@ -48,9 +49,7 @@ export async function connectEngine({ connectionString, tableName, engine }: Tas
   const redis = connectForWork(engine.redisUrl);
   await redis.ping();
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
-  const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix), {
-    connection: toFixedConnection(client),
-    hashKey: config.identifierHashKey,
-  });
+  const table = { connection: toFixedConnection(client), hashKey: config.identifierHashKey };
+  const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix), table, new Metrics('worker'));
   return { ports, readClock: () => readRedisClock(redis), close: () => redis.disconnect() };
 }

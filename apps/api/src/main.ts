@@ -6,6 +6,8 @@ import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForRequests, connectForWork } from '#shared/redis/connections';
+import { Metrics } from '#shared/telemetry/metrics';
+import { observeRedis } from '#shared/telemetry/observe-redis';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';
 
@@ -16,8 +18,10 @@ void runUntilSignal(async () => {
   logRedisOutages(redis);
   const subscriber = connectForWork(config.redisUrl);
   logRedisOutages(subscriber);
-  const publicApp = await createPublicApp({ config, redis, subscriber, logger });
-  const operatorApp = await createOperatorApp({ config, redis, logger });
+  const metrics = new Metrics('api');
+  observeRedis(metrics, redis);
+  const publicApp = await createPublicApp({ config, redis, subscriber, logger, metrics });
+  const operatorApp = await createOperatorApp({ config, redis, logger, metrics });
   await publicApp.listen(config.port, config.host);
   await operatorApp.listen(config.operatorPort, config.operatorHost);
   logger.log(`Public listener at ${await publicApp.getUrl()}`);

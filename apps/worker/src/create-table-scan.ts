@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import type { Metrics } from '#shared/telemetry/metrics';
+import { TableMetrics } from './metrics/table-metrics';
 import { DayScans } from './queries/day-scans';
 import { createIdentifierHash } from './queries/identifier-hash';
 import type { ExecutionPorts } from './queries/query-execution';
@@ -24,12 +26,16 @@ export function createTableScan(
   redis: Redis,
   keys: RecordKeys,
   { connection, hashKey }: OpenTable,
+  metrics: Metrics,
 ): { pages: PageReader; ports: ExecutionPorts } {
   const logger = new Logger('DaySets');
-  const pages = new PageReader(connection, new ScanSlots(config.scanConcurrency), {
+  const slots = new ScanSlots(config.scanConcurrency);
+  const tableMetrics = new TableMetrics(metrics, slots);
+  const pages = new PageReader(connection, slots, {
     timeoutMs: config.pageTimeoutSeconds * 1_000,
     retryForMs: config.pageRetrySeconds * 1_000,
     allowInsecureConnection: config.nodeEnv !== 'production',
+    observers: [tableMetrics],
   });
   const hash = createIdentifierHash(hashKey);
   // An account's URL stays when its key is rotated.
@@ -39,7 +45,7 @@ export function createTableScan(
     ttlSeconds: config.daySetTtlSeconds,
     onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
   });
-  const scans = new DayScans({ daySets, pages, hash });
+  const scans = new DayScans({ daySets, pages: tableMetrics.measure(pages), hash });
   return {
     pages,
     ports: {

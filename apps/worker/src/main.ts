@@ -8,6 +8,8 @@ import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
+import { Metrics } from '#shared/telemetry/metrics';
+import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/drain';
 import { WorkerStart } from './lifecycle/worker-start';
 import { QueryProcessor } from './queries/query.processor';
@@ -18,8 +20,10 @@ void runUntilSignal(async () => {
   const logger = createLogger(config, 'audit-query-worker');
   const redis = connectForWork(config.redisUrl);
   logRedisOutages(redis);
+  const metrics = new Metrics('worker');
+  observeRedis(metrics, redis);
   const app = await NestFactory.create<NestFastifyApplication>(
-    WorkerModule.register(config, redis),
+    WorkerModule.register(config, redis, metrics),
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger, abortOnError: false },
   );

@@ -10,9 +10,12 @@ import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { SecretReader } from '#shared/secrets/secret-reader';
+import { Metrics } from '#shared/telemetry/metrics';
+import { MetricsController } from '#shared/telemetry/metrics.controller';
 import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { WorkerStart } from './lifecycle/worker-start';
+import { RunMetrics } from './metrics/run-metrics';
 import { createTableScan, type OpenTable } from './create-table-scan';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
@@ -27,25 +30,28 @@ export class WorkerModule {
     queue.on('error', () => {});
   }
 
-  static register(config: WorkerConfig, redis: Redis): DynamicModule {
+  static register(config: WorkerConfig, redis: Redis, metrics: Metrics): DynamicModule {
     // A decorator's arguments are fixed when the class is read; these come from the configuration.
     Processor(QUERY_QUEUE, toWorkerOptions(config))(QueryProcessor);
     const keys = new RecordKeys(config.keyPrefix);
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     const states = new QueryStates(redis, keys, outcomes);
+    const runMetrics = new RunMetrics(metrics);
     const createExecution = (table: OpenTable) => {
-      const { pages, ports } = createTableScan(config, redis, keys, table);
+      const { pages, ports } = createTableScan(config, redis, keys, table, metrics);
       const timeLimitMs = config.queryTimeLimitSeconds * 1_000;
-      return { pages, execution: new QueryExecution(new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs) };
+      const runs = new QueryRuns(redis, keys);
+      return { pages, execution: new QueryExecution(runs, states, outcomes, ports, timeLimitMs, runMetrics) };
     };
     const needsIdentity = [toTableSource(config), toHashKeySource(config)].some(({ kind }) => kind !== 'plain');
     const secrets = new SecretReader({ ...config, needsIdentity });
     return {
       module: WorkerModule,
       imports: [BullModule.registerQueue({ name: QUERY_QUEUE, connection: redis, prefix: config.keyPrefix })],
-      controllers: [WorkerHealthController],
+      controllers: [WorkerHealthController, MetricsController],
       providers: [
         QueryProcessor,
+        { provide: Metrics, useValue: metrics },
         {
           provide: WorkerStart,
           useFactory: (processor: QueryProcessor) =>

@@ -3,6 +3,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { ListenerOptions } from '../listener-options';
+import { observeRequests } from '../metrics/observe-requests';
+import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { setupDocs } from './docs/setup-docs';
@@ -11,6 +13,7 @@ import { answerOtherMethods } from './errors/answer-other-methods';
 import { ProblemError } from './errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
+import { QueryStreams } from './queries/query-streams';
 import { PublicModule } from './public.module';
 
 /** How long a browser may keep the answer to a preflight. */
@@ -27,6 +30,7 @@ export async function createPublicApp({
   redis,
   subscriber,
   logger,
+  metrics,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -39,6 +43,7 @@ export async function createPublicApp({
       sendError(new ProblemError('ROUTE_NOT_FOUND'), request, reply),
   });
   const fastify = adapter.getInstance();
+  if (metrics) observeRequests(metrics, fastify);
   const finishRoutes = answerOtherMethods(fastify);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
@@ -60,5 +65,6 @@ export async function createPublicApp({
   setupDocs(app);
   await app.init();
   finishRoutes();
+  if (metrics) observeWaiting(metrics, app.get(QueryStreams));
   return app;
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { countDays, listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
-import { noProgress, type QueryProgress } from '#shared/contract/query-document';
+import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
@@ -33,6 +33,14 @@ export class RunStoppedError extends Error {
   }
 }
 
+/** Told what becomes of the queries that are run. */
+export interface RunObserver {
+  /** A query was begun for the first time, so long after its submission. */
+  onBegin(waitedMs: number): void;
+  /** A query has ended by the word of this process. */
+  onEnd(outcome: QueryOutcome): void;
+}
+
 export type ExecutionPorts = Omit<QueryPorts, 'onStart'>;
 
 /** Runs a taken query and writes its outcome. */
@@ -45,6 +53,7 @@ export class QueryExecution {
     private readonly outcomes: Outcomes,
     private readonly ports: ExecutionPorts,
     private readonly timeLimitMs: number,
+    private readonly observer?: RunObserver,
   ) {}
 
   /**
@@ -63,6 +72,8 @@ export class QueryExecution {
     const { verdict, progress: earlier, now } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = earlier;
+    // A first start is written by the call that tells the time.
+    if (startedAt === now) this.observer?.onBegin(now - createdAt);
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -81,7 +92,8 @@ export class QueryExecution {
       const onStart = (read: () => QueryProgress) => (readProgress = read);
       const answer = await runQuery({ request, createdAt, earlier, heads }, { ...this.ports, onStart }, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
-      const { outcome } = await this.outcomes.publish(id, facts, token);
+      const { written, outcome } = await this.outcomes.publish(id, facts, token);
+      if (written && outcome !== undefined) this.observer?.onEnd(outcome);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
     } finally {
       clearTimeout(limit);
@@ -94,7 +106,9 @@ export class QueryExecution {
   async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode): Promise<void> {
     const state = await this.states.read(id);
     if (state === undefined) return;
-    await this.outcomes.publish(id, toEndedFacts(state, QueryStatus.Failed, code), token);
+    const facts = toEndedFacts(state, QueryStatus.Failed, code);
+    const { written, outcome } = await this.outcomes.publish(id, facts, token);
+    if (written && outcome !== undefined) this.observer?.onEnd(outcome);
   }
 
   /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */

@@ -1,4 +1,4 @@
-import type { WorkerOptions } from 'bullmq';
+import { MetricsTime, type WorkerOptions } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
 
 /** How often a query may lose its worker, be it a crash or a machine that went away. BullMQ's own default is 1. */
@@ -16,6 +16,8 @@ export function toWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'conn
     concurrency: config.queriesPerWorker,
     lockDuration,
     stalledInterval: lockDuration,
+    // Without it BullMQ counts nothing that it could export.
+    metrics: { maxDataPoints: MetricsTime.ONE_HOUR },
     maxStalledCount: MAX_LOST_WORKERS,
     maxStartedAttempts: MAX_STARTS,
   };

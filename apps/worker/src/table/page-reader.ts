@@ -35,6 +35,15 @@ export interface PageReaderOptions {
   retryForMs: number;
   /** Whether plain http will do. */
   allowInsecureConnection: boolean;
+  /** Told of what goes wrong, in the moment in which it does. */
+  observers?: readonly PageObserver[];
+}
+
+export interface PageObserver {
+  /** A request gave no page. */
+  onFault(fault: TableFault): void;
+  /** Its page is asked for again. */
+  onRetry(fault: TableFault): void;
 }
 
 /** The one place that talks to the table. */
@@ -77,6 +86,7 @@ export class PageReader implements PageSource {
         (fault.retry === 'briefly' && attempt >= BRIEF_RETRIES) ||
         performance.now() + delayMs > giveUpAt;
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
+      for (const observer of this.options.observers ?? []) observer.onRetry(fault);
       await delay(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
@@ -134,6 +144,7 @@ export class PageReader implements PageSource {
       signal.throwIfAborted();
       if (!(error instanceof TableFault)) throw error;
       slot.release(error.options.isPressure ? 'pressed' : 'faulted');
+      for (const observer of this.options.observers ?? []) observer.onFault(error);
       return { fault: error, client };
     } finally {
       slot.release('abandoned');

@@ -14,6 +14,7 @@ export interface ScanSlotsReading {
   waiting: number;
   served: number;
   pressed: number;
+  faulted: number;
   /** Of all requests that ended, those that met pressure: 0 to 1. */
   pressedShare: number;
 }
@@ -65,14 +66,15 @@ export class ScanSlots {
   }
 
   read(): ScanSlotsReading {
-    const { limit, inFlight, served, pressed } = this;
-    const ended = served + pressed + this.faulted;
+    const { limit, inFlight, served, pressed, faulted } = this;
+    const ended = served + pressed + faulted;
     return {
       limit,
       inFlight,
       waiting: this.waiting.urgent.size + this.waiting.other.size,
       served,
       pressed,
+      faulted,
       pressedShare: ended === 0 ? 0 : pressed / ended,
     };
   }

@@ -190,6 +190,10 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 /** The codes with which an accepted query can end. */
 export type FailureCode = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['status'] extends 409 ? C : never }[ErrorCode];
 
+export const FAILURE_CODES = Object.entries(ERROR_TABLE).flatMap(([code, { status }]) =>
+  status === 409 ? [code as FailureCode] : [],
+);
+
 /** The text for callers: fixed for each code, so that nothing of the inside can get into it. */
 export function describeError(code: ErrorCode): string {
   return `${ERROR_TABLE[code].title} ${ERROR_TABLE[code].remedy}`;

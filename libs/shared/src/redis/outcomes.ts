@@ -5,9 +5,9 @@ import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /**
- * KEYS outcome, job, lock of the job, live queries of the caller
+ * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
- *   channel of changes, id
+ *   channel of changes, id, status and code as they are counted
  */
 const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`
 if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
@@ -24,6 +24,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'progress', ARGV[4])
 end
 redis.call('ZREM', KEYS[4], ARGV[6])
+redis.call('HINCRBY', KEYS[5], ARGV[7], 1)
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
@@ -58,8 +59,22 @@ export class Outcomes {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id), this.keys.liveQueries(facts.caller)],
-      [JSON.stringify(facts), this.ttlSeconds * 1_000, token ?? '', progress, this.keys.changes, id],
+      [
+        this.keys.outcome(id),
+        this.keys.job(id),
+        this.keys.jobLock(id),
+        this.keys.liveQueries(facts.caller),
+        this.keys.endedCounts,
+      ],
+      [
+        JSON.stringify(facts),
+        this.ttlSeconds * 1_000,
+        token ?? '',
+        progress,
+        this.keys.changes,
+        id,
+        `${facts.status}:${facts.error?.code ?? ''}`,
+      ],
     );
     return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };
   }

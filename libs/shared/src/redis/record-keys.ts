@@ -24,6 +24,11 @@ export class RecordKeys {
     return `${this.prefix}:outcome:${id}`;
   }
 
+  /** How many queries have ended, by status and code. */
+  get endedCounts(): string {
+    return `${this.prefix}:ended`;
+  }
+
   /** The caller's queries that have not ended, by time; and all that are kept. */
   liveQueries(caller: string): string {
     return `${this.prefix}:live:${encodeURIComponent(caller)}`;

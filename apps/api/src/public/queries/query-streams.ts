@@ -46,6 +46,11 @@ export class QueryStreams implements OnModuleDestroy {
     return this.watch.size;
   }
 
+  /** How many of these do so by a stream. */
+  get openStreams(): number {
+    return this.streams.size;
+  }
+
   /** The process is going: whoever waits is answered as things are, and comes back to another one. */
   onModuleDestroy(): void {
     this.closing.abort();

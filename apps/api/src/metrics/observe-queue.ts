@@ -1,0 +1,90 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { Counter, Gauge } from 'prom-client';
+import { FAILURE_CODES } from '#shared/contract/error-codes';
+import type { RecordKeys } from '#shared/redis/record-keys';
+import { toMilliseconds } from '#shared/redis/redis-clock';
+import { runPipeline } from '#shared/redis/run-pipeline';
+import type { Metrics } from '#shared/telemetry/metrics';
+
+/** What waits, what runs, what ended how, and who works: the same from every API process, since Redis knows it. */
+export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, queue: Queue): void {
+  const gauges = createGauges(metrics);
+  const ended = createEndedCounter(metrics);
+  metrics.beforeScrape({
+    async read() {
+      const depth = await readDepth(redis, keys);
+      gauges.jobs.set({ state: 'wait' }, depth.wait);
+      gauges.jobs.set({ state: 'active' }, depth.active);
+      gauges.jobs.set({ state: 'delayed' }, depth.delayed);
+      gauges.oldest.set(depth.oldestSeconds);
+      ended.show(await redis.hgetall(keys.endedCounts));
+      gauges.workers.set(await queue.getWorkersCount());
+    },
+    forget() {
+      gauges.jobs.reset();
+      for (const gauge of [gauges.oldest, gauges.workers]) gauge.remove();
+      ended.forget();
+    },
+  });
+  metrics.beforeScrape({ read: () => queue.exportPrometheusMetrics({ app: metrics.app }) });
+}
+
+function createGauges({ registry }: Metrics) {
+  const registers = [registry];
+  return {
+    jobs: new Gauge({
+      name: 'audit_query_queue_jobs',
+      help: 'Queries on the queue: wait (for a worker), active (one has them), delayed (until they are tried again)',
+      labelNames: ['state'],
+      registers,
+    }),
+    oldest: new Gauge({
+      name: 'audit_query_queue_oldest_waiting_seconds',
+      help: 'How long ago the query that is next in the queue was submitted; 0: none waits',
+      registers,
+    }),
+    workers: new Gauge({ name: 'audit_query_workers', help: 'Worker processes connected to the queue', registers }),
+  };
+}
+
+/** Known from the start: what appears at its first failure cannot be seen to rise. */
+const ENDS = [
+  { status: 'Completed', code: '' },
+  { status: 'Terminated', code: 'QUERY_TERMINATED' },
+  ...FAILURE_CODES.filter((code) => code !== 'QUERY_TERMINATED').map((code) => ({ status: 'Failed', code })),
+];
+
+function createEndedCounter({ registry }: Metrics) {
+  const counter = new Counter({
+    name: 'audit_query_queries_ended_total',
+    help: 'Queries that have ended, by status and by the code of what ended them',
+    labelNames: ['status', 'code'],
+    registers: [registry],
+  });
+  return {
+    show(counts: Record<string, string>): void {
+      counter.reset();
+      for (const end of ENDS) counter.inc(end, Number(counts[`${end.status}:${end.code}`] ?? 0));
+    },
+    forget: () => counter.reset(),
+  };
+}
+
+async function readDepth(redis: Redis, keys: RecordKeys) {
+  const { queue } = keys;
+  const pipeline = redis
+    .pipeline()
+    .llen(`${queue}:wait`)
+    .zcard(`${queue}:prioritized`)
+    .llen(`${queue}:active`)
+    .zcard(`${queue}:delayed`)
+    .time()
+    // Jobs are taken from this end.
+    .lindex(`${queue}:wait`, -1);
+  type Replies = [number, number, number, number, string[], string | null];
+  const [wait, prioritized, active, delayed, time, next] = (await runPipeline(pipeline)) as Replies;
+  const createdAt = next === null ? null : await redis.hget(keys.job(next), 'timestamp');
+  const oldestMs = createdAt === null ? 0 : toMilliseconds(time) - Number(createdAt);
+  return { wait: wait + prioritized, active, delayed, oldestSeconds: Math.max(0, oldestMs / 1_000) };
+}

@@ -1,0 +1,38 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { Metrics } from '#shared/telemetry/metrics';
+import { RouteTally } from './route-tally';
+
+const NAME = 'audit_query_http_request_duration_seconds';
+
+const HEAD = [
+  `# HELP ${NAME} From the request's headers to the end of the answer, by the pattern of the route; held: at the client's wish`,
+  `# TYPE ${NAME} histogram`,
+];
+
+/** Measures every route that is added after this. What has no route is not measured. */
+export function observeRequests(metrics: Metrics, fastify: FastifyInstance): void {
+  const tallies = new Map<string, RouteTally>();
+  fastify.addHook('onRoute', (route: RouteOptions) => {
+    // Those that only refuse a method share one line.
+    const method = Array.isArray(route.method) ? 'other' : route.method;
+    const key = `${method} ${route.url}`;
+    const tally = tallies.get(key) ?? new RouteTally(method, route.url);
+    tallies.set(key, tally);
+    // Of the route, not of the listener: which route it is then is known, and costs nothing to find out.
+    route.onResponse = [
+      ...[route.onResponse ?? []].flat(),
+      (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+        tally.add(reply.statusCode, reply.elapsedTime / 1_000, isHeld(request));
+        done();
+      },
+    ];
+  });
+  metrics.beforeScrape({
+    read: () => [...HEAD, ...[...tallies.values()].flatMap((tally) => tally.render(NAME, metrics.app))].join('\n'),
+  });
+}
+
+/** Whether the client asked for its answer to be held back (`?wait=` or `Prefer: wait=`). */
+function isHeld({ query, headers }: FastifyRequest): boolean {
+  return headers.prefer !== undefined || (query as { wait?: string }).wait !== undefined;
+}

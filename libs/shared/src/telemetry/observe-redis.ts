@@ -1,0 +1,42 @@
+import type { Redis } from 'ioredis';
+import { Gauge } from 'prom-client';
+import type { Metrics } from './metrics';
+
+/** Whether Redis answers, how fast, and how full it is. */
+export function observeRedis(metrics: Metrics, redis: Redis): void {
+  const registers = [metrics.registry];
+  const up = new Gauge({ name: 'audit_query_redis_up', help: 'Whether Redis answers this process: 1 or 0', registers });
+  const roundTrip = new Gauge({
+    name: 'audit_query_redis_round_trip_seconds',
+    help: 'How long Redis took to answer one command, as this was scraped',
+    registers,
+  });
+  const used = new Gauge({
+    name: 'audit_query_redis_used_memory_bytes',
+    help: 'Memory that Redis uses',
+    registers,
+  });
+  const limit = new Gauge({
+    name: 'audit_query_redis_max_memory_bytes',
+    help: 'Memory that Redis may use; 0: no limit is set',
+    registers,
+  });
+  metrics.beforeScrape({
+    async read() {
+      // A connection for work would keep the command until Redis is back.
+      if (redis.status !== 'ready') throw new Error('Redis is away');
+      const begun = performance.now();
+      await redis.ping();
+      roundTrip.set((performance.now() - begun) / 1_000);
+      const memory = await redis.info('memory');
+      const readField = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
+      used.set(readField('used_memory'));
+      limit.set(readField('maxmemory'));
+      up.set(1);
+    },
+    forget() {
+      up.set(0);
+      for (const gauge of [roundTrip, used, limit]) gauge.remove();
+    },
+  });
+}

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { checkedFetch } from '../support/checked-fetch';
+import { toSubmission } from '../support/conversation';
+import { listFiring, NO_PROMTOOL, readSamples } from '../support/promtool';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { waitUntil } from '../support/wait-until';
+
+const RANGE = { start: '2021-10-01', end: '2021-10-04' };
+const ALERTS = ['AuditQueryNoWorker', 'AuditQueryFailures', 'AuditQueryThrottled', 'AuditQueryRedisAway'];
+
+let double: TableDouble;
+let env: Record<string, string>;
+let api: ServiceProcess;
+let workers: ServiceProcess[];
+
+beforeEach(async () => {
+  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
+  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
+  env = {
+    REDIS_URL: inject('redisUrl'),
+    KEY_PREFIX: `{t-${randomUUID()}}`,
+    TABLE_CONNECTION_STRING: double.connectionString,
+    PAGE_RETRY_SECONDS: '1',
+  };
+  api = await startApi(env);
+  await waitUntilReady(api);
+  workers = [];
+});
+
+afterEach(async () => {
+  await Promise.all([api, ...workers].map((process) => process.end()));
+  await double.stop();
+});
+
+async function addWorker(): Promise<ServiceProcess> {
+  const worker = await startWorker(env);
+  workers.push(worker);
+  return worker;
+}
+
+async function scrape(url: string | undefined): Promise<string> {
+  const answer = await fetch(`${url}/metrics`);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([
+    200,
+    'text/plain; version=0.0.4; charset=utf-8',
+  ]);
+  return answer.text();
+}
+
+async function submit(): Promise<string> {
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  return ((await answer.json()) as { id: string }).id;
+}
+
+function waitForEnd(id: string): Promise<{ status: string }> {
+  return waitUntil(
+    'the end of the query',
+    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
+    ({ status }) => status !== 'Pending' && status !== 'Running',
+    60_000,
+  );
+}
+
+/** The sum over all series of a metric that have these labels. */
+function read(text: string, name: string, ...labels: string[]): number | undefined {
+  const values = [...readSamples(text)].filter(
+    ([series]) => series.split('{')[0] === name && labels.every((label) => series.includes(label)),
+  );
+  return values.length === 0 ? undefined : values.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+describe('the metrics', () => {
+  it('tell what became of a query and what its pages were like, and nothing of whose it was', async () => {
+    const id = await submit();
+    const waiting = await scrape(api.operatorUrl);
+    expect(read(waiting, 'audit_query_queue_jobs', 'state="wait"')).toBe(1);
+    expect(read(waiting, 'audit_query_workers')).toBe(0);
+    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    const worker = await addWorker();
+    await waitForEnd(id);
+    const ofWorker = await scrape(worker.url);
+    expect(read(ofWorker, 'audit_query_entities_total')).toBe(10_000);
+    expect(read(ofWorker, 'audit_query_page_seconds_count')).toBe(12);
+    expect(read(ofWorker, 'audit_query_table_faults_total', 'code="TABLE_THROTTLED"')).toBe(2);
+    expect(read(ofWorker, 'audit_query_page_retries_total', 'code="TABLE_THROTTLED"')).toBe(2);
+    expect(read(ofWorker, 'audit_query_days_total', 'source="scanned"')).toBe(4);
+    expect(read(ofWorker, 'audit_query_wait_seconds_count')).toBe(1);
+    expect(read(ofWorker, 'audit_query_run_seconds_count', 'status="Completed"')).toBe(1);
+    const ofApi = await scrape(api.operatorUrl);
+    expect(read(ofApi, 'audit_query_queries_ended_total', 'status="Completed"')).toBe(1);
+    expect(read(ofApi, 'audit_query_queries_ended_total', 'status="Failed"')).toBe(0);
+    expect(read(ofApi, 'audit_query_workers')).toBe(1);
+    expect(read(ofApi, 'audit_query_queue_jobs')).toBe(0);
+    const route = 'route="/api/queries"';
+    const posts = read(ofApi, 'audit_query_http_request_duration_seconds_count', 'method="POST"', route, '"2xx"');
+    expect(posts).toBe(1);
+    for (const text of [ofApi, ofWorker]) expect(text).not.toMatch(new RegExp(`${id}|2021-10|anonymous`));
+  });
+
+  it('tell who waits, and which answers were held back for it', async () => {
+    const id = await submit();
+    const stop = new AbortController();
+    const stream = await fetch(`${api.url}/api/queries/${id}/events`, { signal: stop.signal });
+    const poll = fetch(`${api.url}/api/queries/${id}?wait=50`);
+    const waiting = await waitUntil(
+      'both to wait',
+      () => scrape(api.operatorUrl),
+      (text) => read(text, 'audit_query_waiting_clients') === 2,
+    );
+    expect(read(waiting, 'audit_query_waiting_clients', 'kind="event_stream"')).toBe(1);
+    await checkedFetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
+    await poll;
+    stop.abort();
+    await stream.body?.cancel().catch(() => {});
+    const after = await waitUntil(
+      'nobody to wait',
+      () => scrape(api.operatorUrl),
+      (text) => read(text, 'audit_query_waiting_clients') === 0,
+    );
+    expect(read(after, 'audit_query_http_request_duration_seconds_count', 'held="true"')).toBe(1);
+    expect(read(after, 'audit_query_queries_ended_total', 'status="Terminated"')).toBe(1);
+  });
+
+  it('have every metric that the dashboard and the alert rules name', async () => {
+    const worker = await addWorker();
+    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    await waitForEnd(await submit());
+    const there = new Set(
+      [await scrape(api.operatorUrl), await scrape(worker.url)]
+        .flatMap((text) => [...readSamples(text).keys()])
+        .map((series) => series.split('{')[0]),
+    );
+    const files = ['ops/grafana/audit-query.json', 'ops/prometheus/alerts.yaml'].map((file) =>
+      readFileSync(file, 'utf8'),
+    );
+    const named = files.flatMap((text) => text.match(/\b(audit_query|bullmq|nodejs|process)_[a-z0-9_]+/g) ?? []);
+    expect(new Set(named).size).toBeGreaterThan(20);
+    expect([...new Set(named)].filter((name) => !there.has(name))).toEqual([]);
+  });
+});
+
+describe.skipIf(NO_PROMTOOL)(`the alerts${NO_PROMTOOL ? ` (skipped: ${NO_PROMTOOL})` : ''}`, () => {
+  it('fire on what the processes tell: first without a worker, then with a table that refuses', async () => {
+    const id = await submit();
+    const alone = await scrape(api.operatorUrl);
+    expect(listFiring({ api: [{ text: alone, minutes: 10 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
+
+    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+    const worker = await addWorker();
+    const before = await scrape(worker.url);
+    expect(await waitForEnd(id)).toMatchObject({ status: 'Failed', error: { code: 'TABLE_THROTTLED' } });
+    const [afterApi, afterWorker] = [await scrape(api.operatorUrl), await scrape(worker.url)];
+    const histories = {
+      api: [
+        { text: alone, minutes: 3 },
+        { text: afterApi, minutes: 12 },
+      ],
+      worker: [
+        { text: before, minutes: 12 },
+        { text: afterWorker, minutes: 3 },
+      ],
+    };
+    expect(listFiring(histories, ALERTS)).toEqual(['AuditQueryFailures']);
+  });
+});

@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+
+const RULES = resolve('ops/prometheus/alerts.yaml');
+
+/** Why what needs Prometheus' own evaluation is left out; undefined where it is not. */
+export const NO_PROMTOOL = runPromtool(['--version']).status === 0 ? undefined : 'no promtool on the PATH';
+
+export function runPromtool(args: string[], folder = '.'): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: folder, encoding: 'utf8' });
+  return { status, output: `${stdout ?? ''}${stderr ?? ''}` };
+}
+
+/** What one process told, scrape after scrape: each text is held for so many minutes. */
+export type ScrapeHistory = readonly { text: string; minutes: number }[];
+
+/**
+ * Which of the alert rules fire at the end of the histories, as Prometheus decides.
+ *
+ * @param histories By instance.
+ */
+export function listFiring(histories: Readonly<Record<string, ScrapeHistory>>, alerts: readonly string[]): string[] {
+  const series = Object.entries(histories).flatMap(([instance, history]) => toSeries(instance, history));
+  const minutes = Math.max(...Object.values(histories).map((history) => sum(history.map((one) => one.minutes))));
+  const folder = mkdtempSync(join(tmpdir(), 'audit-query-rules-'));
+  try {
+    return alerts.filter((alertname) => {
+      const test = {
+        interval: '1m',
+        input_series: series,
+        // None is expected: promtool says which there are.
+        alert_rule_test: [{ eval_time: `${minutes - 1}m`, alertname, exp_alerts: [] }],
+      };
+      writeFileSync(join(folder, 'test.yaml'), stringify({ rule_files: [RULES], tests: [test] }));
+      const { status, output } = runPromtool(['test', 'rules', 'test.yaml'], folder);
+      if (status !== 0 && !output.includes('alertname:')) throw new Error(output);
+      return status !== 0;
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The samples of a text by their series. */
+export function readSamples(text: string): Map<string, string> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)]));
+}
+
+function toSeries(instance: string, history: ScrapeHistory): { series: string; values: string }[] {
+  const scrapes = history.map(({ text, minutes }) => ({ samples: readSamples(text), minutes }));
+  const names = new Set(scrapes.flatMap(({ samples }) => [...samples.keys()]));
+  return [...names].map((name) => ({
+    series: name.includes('{') ? name.replace('{', `{instance="${instance}",`) : `${name}{instance="${instance}"}`,
+    values: scrapes
+      .map(({ samples, minutes }) => {
+        const value = samples.get(name);
+        return value === undefined ? `_x${minutes - 1}` : `${value}x${minutes - 1}`;
+      })
+      .join(' '),
+  }));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
