@@ -94,6 +94,21 @@ module.exports = {
       to: { path: '^node_modules/@azure/(identity|core-auth|msal-)' },
     },
     {
+      name: 'telemetry-at-the-edges',
+      comment: 'Spans begin and numbers are counted at the edges; the algorithm and the records know of neither.',
+      severity: 'error',
+      from: {
+        path: '^(apps|libs)/',
+        pathNot: [
+          '^libs/shared/src/telemetry/',
+          '^apps/(api|worker)/src/(metrics|tracing)/',
+          '^apps/api/src/public/trace-submissions\\.ts$',
+          '^apps/api/src/queue/query-queue\\.ts$',
+        ],
+      },
+      to: { path: '^node_modules/(@opentelemetry/|bullmq-otel/|prom-client/)' },
+    },
+    {
       name: 'one-file-adds-jobs',
       comment: 'Jobs are added by apps/api/src/queue; only there is the queue injected for it.',
       severity: 'error',

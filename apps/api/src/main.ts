@@ -7,13 +7,15 @@ import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForRequests, connectForWork } from '#shared/redis/connections';
 import { Metrics } from '#shared/telemetry/metrics';
+import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';
 
 void runUntilSignal(async () => {
   const config = parseConfig(ApiConfig, readEnvironment());
-  const logger = createLogger(config, 'audit-query-api');
+  const tracing = await startTracing(config, 'audit-query-api');
+  const logger = createLogger(config, 'audit-query-api', { readContext: tracing?.readContext });
   const redis = connectForRequests(config.redisUrl);
   logRedisOutages(redis);
   const subscriber = connectForWork(config.redisUrl);
@@ -28,6 +30,9 @@ void runUntilSignal(async () => {
   logger.log(`Operator listener at ${await operatorApp.getUrl()}`);
   return {
     graceSeconds: config.shutdownGraceSeconds,
-    close: () => Promise.all([publicApp.close(), operatorApp.close()]),
+    close: async () => {
+      await Promise.all([publicApp.close(), operatorApp.close()]);
+      await tracing?.stop();
+    },
   };
 });

@@ -4,6 +4,7 @@ import type { WorkerConfig } from '#shared/config/worker-config';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { Metrics } from '#shared/telemetry/metrics';
+import { isTracing } from '#shared/telemetry/start-tracing';
 import { TableMetrics } from './metrics/table-metrics';
 import { DayScans } from './queries/day-scans';
 import { createIdentifierHash } from './queries/identifier-hash';
@@ -12,6 +13,8 @@ import { PageReader } from './table/page-reader';
 import { ScanSlots } from './table/scan-slots';
 import type { TableConnection } from './table/table-connection';
 import { toTableFingerprint } from './table/table-fingerprint';
+import { PageSpans } from './tracing/page-spans';
+import { traceDays } from './tracing/trace-days';
 
 /** What needed secrets to be had. */
 export interface OpenTable {
@@ -31,11 +34,12 @@ export function createTableScan(
   const logger = new Logger('DaySets');
   const slots = new ScanSlots(config.scanConcurrency);
   const tableMetrics = new TableMetrics(metrics, slots);
+  const pageSpans = isTracing(config) ? new PageSpans() : undefined;
   const pages = new PageReader(connection, slots, {
     timeoutMs: config.pageTimeoutSeconds * 1_000,
     retryForMs: config.pageRetrySeconds * 1_000,
     allowInsecureConnection: config.nodeEnv !== 'production',
-    observers: [tableMetrics],
+    observers: [tableMetrics, ...(pageSpans ? [pageSpans] : [])],
   });
   const hash = createIdentifierHash(hashKey);
   // An account's URL stays when its key is rotated.
@@ -45,14 +49,16 @@ export function createTableScan(
     ttlSeconds: config.daySetTtlSeconds,
     onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
   });
-  const scans = new DayScans({ daySets, pages: tableMetrics.measure(pages), hash });
+  const measured = tableMetrics.measure(pages);
+  const scans = new DayScans({ daySets, pages: pageSpans?.trace(measured) ?? measured, hash });
+  const scanDay: ExecutionPorts['scanDay'] = (...args) => scans.scan(...args);
   return {
     pages,
     ports: {
       daySets,
       // More than there are slots, so that all days come to their end together, and none is left to be read alone.
       daysAtOnce: 2 * config.scanConcurrency,
-      scanDay: (...args) => scans.scan(...args),
+      scanDay: isTracing(config) ? traceDays(scanDay) : scanDay,
     },
   };
 }

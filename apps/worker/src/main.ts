@@ -9,6 +9,7 @@ import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { Metrics } from '#shared/telemetry/metrics';
+import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/drain';
 import { WorkerStart } from './lifecycle/worker-start';
@@ -17,7 +18,8 @@ import { WorkerModule } from './worker.module';
 
 void runUntilSignal(async () => {
   const config = parseConfig(WorkerConfig, readEnvironment());
-  const logger = createLogger(config, 'audit-query-worker');
+  const tracing = await startTracing(config, 'audit-query-worker');
+  const logger = createLogger(config, 'audit-query-worker', { readContext: tracing?.readContext });
   const redis = connectForWork(config.redisUrl);
   logRedisOutages(redis);
   const metrics = new Metrics('worker');
@@ -42,6 +44,7 @@ void runUntilSignal(async () => {
       await drain(app.get(QueryProcessor).worker);
       start.close();
       await app.close();
+      await tracing?.stop();
     },
   };
 });

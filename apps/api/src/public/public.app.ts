@@ -3,6 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import type { ListenerOptions } from '../listener-options';
+import { isTracing } from '#shared/telemetry/start-tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
@@ -14,6 +15,7 @@ import { ProblemError } from './errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
+import { traceSubmissions } from './trace-submissions';
 import { PublicModule } from './public.module';
 
 /** How long a browser may keep the answer to a preflight. */
@@ -44,6 +46,7 @@ export async function createPublicApp({
   });
   const fastify = adapter.getInstance();
   if (metrics) observeRequests(metrics, fastify);
+  if (isTracing(config)) traceSubmissions(fastify);
   const finishRoutes = answerOtherMethods(fastify);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

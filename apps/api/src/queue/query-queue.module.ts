@@ -2,6 +2,7 @@ import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
+import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobRetirement } from '#shared/redis/job-retirement';
@@ -19,7 +20,14 @@ export class QueryQueueModule {
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     return {
       module: QueryQueueModule,
-      imports: [BullModule.registerQueue({ name: QUERY_QUEUE, connection: redis, prefix: config.keyPrefix })],
+      imports: [
+        BullModule.registerQueue({
+          name: QUERY_QUEUE,
+          connection: redis,
+          prefix: config.keyPrefix,
+          ...createQueueTelemetry(config),
+        }),
+      ],
       providers: [
         QueryQueue,
         { provide: REDIS, useValue: redis },

@@ -1,5 +1,6 @@
 import { InjectQueue } from '@nestjs/bullmq';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { trace } from '@opentelemetry/api';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
@@ -32,6 +33,7 @@ export class QueryQueue {
    * @param createdAt Milliseconds since 1970 by Redis' clock, by which the freshness of day sets is judged too.
    */
   async add(id: string, payload: QueryJobPayload, createdAt: number): Promise<void> {
+    trace.getActiveSpan()?.setAttribute('audit_query.query_id', id);
     const keep = { age: this.config.resultTtlSeconds };
     await this.queue.add(QUERY_JOB, payload, {
       jobId: id,

@@ -1,5 +1,6 @@
 import { MetricsTime, type WorkerOptions } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
+import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 
 /** How often a query may lose its worker, be it a crash or a machine that went away. BullMQ's own default is 1. */
 const MAX_LOST_WORKERS = 10;
@@ -13,6 +14,7 @@ export function toWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'conn
   return {
     // Begun when there are secrets to read the table with.
     autorun: false,
+    ...createQueueTelemetry(config),
     concurrency: config.queriesPerWorker,
     lockDuration,
     stalledInterval: lockDuration,

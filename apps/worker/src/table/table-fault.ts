@@ -15,7 +15,13 @@ export class TableFault extends Error {
     message: string,
     /** `never`: asking again gives the same. `briefly`: it may, but probably something is wrong for good. */
     readonly retry: 'never' | 'briefly' | 'persistently',
-    readonly options: { isPressure?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    readonly options: {
+      isPressure?: boolean;
+      retryAfterMs?: number | undefined;
+      /** Of the reply, where there was one. */
+      status?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: options.cause });
   }
@@ -25,17 +31,18 @@ export class TableFault extends Error {
 export function toStatusFault({ status, headers, bodyAsText }: PipelineResponse): TableFault {
   const errorCode = headers.get('x-ms-error-code') ?? readErrorCode(bodyAsText);
   const message = `the table answered ${status} ${errorCode ?? ''}`.trim();
-  if (status === 401 || status === 403) return new TableFault('TABLE_FORBIDDEN', message, 'never');
-  if (status === 404) return new TableFault('TABLE_NOT_FOUND', message, 'never');
+  if (status === 401 || status === 403) return new TableFault('TABLE_FORBIDDEN', message, 'never', { status });
+  if (status === 404) return new TableFault('TABLE_NOT_FOUND', message, 'never', { status });
   // Beyond its targets the service says 503 Server Busy or 500 Operation Timeout.
   if (status === 429 || status === 503 || errorCode === 'OperationTimedOut') {
     return new TableFault('TABLE_THROTTLED', message, 'persistently', {
+      status,
       isPressure: true,
       retryAfterMs: readRetryAfterMs(headers.get('retry-after')),
     });
   }
-  if (status === 408 || status >= 500) return new TableFault('TABLE_UNREACHABLE', message, 'persistently');
-  return new TableFault('TABLE_PROTOCOL', message, 'never');
+  if (status === 408 || status >= 500) return new TableFault('TABLE_UNREACHABLE', message, 'persistently', { status });
+  return new TableFault('TABLE_PROTOCOL', message, 'never', { status });
 }
 
 /** A request that got no complete reply as a fault: refused, cut, or over its time. */

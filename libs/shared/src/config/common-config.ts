@@ -17,6 +17,11 @@ export class CommonConfig {
   @IsIn(['json', 'pretty'], { message: 'must be json or pretty' })
   logFormat: 'json' | 'pretty' | undefined = undefined;
 
+  /** Where traces go, by OTLP; without it there are none. The SDK reads the other variables of OpenTelemetry itself. */
+  @IsOptional()
+  @UrlOf('http', 'https')
+  otelExporterOtlpEndpoint: string | undefined = undefined;
+
   @UrlOf('redis', 'rediss')
   redisUrl: string = 'redis://127.0.0.1:6379';
 

@@ -5,9 +5,9 @@ const READ_LIMIT_MS = 1_000;
 
 interface Reading {
   /** @returns Text of its own for the page, if it has any. */
-  read(): Promise<string | void> | string | void;
+  read: () => Promise<string | void> | string | void;
   /** What was read before is not true any more. */
-  forget?(): void;
+  forget?: () => void;
 }
 
 /** What a process measures, as the text that Prometheus reads: its own, and what is looked up for each scrape. */
