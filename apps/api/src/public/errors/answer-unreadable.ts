@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
+import { STRICT_HEADERS } from '../security-headers';
+import { toProblemDocument } from './problem-document';
+import { ProblemError } from './problem-error';
+
+/**
+ * Answers what the HTTP parser gives up on, for which there is no request: headers beyond Node's 16 KiB, or bytes that
+ * are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // There is nobody to answer.
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const code: ErrorCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'REQUEST_UNREADABLE';
+  const { status } = ERROR_TABLE[code];
+  const body = JSON.stringify(toProblemDocument(new ProblemError(code), '/'));
+  const headers = {
+    ...STRICT_HEADERS,
+    'Cache-Control': 'no-store',
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+}
