@@ -66,6 +66,27 @@ module.exports = {
       to: { path: '^node_modules/@azure/(data-tables|core-rest-pipeline)/' },
     },
     {
+      name: 'one-file-reads-the-vault',
+      comment: 'The SDK of Key Vault stays in libs/shared/src/secrets/key-vault.ts.',
+      severity: 'error',
+      from: { path: '^(apps|libs|test)/', pathNot: '^libs/shared/src/secrets/key-vault\\.ts$' },
+      to: { path: '^node_modules/@azure/keyvault-' },
+    },
+    {
+      name: 'one-file-reads-app-configuration',
+      comment: 'The SDK of App Configuration stays in libs/shared/src/secrets/app-configuration.ts.',
+      severity: 'error',
+      from: { path: '^(apps|libs|test)/', pathNot: '^libs/shared/src/secrets/app-configuration\\.ts$' },
+      to: { path: '^node_modules/@azure/app-configuration/' },
+    },
+    {
+      name: 'one-file-has-an-identity',
+      comment: 'Who the process is to Azure is found by libs/shared/src/secrets/azure-credential.ts alone.',
+      severity: 'error',
+      from: { path: '^(apps|libs|test)/', pathNot: '^libs/shared/src/secrets/azure-credential\\.ts$' },
+      to: { path: '^node_modules/@azure/(identity|core-auth|msal-)' },
+    },
+    {
       name: 'one-file-adds-jobs',
       comment: 'Jobs are added by apps/api/src/queue; only there is the queue injected for it.',
       severity: 'error',

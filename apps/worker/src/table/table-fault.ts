@@ -1,5 +1,6 @@
 import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { FailureCode } from '#shared/contract/error-codes';
+import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 
 type TableFailureCode = Extract<FailureCode, `TABLE_${string}`>;
 
@@ -59,10 +60,4 @@ function readErrorCode(body: string | null | undefined): string | undefined {
     .exec(body ?? '')
     ?.slice(1)
     .find(Boolean);
-}
-
-function readRetryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

@@ -1,0 +1,63 @@
+import { SecretClient } from '@azure/keyvault-secrets';
+import { isLocalTrial } from './is-local-trial';
+import type { AzureCredential } from './azure-credential';
+import { SecretError, SecretErrorCode } from './secret-error';
+import { toSecretError } from './to-secret-error';
+
+/** One request; the vault answers in tens of milliseconds. */
+const REQUEST_LIMIT_MS = 10_000;
+
+/** One secret of one vault. */
+export interface SecretName {
+  /** Such as https://example.vault.azure.net. */
+  vaultUrl: string;
+  name: string;
+  /** Absent: the newest that is enabled. */
+  version?: string | undefined;
+}
+
+/** The one place that reads a vault. */
+export class KeyVault {
+  // A client keeps the vault's challenge and its token; without them every secret costs two more round trips.
+  private readonly clients = new Map<string, SecretClient>();
+
+  constructor(
+    private readonly credential: AzureCredential,
+    private readonly nodeEnv: string,
+  ) {}
+
+  /**
+   * The value of a secret, which is not empty. Asks once: whoever wants it decides about asking again.
+   *
+   * @throws SecretError with the code of what is wrong and, where the vault says so, how long to leave it alone.
+   */
+  async read({ vaultUrl, name, version }: SecretName, abortSignal?: AbortSignal): Promise<string> {
+    const what = `the secret ${name} of ${vaultUrl}`;
+    try {
+      const { value } = await this.getClient(vaultUrl).getSecret(name, {
+        ...(version === undefined ? {} : { version }),
+        ...(abortSignal === undefined ? {} : { abortSignal }),
+        requestOptions: { timeout: REQUEST_LIMIT_MS },
+      });
+      if (value) return value;
+    } catch (error) {
+      abortSignal?.throwIfAborted();
+      throw toSecretError(error, what);
+    }
+    throw new SecretError(SecretErrorCode.Invalid, `${what}: it is empty`);
+  }
+
+  private getClient(vaultUrl: string): SecretClient {
+    const known = this.clients.get(vaultUrl);
+    if (known !== undefined) return known;
+    const isTrial = isLocalTrial(vaultUrl, this.nodeEnv);
+    const client = new SecretClient(vaultUrl, this.credential, {
+      retryOptions: { maxRetries: 0 },
+      allowInsecureConnection: isTrial,
+      // Else the token goes only to a vault of the domain that the challenge names, and none is of 127.0.0.1.
+      disableChallengeResourceVerification: isTrial,
+    });
+    this.clients.set(vaultUrl, client);
+    return client;
+  }
+}

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { type Identity, type ScriptedServer, startScriptedServer } from './scripted-server';
+
+/** Key Vault's "Get Secret" (learn.microsoft.com), for whoever has a token for vaults. */
+export interface KeyVaultDouble extends ScriptedServer {
+  /** Adds a version and gives its name; from now on it is the newest. */
+  set(name: string, value: string): string;
+  delete(name: string): void;
+}
+
+const RESOURCE = 'https://vault.azure.net';
+
+/** @param tls Speaks https with it; else http. */
+export async function startKeyVault(secrets: Record<string, string> = {}, tls?: Identity): Promise<KeyVaultDouble> {
+  const versions = new Map<string, Map<string, string>>();
+  const server = await startScriptedServer((request, send) => {
+    if (!isFor(RESOURCE, request.headers.authorization)) {
+      const challenge = `Bearer authorization="https://login.windows.net/tenant", resource="${RESOURCE}"`;
+      return send(401, { error: { code: 'Unauthorized' } }, { 'www-authenticate': challenge });
+    }
+    const [, collection, name = '', asked = ''] = new URL(request.url ?? '', server.url).pathname.split('/');
+    const known = versions.get(name);
+    const version = asked || [...(known?.keys() ?? [])].at(-1);
+    const value = collection === 'secrets' && version !== undefined ? known?.get(version) : undefined;
+    if (value === undefined) return send(404, { error: { code: 'SecretNotFound', message: `no secret ${name}` } });
+    const attributes = { enabled: true, created: 1, updated: 1 };
+    return send(200, { value, id: `${server.url}/secrets/${name}/${version}`, attributes });
+  }, tls);
+  const double: KeyVaultDouble = {
+    ...server,
+    set(name, value) {
+      const version = randomBytes(16).toString('hex');
+      versions.set(name, (versions.get(name) ?? new Map<string, string>()).set(version, value));
+      return version;
+    },
+    delete: (name) => void versions.delete(name),
+  };
+  for (const [name, value] of Object.entries(secrets)) double.set(name, value);
+  return double;
+}
+
+/** Whether the header has a token whose audience is the resource. */
+export function isFor(resource: string, authorization: string | undefined): boolean {
+  const claims = /^Bearer [\w-]+\.([\w-]+)\./.exec(authorization ?? '')?.[1];
+  if (claims === undefined) return false;
+  return (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud?: string }).aud === resource;
+}

@@ -1,0 +1,56 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+
+/** What a service does in place of its work. `away`: the connection ends without an answer; `slow`: nobody answers. */
+export type Disturbance =
+  | { readonly kind: 'away' }
+  | { readonly kind: 'slow' }
+  | { readonly kind: 'status'; readonly status: number; readonly code?: string; readonly retryAfterSeconds?: number };
+
+export interface Identity {
+  cert: string;
+  key: string;
+}
+
+/** A stand-in for one of Azure's services, on a port of 127.0.0.1 that the system chose. */
+export interface ScriptedServer {
+  url: string;
+  /** Method and path of every request, disturbed ones included, with who asked. */
+  requests: { method: string; path: string; authorization: string | undefined; at: number }[];
+  disturb(disturbance: Disturbance | undefined): void;
+  stop(): Promise<void>;
+}
+
+/** @param tls Speaks https with it; else http. */
+export async function startScriptedServer(
+  answer: (request: IncomingMessage, send: (status: number, body: object, headers?: object) => void) => void,
+  tls?: Identity,
+): Promise<ScriptedServer> {
+  let disturbance: Disturbance | undefined;
+  const requests: ScriptedServer['requests'] = [];
+  const listener: RequestListener = (request: IncomingMessage, response: ServerResponse) => {
+    const { method = '', url: path = '', headers } = request;
+    requests.push({ method, path, authorization: headers.authorization, at: performance.now() });
+    const send = (status: number, body: object, more: object = {}) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...more }).end(JSON.stringify(body));
+    if (disturbance === undefined) return answer(request, send);
+    if (disturbance.kind === 'away') return void request.socket.destroy();
+    if (disturbance.kind === 'slow') return undefined;
+    const { status, code = 'Disturbed', retryAfterSeconds } = disturbance;
+    const wait = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
+    return void send(status, { error: { code, message: 'as the test says' } }, wait);
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    requests,
+    disturb: (next) => (disturbance = next),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
