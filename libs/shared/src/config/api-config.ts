@@ -1,7 +1,9 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { LOOPBACK, Port, Rule, UrlOf, WholeNumber } from './rules';
+import { Port, Rule, UrlOf, WholeNumber } from './rules';
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';

@@ -1,6 +1,7 @@
 import { IsIn, IsOptional, IsUUID, Matches } from 'class-validator';
+import { isLocalTrial } from '../secrets/is-local-trial';
 import { CommonConfig } from './common-config';
-import { Flag, LOOPBACK, Rule, UrlOf, WholeNumber } from './rules';
+import { Flag, Rule, UrlOf, WholeNumber } from './rules';
 
 const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
@@ -23,6 +24,12 @@ export class AuthConfig extends CommonConfig {
     'needs either API_KEYS_FILE or API_KEYS_SECRET when it is api-key',
     (config) =>
       config.authMode !== 'api-key' || (config.apiKeysFile === undefined) !== (config.apiKeysSecret === undefined),
+  )
+  @Rule<AuthConfig>(
+    'hasVault',
+    'needs KEY_VAULT_URL when it is api-key and API_KEYS_SECRET is given',
+    ({ authMode, apiKeysSecret, keyVaultUrl }) =>
+      authMode !== 'api-key' || apiKeysSecret === undefined || keyVaultUrl !== undefined,
   )
   @Rule<AuthConfig>(
     'hasTenant',
@@ -49,6 +56,16 @@ export class AuthConfig extends CommonConfig {
   /** A JSON file with the digests of the keys: see `parseApiKeyList`. */
   @IsOptional()
   apiKeysFile: string | undefined = undefined;
+
+  /** The vault that has the list of keys, where it is no file. */
+  @IsOptional()
+  @UrlOf('http', 'https')
+  @Rule<AuthConfig>(
+    'isEncrypted',
+    'must begin with https://',
+    ({ keyVaultUrl = '', nodeEnv }) => keyVaultUrl.startsWith('https://') || isLocalTrial(keyVaultUrl, nodeEnv),
+  )
+  keyVaultUrl: string | undefined = undefined;
 
   /** The name of the vault's secret that is such a list. */
   @IsOptional()
@@ -82,8 +99,7 @@ export class AuthConfig extends CommonConfig {
   @Rule<AuthConfig>(
     'isTrusted',
     `must be ${ENTRA_AUTHORITY}, or, where NODE_ENV is not production, at a loopback address`,
-    ({ entraAuthority, nodeEnv }) =>
-      entraAuthority === ENTRA_AUTHORITY || (nodeEnv !== 'production' && isAtLoopback(entraAuthority)),
+    ({ entraAuthority, nodeEnv }) => entraAuthority === ENTRA_AUTHORITY || isLocalTrial(entraAuthority, nodeEnv),
   )
   entraAuthority: string = ENTRA_AUTHORITY;
 }
@@ -94,8 +110,4 @@ function hasKeys({ apiKeysFile, apiKeysSecret }: AuthConfig): boolean {
 
 function hasEntra({ entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope }: AuthConfig): boolean {
   return [entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
-}
-
-function isAtLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK.has(new URL(url).hostname);
 }

@@ -10,9 +10,6 @@ import {
   type ValidationOptions,
 } from 'class-validator';
 
-/** The hosts that nothing but this machine can reach. */
-export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '[::1]', 'localhost']);
-
 /** A whole number from `min` to `max`. */
 export function WholeNumber(min: number, max: number): PropertyDecorator {
   const message = `must be a whole number from ${min} to ${max}`;

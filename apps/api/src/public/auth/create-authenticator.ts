@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import type { ApiConfig } from '#shared/config/api-config';
 import { ConfigInvalidError } from '#shared/config/parse-config';
+import { SecretError } from '#shared/secrets/secret-error';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 import { ApiKeyListInvalidError } from './api-key-list';
 import type { Authenticator } from './authenticator';
 import { EntraAuthenticator } from './entra-authenticator';
 import { readTenantKeys } from './read-tenant-keys';
 import { TenantKeys } from './tenant-keys';
+import { toListSource } from './to-list-source';
 import { watchApiKeys } from './watch-api-keys';
 
 /** Whose queries they are while nobody is asked who they are. */
@@ -28,20 +29,18 @@ export async function createAuthenticator(config: ApiConfig): Promise<Authentica
   }
 }
 
-async function createApiKeyAuthenticator({
-  apiKeysFile = '',
-  secretRefreshSeconds: refreshSeconds,
-}: ApiConfig): Promise<Authenticator> {
-  const source = { name: 'API_KEYS_FILE', file: apiKeysFile, refreshSeconds };
+async function createApiKeyAuthenticator(config: ApiConfig): Promise<Authenticator> {
+  const source = toListSource(config);
   try {
-    const { keys, close } = await watchApiKeys({ ...source, read: () => readFile(apiKeysFile, 'utf8') });
+    const { keys, close } = await watchApiKeys(source);
     return new ApiKeyAuthenticator(keys, close);
   } catch (error) {
     if (error instanceof ApiKeyListInvalidError) {
       throw new ConfigInvalidError(error.problems.map((problem) => `${source.name}: ${problem}`));
     }
-    const { code } = error as NodeJS.ErrnoException;
-    throw new ConfigInvalidError([`${source.name} must be a file that can be read: ${code}`]);
+    if (error instanceof SecretError) throw new ConfigInvalidError([`${source.name}: ${error.message}`]);
+    const { code, name } = error as NodeJS.ErrnoException;
+    throw new ConfigInvalidError([`${source.name} must be a file that can be read (${code ?? name})`]);
   }
 }
 

@@ -1,6 +1,9 @@
-import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from 'jose' with { 'resolution-mode': 'import' };
+import type { FlattenedJWSInput, JSONWebKeySet, JWTHeaderParameters, JWTVerifyGetKey } from 'jose' with {
+  'resolution-mode': 'import',
+};
 
-type KeySet = ReturnType<(typeof import('jose', { with: { 'resolution-mode': 'import' } }))['createLocalJWKSet']>;
+/** Gives the key that a token names. */
+type KeySet = JWTVerifyGetKey;
 
 /** How long keys are taken for the tenant's without asking it again; it announces new ones days before it uses them. */
 const REFRESH_AFTER_MS = 3_600_000;
@@ -42,7 +45,7 @@ export class TenantKeys {
   ) {}
 
   /** @throws JWKSNoMatchingKey for an id that the tenant has not; TenantKeysUnavailableError when that cannot be known. */
-  async find(header: JWSHeaderParameters, token: FlattenedJWSInput): ReturnType<KeySet> {
+  async find(header: JWTHeaderParameters, token: FlattenedJWSInput): Promise<Awaited<ReturnType<KeySet>>> {
     const known = this.known ?? (await this.load());
     if (this.now() > this.knownAt + REFRESH_AFTER_MS) this.load().catch(() => {});
     try {

@@ -1,12 +1,13 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { Logger } from '@nestjs/common';
+import { SecretError } from '#shared/secrets/secret-error';
 import { ApiKeyListInvalidError } from './api-key-list';
 import { ApiKeys } from './api-keys';
 
 /** Looked at by its path, so that a file that is replaced, or is a link that is, is seen too. */
 const LOOK_EVERY_MS = 1_000;
 
-interface ListSource {
+export interface ListSource {
   /** What the list is called in the log. */
   name: string;
   read(): Promise<string>;
@@ -43,7 +44,8 @@ export async function watchApiKeys(source: ListSource): Promise<{ keys: ApiKeys;
 
 /** Only what surely holds nothing of the list. */
 function explain(error: unknown): string {
-  if (error instanceof ApiKeyListInvalidError) return `the former list stays: ${error.message}`;
+  if (error instanceof ApiKeyListInvalidError || error instanceof SecretError)
+    return `the former list stays: ${error.message}`;
   const { name, code } = error as NodeJS.ErrnoException;
   return `the former list stays: ${code ?? name}`;
 }

@@ -87,7 +87,7 @@ export class QueriesController {
         return this.sendPage(await this.look(id, caller, reply), reply);
       case 'text/event-stream':
         return this.events(id, caller, request, reply);
-      default:
+      case false:
         throw new ProblemError('NOT_ACCEPTABLE');
     }
   }
