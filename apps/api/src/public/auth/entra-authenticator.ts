@@ -82,9 +82,10 @@ export class EntraAuthenticator implements Authenticator {
       const headers = { 'Retry-After': String(cause.retryAfterSeconds) };
       return new ProblemError('AUTH_UNAVAILABLE', { headers, cause });
     }
-    const { code, claim } = cause as { code?: string; claim?: string };
+    const { code, claim, reason } = cause as { code?: string; claim?: string; reason?: string };
     // Whatever a token is made of, it is the token's fault; but one that is not foreseen is worth a line.
     if (code === undefined) this.logger.warn(`a token was refused: ${String(cause)}`);
+    if (reason === 'missing') return refuseUnauthenticated('The token lacks a claim that is asked for.', cause);
     return refuseUnauthenticated(REASONS.get(claim ?? '') ?? 'The token is not valid.', cause);
   }
 }
