@@ -169,7 +169,12 @@ describe('the list of keys', () => {
     const api = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...own.env });
     const status = async (one: string) =>
       (await checkedFetch(`${api.url}/api/queries`, { headers: { 'x-api-key': one } })).status;
-    const logged = (text: string) => waitUntil(`a line of the log: ${text}`, api.output, (log) => log.includes(text));
+    const logged = (text: string) =>
+      waitUntil(
+        `a line of the log: ${text}`,
+        () => api.output(),
+        (log) => log.includes(text),
+      );
     expect(await status(key)).toBe(200);
     await own.writeText('[{"caller":"S3CRET"');
     await logged('API_KEYS_FILE is not taken over, the former list stays: the list must be JSON');

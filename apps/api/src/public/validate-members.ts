@@ -13,7 +13,10 @@ export function validateMembers<T extends object>(
   given: object,
 ): { members: T; problems: ValidationError[] } {
   // No member of any request is an object or a list; an empty one is refused by the same rules.
-  const flat = Object.entries(given).map(([name, value]) => [name, typeof value === 'object' && value ? {} : value]);
+  const flat = Object.entries(given as Record<string, unknown>).map(([name, value]): [string, unknown] => [
+    name,
+    typeof value === 'object' && value !== null ? {} : value,
+  ]);
   const members = plainToInstance(type, Object.fromEntries(flat));
   const problems = validateSync(members, { whitelist: true, forbidNonWhitelisted: true });
   for (const property of Object.keys(given).filter((name) => name in Object.prototype)) {
