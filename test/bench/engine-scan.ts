@@ -8,6 +8,8 @@ import { readRedisClock } from '#shared/redis/redis-clock';
 import { createTableScan } from '../../apps/worker/src/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
+import { createTableClient } from '../../apps/worker/src/table/table-client';
+import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Scan, Task } from './contestant';
 
 /** Our engine as the worker puts it together, day sets in Redis included, without the job around it. */
@@ -44,6 +46,10 @@ export async function connectEngine({ connectionString, tableName, engine }: Tas
   });
   const redis = connectForWork(engine.redisUrl);
   await redis.ping();
-  const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix));
+  const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
+  const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix), {
+    connection: toFixedConnection(client),
+    hashKey: config.identifierHashKey,
+  });
   return { ports, readClock: () => readRedisClock(redis), close: () => redis.disconnect() };
 }

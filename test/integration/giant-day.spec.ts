@@ -9,6 +9,7 @@ import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-h
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
+import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 
@@ -42,7 +43,7 @@ function createScans(onPage: () => void = () => {}) {
     tableName: 'audit',
     allowInsecureConnection: true,
   });
-  const reader = new PageReader(client, new ScanSlots(4), {
+  const reader = new PageReader(toFixedConnection(client), new ScanSlots(4), {
     timeoutMs: 10_000,
     retryForMs: 10_000,
     allowInsecureConnection: true,

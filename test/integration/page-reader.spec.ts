@@ -5,6 +5,7 @@ import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-h
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
+import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Fault, FaultRule } from '../support/table-double/fault-rules';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
@@ -37,7 +38,7 @@ afterEach(() => double.stop());
 
 function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
-  return new PageReader(client, slots, {
+  return new PageReader(toFixedConnection(client), slots, {
     timeoutMs: 150,
     retryForMs: 60_000,
     allowInsecureConnection: true,

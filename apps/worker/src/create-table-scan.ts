@@ -8,27 +8,34 @@ import { createIdentifierHash } from './queries/identifier-hash';
 import type { ExecutionPorts } from './queries/query-execution';
 import { PageReader } from './table/page-reader';
 import { ScanSlots } from './table/scan-slots';
-import { createTableClient } from './table/table-client';
+import type { TableConnection } from './table/table-connection';
 import { toTableFingerprint } from './table/table-fingerprint';
+
+/** What needed secrets to be had. */
+export interface OpenTable {
+  connection: TableConnection;
+  /** Keys the hashes of identification numbers. */
+  hashKey: string;
+}
 
 /** Puts together what a query needs to read its days: the table, the hash, the day sets. */
 export function createTableScan(
   config: WorkerConfig,
   redis: Redis,
   keys: RecordKeys,
+  { connection, hashKey }: OpenTable,
 ): { pages: PageReader; ports: ExecutionPorts } {
   const logger = new Logger('DaySets');
-  const { tableConnectionString: connectionString, tableName } = config;
-  const allowInsecureConnection = config.nodeEnv !== 'production';
-  const client = createTableClient({ connectionString, tableName, allowInsecureConnection });
-  const pages = new PageReader(client, new ScanSlots(config.scanConcurrency), {
+  const pages = new PageReader(connection, new ScanSlots(config.scanConcurrency), {
     timeoutMs: config.pageTimeoutSeconds * 1_000,
     retryForMs: config.pageRetrySeconds * 1_000,
-    allowInsecureConnection,
+    allowInsecureConnection: config.nodeEnv !== 'production',
   });
-  const hash = createIdentifierHash(config.identifierHashKey);
+  const hash = createIdentifierHash(hashKey);
+  // An account's URL stays when its key is rotated.
+  const { url, tableName } = connection.client;
   const daySets = new RedisDaySets(redis, keys, {
-    tableFingerprint: toTableFingerprint(client.url, client.tableName, config.identifierHashKey),
+    tableFingerprint: toTableFingerprint(url, tableName, hashKey),
     ttlSeconds: config.daySetTtlSeconds,
     onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
   });

@@ -9,6 +9,7 @@ import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { drain } from './lifecycle/drain';
+import { WorkerStart } from './lifecycle/worker-start';
 import { QueryProcessor } from './queries/query.processor';
 import { WorkerModule } from './worker.module';
 
@@ -23,10 +24,17 @@ void runUntilSignal(async () => {
     { logger, abortOnError: false },
   );
   await app.listen(config.healthPort, config.healthHost);
-  logger.log(`Taking queries; health at ${await app.getUrl()}`);
+  logger.log(`Worker started; health at ${await app.getUrl()}`);
+  const start = app.get(WorkerStart);
+  // Not waited for: a signal has to be heard while a vault is away.
+  start.begin().catch((error: unknown) => {
+    logger.fatal(error);
+    process.exit(1);
+  });
   return {
     graceSeconds: config.shutdownGraceSeconds,
     close: async () => {
+      start.stop();
       await drain(app.get(QueryProcessor).worker);
       await app.close();
     },

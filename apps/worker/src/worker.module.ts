@@ -8,12 +8,16 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { SecretReader } from '#shared/secrets/secret-reader';
 import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
-import { createTableScan } from './create-table-scan';
+import { WorkerStart } from './lifecycle/worker-start';
+import { createTableScan, type OpenTable } from './create-table-scan';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
 import { toWorkerOptions } from './queries/worker-options';
+import { readHashKey } from './read-hash-key';
+import { openTableConnection } from './table/open-table-connection';
 
 @Module({})
 export class WorkerModule {
@@ -27,25 +31,33 @@ export class WorkerModule {
     Processor(QUERY_QUEUE, toWorkerOptions(config))(QueryProcessor);
     const keys = new RecordKeys(config.keyPrefix);
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
-    const scan = createTableScan(config, redis, keys);
-    const execution = new QueryExecution(
-      new QueryRuns(redis, keys),
-      new QueryStates(redis, keys, outcomes),
-      outcomes,
-      scan.ports,
-      config.queryTimeLimitSeconds * 1_000,
-    );
+    const states = new QueryStates(redis, keys, outcomes);
+    const createExecution = (table: OpenTable) => {
+      const { pages, ports } = createTableScan(config, redis, keys, table);
+      const timeLimitMs = config.queryTimeLimitSeconds * 1_000;
+      return { pages, execution: new QueryExecution(new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs) };
+    };
+    const secrets = new SecretReader(config);
     return {
       module: WorkerModule,
       imports: [BullModule.registerQueue({ name: QUERY_QUEUE, connection: redis, prefix: config.keyPrefix })],
       controllers: [WorkerHealthController],
       providers: [
         QueryProcessor,
-        { provide: QueryExecution, useValue: execution },
+        {
+          provide: WorkerStart,
+          useFactory: (processor: QueryProcessor) =>
+            new WorkerStart(processor, {
+              openConnection: (signal) => openTableConnection(config, secrets, signal),
+              readHashKey: (signal) => readHashKey(config, secrets, signal),
+              createExecution,
+            }),
+          inject: [QueryProcessor],
+        },
         {
           provide: WorkerHealth,
-          useFactory: (processor: QueryProcessor) => new WorkerHealth(redis, processor, scan.pages),
-          inject: [QueryProcessor],
+          useFactory: (processor: QueryProcessor, start: WorkerStart) => new WorkerHealth(redis, processor, start),
+          inject: [QueryProcessor, WorkerStart],
         },
       ],
     };

@@ -17,8 +17,8 @@ export class WorkerHealthController {
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   async ready(): Promise<object> {
-    const checks = await this.health.check();
-    if (Object.values(checks).every((state) => state === 'ok')) return { status: 'ok', checks };
-    throw new ServiceUnavailableException({ status: 'not ready', code: 'NOT_READY', checks });
+    const health = await this.health.check();
+    if (Object.values(health.checks).every((state) => state === 'ok')) return { status: 'ok', ...health };
+    throw new ServiceUnavailableException({ status: 'not ready', code: 'NOT_READY', ...health });
   }
 }

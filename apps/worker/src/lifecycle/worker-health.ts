@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
+import type { WorkerStart } from './worker-start';
 
 /** A probe every few seconds from every container would be load on the table for no news. */
 const TABLE_PROBE_MAX_AGE_MS = 15_000;
@@ -9,32 +10,48 @@ const TABLE_PROBE_MAX_AGE_MS = 15_000;
 /** Longer, and the platform's own probe has given up. */
 const TABLE_PROBE_LIMIT_MS = 3_000;
 
+interface Health {
+  checks: Record<'redis' | 'queue' | 'secrets' | 'table', string>;
+  /** Which secret is missing, and why, for people. */
+  detail?: string;
+}
+
 export class WorkerHealth {
   private tableProbe: { at: number; state: Promise<string> } | undefined;
 
   constructor(
     private readonly redis: Redis,
     private readonly processor: QueryProcessor,
-    private readonly pages: PageReader,
+    private readonly start: WorkerStart,
   ) {}
 
-  async check(): Promise<Record<'redis' | 'queue' | 'table', string>> {
-    const [redis, table] = await Promise.all([findRedisProblem(this.redis), this.checkTable()]);
+  async check(): Promise<Health> {
+    const { pages, problem } = this.start;
+    const [redis, table] = await Promise.all([
+      findRedisProblem(this.redis),
+      pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
+    ]);
     const { worker } = this.processor;
     const takesJobs = worker.isRunning() && !worker.isPaused();
-    return { redis: redis ?? 'ok', queue: takesJobs ? 'ok' : 'not taking jobs', table };
+    const checks = {
+      redis: redis ?? 'ok',
+      queue: takesJobs ? 'ok' : 'not taking jobs',
+      secrets: pages === undefined ? (problem?.code ?? 'being read') : 'ok',
+      table,
+    };
+    return { checks, ...(problem === undefined ? {} : { detail: problem.message }) };
   }
 
-  private checkTable(): Promise<string> {
+  private checkTable(pages: PageReader): Promise<string> {
     const { tableProbe } = this;
     if (tableProbe !== undefined && performance.now() - tableProbe.at < TABLE_PROBE_MAX_AGE_MS) return tableProbe.state;
-    const state = this.probeTable();
+    const state = this.probeTable(pages);
     this.tableProbe = { at: performance.now(), state };
     return state;
   }
 
-  private async probeTable(): Promise<string> {
-    const code = await this.pages.probe(AbortSignal.timeout(TABLE_PROBE_LIMIT_MS));
+  private async probeTable(pages: PageReader): Promise<string> {
+    const code = await pages.probe(AbortSignal.timeout(TABLE_PROBE_LIMIT_MS));
     // Good news keeps; bad news is looked at again by the next probe.
     if (code !== undefined) this.tableProbe = undefined;
     return code ?? 'ok';

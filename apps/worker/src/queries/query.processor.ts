@@ -12,9 +12,12 @@ export const DRAIN = 'drain';
 @Injectable()
 export class QueryProcessor extends WorkerHost {
   private readonly logger = new Logger(QueryProcessor.name);
+  private execution: QueryExecution | undefined;
 
-  constructor(private readonly execution: QueryExecution) {
-    super();
+  /** From here on it takes jobs; none before, since BullMQ is told not to run its worker on its own. Call once. */
+  begin(execution: QueryExecution): void {
+    this.execution = execution;
+    this.worker.run().catch((error: Error) => this.worker.emit('error', error));
   }
 
   // BullMQ hands over a signal only when `process` declares three plain parameters: a default value or a
@@ -23,9 +26,12 @@ export class QueryProcessor extends WorkerHost {
     if (job.id === undefined || token === undefined || signal === undefined) throw new UnrecoverableError('NO_SIGNAL');
     // Taken in the moment in which this process was told to go: the others were given back a moment ago.
     if (this.worker.isPaused()) return this.giveBack(job, token);
+    const { execution } = this;
+    // Never so, by `begin`.
+    if (execution === undefined) return this.giveBack(job, token);
     const run = { id: job.id, token, createdAt: job.timestamp };
     try {
-      await this.execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
+      await execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
       if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
       // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
@@ -37,7 +43,7 @@ export class QueryProcessor extends WorkerHost {
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
       if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
-      await this.execution.fail(run, code).catch((cause: unknown) => {
+      await execution.fail(run, code).catch((cause: unknown) => {
         this.logger.error(`the failure of query ${job.id} could not be published: ${String(cause)}`);
         throw new Error('UNEXPECTED', { cause });
       });

@@ -11,6 +11,8 @@ const MAX_STARTS = 100;
 export function toWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
   return {
+    // Begun when there are secrets to read the table with.
+    autorun: false,
     concurrency: config.queriesPerWorker,
     lockDuration,
     stalledInterval: lockDuration,

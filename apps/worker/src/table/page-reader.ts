@@ -3,10 +3,12 @@ import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { rejectOnAbort } from '#shared/lifecycle/reject-on-abort';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
+import type { TableConnection } from './table-connection';
 import { TableFault, toStatusFault, toTransportFault } from './table-fault';
 
 /** The service's own ceiling; asking for less only adds round trips. */
@@ -18,7 +20,8 @@ const BRIEF_RETRIES = 3;
 const HEADERS = {
   // Without metadata a page is a third of the size, and less to parse.
   Accept: 'application/json;odata=nometadata',
-  'x-ms-version': '2019-02-02',
+  // The first that takes tokens of Entra ID for tables.
+  'x-ms-version': '2020-12-06',
   DataServiceVersion: '3.0',
 };
 
@@ -39,7 +42,7 @@ export class PageReader implements PageSource {
   private readonly http = createDefaultHttpClient();
 
   constructor(
-    private readonly client: TableClient,
+    private readonly connection: TableConnection,
     private readonly slots: ScanSlots,
     private readonly options: PageReaderOptions,
   ) {}
@@ -52,9 +55,21 @@ export class PageReader implements PageSource {
   async read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page> {
     // From the first fault on: waiting for a slot is nobody's fault.
     let giveUpAt = Infinity;
+    let wasRenewed = false;
     for (let attempt = 0; ; attempt += 1) {
-      const fault = await this.tryRead(range, after, signal);
-      if (!(fault instanceof TableFault)) return fault;
+      const read = await this.tryRead(range, after, signal);
+      if ('page' in read) return read.page;
+      const { fault, client } = read;
+      if (fault.code === 'TABLE_FORBIDDEN' && !wasRenewed) {
+        const refusedAt = performance.now();
+        wasRenewed = await this.renew(client, signal);
+        if (wasRenewed) {
+          // A rotated key is no fault of the table's: it costs the page neither an attempt nor its time.
+          attempt -= 1;
+          giveUpAt += performance.now() - refusedAt;
+          continue;
+        }
+      }
       giveUpAt = Math.min(giveUpAt, performance.now() + this.options.retryForMs);
       const delayMs = toRetryDelayMs(attempt, fault.options.retryAfterMs, Math.random());
       const isOver =
@@ -68,23 +83,39 @@ export class PageReader implements PageSource {
 
   /** Why the table cannot be read, as a code, or undefined when it can; costs one request for one entity. */
   async probe(signal: AbortSignal): Promise<string | undefined> {
+    const first = await this.tryProbe(signal);
+    if (first.fault?.code !== 'TABLE_FORBIDDEN') return first.fault?.code;
+    // A rotation is noticed here, too, where no query is running.
+    const isRenewed = await this.renew(first.client, signal).catch(() => false);
+    return isRenewed ? (await this.tryProbe(signal)).fault?.code : first.fault.code;
+  }
+
+  private async tryProbe(signal: AbortSignal): Promise<{ client: TableClient; fault?: TableFault }> {
+    const { client } = this.connection;
     try {
-      await this.request({ $top: '1', $select: IDENTIFIER_COLUMN }, signal);
-      return undefined;
+      await this.request(client, { $top: '1', $select: IDENTIFIER_COLUMN }, signal);
+      return { client };
     } catch (error) {
-      if (error instanceof TableFault) return error.code;
+      if (error instanceof TableFault) return { client, fault: error };
       throw error;
     }
+  }
+
+  private renew(refused: TableClient, signal: AbortSignal): Promise<boolean> {
+    return Promise.race([this.connection.renew(refused), rejectOnAbort(signal)]);
   }
 
   private async tryRead(
     { from, to, isUrgent }: PageRange,
     after: ContinuationToken | undefined,
     signal: AbortSignal,
-  ): Promise<Page | TableFault> {
+  ): Promise<{ page: Page } | { fault: TableFault; client: TableClient }> {
     const slot = await this.slots.take(signal, isUrgent);
+    // After the wait, in which it may have been renewed.
+    const { client } = this.connection;
     try {
       const page = await this.request(
+        client,
         {
           $filter: `PartitionKey ge '${from}' and PartitionKey lt '${to}' and CertNumber ne ''`,
           $select: IDENTIFIER_COLUMN,
@@ -95,28 +126,28 @@ export class PageReader implements PageSource {
         signal,
       );
       slot.release('served');
-      return page;
+      return { page };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof TableFault)) throw error;
       slot.release(error.options.isPressure ? 'pressed' : 'faulted');
-      return error;
+      return { fault: error, client };
     } finally {
       slot.release('abandoned');
     }
   }
 
-  private async request(query: TableQuery, signal: AbortSignal): Promise<Page> {
+  private async request(client: TableClient, query: TableQuery, signal: AbortSignal): Promise<Page> {
     signal.throwIfAborted();
     const timeLimit = new AbortController();
     const abort = () => timeLimit.abort();
     const timer = setTimeout(abort, this.options.timeoutMs);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      const response = await this.client.pipeline.sendRequest(
+      const response = await client.pipeline.sendRequest(
         this.http,
         createPipelineRequest({
-          url: `${this.client.url}/${this.client.tableName}()?${toQueryString(query)}`,
+          url: `${client.url}/${client.tableName}()?${toQueryString(query)}`,
           headers: createHttpHeaders(HEADERS),
           abortSignal: timeLimit.signal,
           allowInsecureConnection: this.options.allowInsecureConnection,

@@ -1,27 +1,30 @@
 import { TableClient } from '@azure/data-tables';
+import type { AzureCredential } from '#shared/secrets/azure-credential';
 
-/** How the table is reached. The one place to add another way to. */
-export interface TableConnection {
-  /** A secret. */
-  connectionString: string;
+/** With what the table is asked for: a secret, or who this process is. */
+type TableCredential = { connectionString: string } | { accountUrl: string; credential: AzureCredential };
+
+/** How the table is reached. */
+export type TableAccess = TableCredential & {
   tableName: string;
-  /** Whether plain http will do, as for an emulator. */
+  /** Whether plain http will do, as for an emulator. An identity never goes over plain http. */
   allowInsecureConnection: boolean;
-}
+};
 
 /**
- * The SDK's client, for its credential, its signing and its TLS. It does not retry, since it would wait as
- * long as any `Retry-After` says and give up on replies that are cut: the page reader decides that.
+ * The SDK's client, for its credential, its signing and its TLS. The one place that knows how it is made. It does not
+ * retry, since it would wait as long as any `Retry-After` says and give up on replies that are cut: the page reader
+ * decides that.
+ *
+ * @throws Error when the connection string is none.
  */
-export function createTableClient({
-  connectionString,
-  tableName,
-  allowInsecureConnection,
-}: TableConnection): TableClient {
-  const client = TableClient.fromConnectionString(connectionString, tableName, {
-    retryOptions: { maxRetries: 0 },
-    allowInsecureConnection,
-  });
+export function createTableClient(access: TableAccess): TableClient {
+  const { tableName, allowInsecureConnection } = access;
+  const options = { retryOptions: { maxRetries: 0 }, allowInsecureConnection };
+  const client =
+    'connectionString' in access
+      ? TableClient.fromConnectionString(access.connectionString, tableName, options)
+      : new TableClient(access.accountUrl.replace(/\/+$/, ''), tableName, access.credential, options);
   // It parses every reply a second time, for a mapper that is not used here.
   client.pipeline.removePolicy({ name: 'deserializationPolicy' });
   return client;

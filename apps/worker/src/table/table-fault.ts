@@ -1,6 +1,7 @@
 import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { SecretError } from '#shared/secrets/secret-error';
 
 type TableFailureCode = Extract<FailureCode, `TABLE_${string}`>;
 
@@ -44,6 +45,12 @@ export function toTransportFault(error: unknown, timedOut: boolean): TableFault 
       isPressure: true,
       cause: error,
     });
+  }
+  // Of the identity, whose token the request needs.
+  if (error instanceof SecretError) {
+    return error.isPassing
+      ? new TableFault('TABLE_UNREACHABLE', error.message, 'persistently', { ...error.options, cause: error })
+      : new TableFault('TABLE_FORBIDDEN', error.message, 'never', { cause: error });
   }
   if (!isRestError(error)) throw error;
   return new TableFault('TABLE_UNREACHABLE', `no reply: ${error.code}`, 'persistently', { cause: error });

@@ -1,7 +1,7 @@
 import { IsIn, IsOptional, IsUUID, Matches } from 'class-validator';
 import { isLocalTrial } from '../secrets/is-local-trial';
 import { CommonConfig } from './common-config';
-import { Flag, Rule, UrlOf, WholeNumber } from './rules';
+import { Flag, Rule, UrlOf } from './rules';
 
 const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
@@ -57,24 +57,10 @@ export class AuthConfig extends CommonConfig {
   @IsOptional()
   apiKeysFile: string | undefined = undefined;
 
-  /** The vault that has the list of keys, where it is no file. */
-  @IsOptional()
-  @UrlOf('http', 'https')
-  @Rule<AuthConfig>(
-    'isEncrypted',
-    'must begin with https://',
-    ({ keyVaultUrl = '', nodeEnv }) => keyVaultUrl.startsWith('https://') || isLocalTrial(keyVaultUrl, nodeEnv),
-  )
-  keyVaultUrl: string | undefined = undefined;
-
   /** The name of the vault's secret that is such a list. */
   @IsOptional()
   @Matches(/^[A-Za-z0-9-]{1,127}$/, { message: 'must be the name of a secret: letters, digits and dashes' })
   apiKeysSecret: string | undefined = undefined;
-
-  /** How often what is kept elsewhere is read again, so that it can be changed without a restart. */
-  @WholeNumber(1, 86_400)
-  secretRefreshSeconds: number = 300;
 
   @IsOptional()
   @IsUUID('all', { message: 'must be the id of a tenant, which is a UUID; its domain name will not do' })

@@ -51,6 +51,17 @@ export function Rule<T extends object>(
   );
 }
 
+/** A rule over the whole configuration that finds what is wrong with this member, or undefined when nothing is. */
+export function Problem<T extends object>(find: (config: T) => string | undefined): PropertyDecorator {
+  return ValidateBy({
+    name: 'hasNoProblem',
+    validator: {
+      validate: (_value: unknown, args?: ValidationArguments) => find(args?.object as T) === undefined,
+      defaultMessage: (args?: ValidationArguments) => find(args?.object as T) ?? '',
+    },
+  });
+}
+
 /** An absolute URL of one of these schemes. */
 export function UrlOf(...schemes: string[]): PropertyDecorator {
   const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;

@@ -1,8 +1,8 @@
-import { IsOptional, IsString, Matches, MinLength } from 'class-validator';
+import { IsOptional, IsString, Matches } from 'class-validator';
 import { CommonConfig } from './common-config';
-import { Port, Rule, WholeNumber } from './rules';
-
-const PLAIN_HTTP = /(^|;)\s*(DefaultEndpointsProtocol=http\s*(;|$)|TableEndpoint=http:|UseDevelopmentStorage=)/i;
+import { Flag, Port, Problem, UrlOf, WholeNumber } from './rules';
+import { DEVELOPMENT_HASH_KEY, findConnectionStringProblem, findHashKeyProblem } from './secret-rules';
+import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
 export class WorkerConfig extends CommonConfig {
@@ -13,17 +13,27 @@ export class WorkerConfig extends CommonConfig {
   @Port()
   healthPort: number = 3_002;
 
+  /** The storage account by its table URL: this process' own identity is its credential, and there is no secret. */
+  @IsOptional()
+  @UrlOf('https')
+  tableAccountUrl: string | undefined = undefined;
+
+  /** An App Configuration whose settings refer to the secrets, as the Durable Functions service had it. */
+  @IsOptional()
+  @UrlOf('https')
+  appConfigEndpoint: string | undefined = undefined;
+
+  /** What the vault calls the connection string. */
+  @SecretNameRule()
+  tableConnectionStringSecret: string = 'storage-account-connection-string';
+
   /** Of the storage account that has the audit table: a secret. */
-  @IsString()
-  @Matches(/(^|;)\s*(AccountKey=|UseDevelopmentStorage=true)/i, {
-    message: 'must be the connection string of a storage account, with its key',
-  })
-  @Rule<WorkerConfig>(
-    'isEncrypted',
-    'must use https when NODE_ENV=production',
-    ({ nodeEnv, tableConnectionString: text }) => nodeEnv !== 'production' || !PLAIN_HTTP.test(text),
-  )
+  @Problem<WorkerConfig>(findPlainConnectionProblem)
   tableConnectionString: string = '';
+
+  /** What the vault calls the key of the hashes. */
+  @SecretNameRule()
+  identifierHashKeySecret: string = 'identifier-hash-key';
 
   @Matches(/^[A-Za-z][A-Za-z0-9]{2,62}$/, {
     message: 'must be a table name: 3 to 63 letters and digits, a letter first',
@@ -34,14 +44,12 @@ export class WorkerConfig extends CommonConfig {
    * Keys the hashes of identification numbers, which are personal data: a secret, the same for all workers.
    * Without it a key that everybody knows is used.
    */
-  @IsOptional()
-  @MinLength(32, { message: 'must have at least 32 characters' })
-  @Rule<WorkerConfig>(
-    'isGivenInProduction',
-    'must be given when NODE_ENV=production',
-    ({ nodeEnv, identifierHashKey }) => nodeEnv !== 'production' || identifierHashKey !== DEVELOPMENT_HASH_KEY,
-  )
+  @Problem<WorkerConfig>(findPlainHashKeyProblem)
   identifierHashKey: string = DEVELOPMENT_HASH_KEY;
+
+  /** Whether secrets may come from the environment in production. */
+  @Flag()
+  allowPlainSecrets: boolean = false;
 
   /** Pages of the table in flight at once, over all queries of this process. */
   @WholeNumber(1, 256)
@@ -72,5 +80,33 @@ export class WorkerConfig extends CommonConfig {
   lockSeconds: number = 30;
 }
 
-/** Good enough where the data is made up. */
-const DEVELOPMENT_HASH_KEY = 'development-only-identifier-hash-key';
+/** Names in Key Vault: learn.microsoft.com, "About keys, secrets and certificates". */
+function SecretNameRule(): PropertyDecorator {
+  return Matches(/^[0-9A-Za-z-]{1,127}$/, {
+    message: 'must be the name of a secret: 1 to 127 letters, digits and dashes',
+  });
+}
+
+/** Only where it is the way to the table; a way before it has no use for it. */
+function findPlainConnectionProblem(config: WorkerConfig): string | undefined {
+  const source = toTableSource(config);
+  if (source.kind !== 'plain') return undefined;
+  if (source.value === '') {
+    return 'must be given, or TABLE_ACCOUNT_URL, APP_CONFIG_ENDPOINT or KEY_VAULT_URL in its place';
+  }
+  return findConnectionStringProblem(source.value, config.nodeEnv) ?? findPlainSecretProblem(config);
+}
+
+function findPlainHashKeyProblem(config: WorkerConfig): string | undefined {
+  const source = toHashKeySource(config);
+  if (source.kind !== 'plain') return undefined;
+  if (config.nodeEnv === 'production' && source.value === DEVELOPMENT_HASH_KEY) {
+    return 'must be given when NODE_ENV=production, best as the secret IDENTIFIER_HASH_KEY_SECRET of KEY_VAULT_URL';
+  }
+  return findHashKeyProblem(source.value, config.nodeEnv) ?? findPlainSecretProblem(config);
+}
+
+function findPlainSecretProblem({ nodeEnv, allowPlainSecrets }: WorkerConfig): string | undefined {
+  if (nodeEnv !== 'production' || allowPlainSecrets) return undefined;
+  return 'must come from a vault when NODE_ENV=production (set KEY_VAULT_URL), unless ALLOW_PLAIN_SECRETS=true is set';
+}

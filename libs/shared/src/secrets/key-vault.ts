@@ -1,5 +1,6 @@
-import { SecretClient } from '@azure/keyvault-secrets';
+import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-secrets';
 import { isLocalTrial } from './is-local-trial';
+import { isSafeUrl } from './is-safe-url';
 import type { AzureCredential } from './azure-credential';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
@@ -60,4 +61,17 @@ export class KeyVault {
     this.clients.set(vaultUrl, client);
     return client;
   }
+}
+
+/**
+ * `https://{vault}/secrets/{name}`, with or without `/{version}`, in its parts.
+ *
+ * @throws Error when it is not such a URL.
+ */
+export function parseSecretUrl(text: string, nodeEnv: string): SecretName {
+  const { vaultUrl, name, version } = parseKeyVaultSecretIdentifier(text);
+  if (!isSafeUrl(vaultUrl, nodeEnv) || !new URL(text).pathname.startsWith('/secrets/')) {
+    throw new Error('not the URL of a secret');
+  }
+  return { vaultUrl, name, version };
 }

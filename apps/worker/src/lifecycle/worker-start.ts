@@ -1,0 +1,75 @@
+import { Logger } from '@nestjs/common';
+import type { SecretError } from '#shared/secrets/secret-error';
+import { untilRead } from '#shared/secrets/until-read';
+import type { QueryExecution } from '../queries/query-execution';
+import type { QueryProcessor } from '../queries/query.processor';
+import type { OpenTable } from '../create-table-scan';
+import type { PageReader } from '../table/page-reader';
+import type { TableConnection } from '../table/table-connection';
+
+export interface WorkerStartPorts {
+  /** @throws SecretError */
+  openConnection: (signal: AbortSignal) => Promise<TableConnection>;
+  /** @throws SecretError */
+  readHashKey: (signal: AbortSignal) => Promise<string>;
+  createExecution: (table: OpenTable) => { pages: PageReader; execution: QueryExecution };
+}
+
+/**
+ * Waiting: the secrets are read, again and again; the process lives, is not ready, and takes no query.
+ * Taking queries: entered once, when all secrets are there; `pages` is set.
+ * Stopped: from either, for good.
+ */
+export class WorkerStart {
+  pages: PageReader | undefined;
+  private readonly logger = new Logger(WorkerStart.name);
+  private readonly stopping = new AbortController();
+  private readonly problems = new Map<string, SecretError>();
+  private connection: TableConnection | undefined;
+
+  constructor(
+    private readonly processor: QueryProcessor,
+    private readonly ports: WorkerStartPorts,
+  ) {}
+
+  /** Why it waits, if there is a reason to be told; the first of them. */
+  get problem(): SecretError | undefined {
+    return this.problems.values().next().value;
+  }
+
+  /** @throws what is no matter of secrets; nothing once it is stopped. */
+  async begin(): Promise<void> {
+    try {
+      const [connection, hashKey] = await Promise.all([
+        this.read('the connection to the table', async (signal) => {
+          this.connection = await this.ports.openConnection(signal);
+          return this.connection;
+        }),
+        this.read('the key of the hashes', this.ports.readHashKey),
+      ]);
+      const { pages, execution } = this.ports.createExecution({ connection, hashKey });
+      this.pages = pages;
+      this.processor.begin(execution);
+      this.logger.log('Taking queries');
+    } catch (error) {
+      if (!this.stopping.signal.aborted) throw error;
+    }
+  }
+
+  stop(): void {
+    this.stopping.abort();
+    this.connection?.stop();
+  }
+
+  private async read<T>(what: string, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.stopping;
+    const onFailure = (error: SecretError, delayMs: number) => {
+      this.problems.set(what, error);
+      const again = `trying again in ${(delayMs / 1_000).toFixed(1)} s`;
+      this.logger[error.isPassing ? 'warn' : 'error'](`${error.code} for ${what}: ${error.message}; ${again}`);
+    };
+    const value = await untilRead(() => read(signal), onFailure, signal);
+    this.problems.delete(what);
+    return value;
+  }
+}

@@ -1,0 +1,63 @@
+import { Logger } from '@nestjs/common';
+import type { TableClient } from '@azure/data-tables';
+import { findConnectionStringProblem } from '#shared/config/secret-rules';
+import type { WorkerConfig } from '#shared/config/worker-config';
+import { toTableSource } from '#shared/config/worker-secrets';
+import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
+import type { SecretReader } from '#shared/secrets/secret-reader';
+import { IdentityConnection } from './identity-connection';
+import { RotatingConnection } from './rotating-connection';
+import { createTableClient } from './table-client';
+import { type TableConnection, toFixedConnection } from './table-connection';
+
+/** What tokens for tables are for, in every cloud: learn.microsoft.com, "Authorize access to tables using Microsoft Entra ID". */
+const STORAGE_SCOPE = 'https://storage.azure.com/.default';
+
+/**
+ * Reaches for the table in the way that is configured, once. A secret is read and held against the rules, an identity
+ * shows that it has a token; the table itself is not asked.
+ *
+ * @throws SecretError
+ */
+export async function openTableConnection(
+  config: WorkerConfig,
+  secrets: SecretReader,
+  signal: AbortSignal,
+): Promise<TableConnection> {
+  const { tableName, nodeEnv } = config;
+  const source = toTableSource(config);
+  const place = { tableName, allowInsecureConnection: nodeEnv !== 'production' };
+  if (source.kind === 'identity') {
+    const { credential } = secrets;
+    await credential.getToken(STORAGE_SCOPE);
+    return new IdentityConnection(() => createTableClient({ ...place, accountUrl: source.accountUrl, credential }));
+  }
+  const toClient = (connectionString: string) => toCheckedClient(connectionString, place, nodeEnv);
+  const secret = await secrets.read(source, signal);
+  if (source.kind === 'plain') return toFixedConnection(toClient(secret));
+  const logger = new Logger('TableConnection');
+  return new RotatingConnection(secret, {
+    read: (stop) => secrets.read(source, stop),
+    toClient,
+    refreshMs: config.secretRefreshSeconds * 1_000,
+    patienceMs: config.pageRetrySeconds * 1_000,
+    onRotated: () => logger.log('The connection string was rotated; the new one is in use'),
+    onFailure: ({ code, message }) => logger.error(`${code}: ${message}; the connection string is kept as it was`),
+  });
+}
+
+/** What the configuration would refuse is refused of a vault, too. */
+function toCheckedClient(
+  connectionString: string,
+  place: { tableName: string; allowInsecureConnection: boolean },
+  nodeEnv: string,
+): TableClient {
+  const problem = findConnectionStringProblem(connectionString, nodeEnv);
+  if (problem !== undefined) throw new SecretError(SecretErrorCode.Invalid, `the connection string ${problem}`);
+  try {
+    return createTableClient({ ...place, connectionString });
+  } catch {
+    // Without its cause: the library's text has parts of what it could not read.
+    throw new SecretError(SecretErrorCode.Invalid, 'the connection string is not complete');
+  }
+}

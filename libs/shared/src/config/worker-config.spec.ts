@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigInvalidError, parseConfig } from '#shared/config/parse-config';
+import { WorkerConfig } from '#shared/config/worker-config';
+import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+
+const AZURITE = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a';
+const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net';
+const HASH_KEY = 'k'.repeat(32);
+const VAULT = 'https://a.vault.azure.net';
+const APP_CONFIG = 'https://a.azconfig.io';
+const ACCOUNT = 'https://a.table.core.windows.net';
+
+const PLAIN_REFUSED =
+  'must come from a vault when NODE_ENV=production (set KEY_VAULT_URL), unless ALLOW_PLAIN_SECRETS=true is set';
+const HASH_KEY_MISSING =
+  'IDENTIFIER_HASH_KEY must be given when NODE_ENV=production, ' +
+  'best as the secret IDENTIFIER_HASH_KEY_SECRET of KEY_VAULT_URL';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(WorkerConfig, env);
+  } catch (error) {
+    if (error instanceof ConfigInvalidError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const sourcesOf = (env: Record<string, string>) => {
+  const config = parseConfig(WorkerConfig, env);
+  return { table: toTableSource(config), hashKey: toHashKeySource(config) };
+};
+
+describe('the way to the table', () => {
+  const all = {
+    TABLE_ACCOUNT_URL: ACCOUNT,
+    APP_CONFIG_ENDPOINT: APP_CONFIG,
+    KEY_VAULT_URL: VAULT,
+    TABLE_CONNECTION_STRING: AZURITE,
+    IDENTIFIER_HASH_KEY: HASH_KEY,
+  };
+  const { TABLE_ACCOUNT_URL: _account, ...withoutAccount } = all;
+  const { APP_CONFIG_ENDPOINT: _endpoint, ...withoutEndpoint } = withoutAccount;
+  const { KEY_VAULT_URL: _vault, ...plain } = withoutEndpoint;
+  const inVault = { kind: 'key-vault', vaultUrl: VAULT, name: 'identifier-hash-key' };
+
+  it.each<[string, Record<string, string>, object, object]>([
+    ['the identity goes before all', all, { kind: 'identity', accountUrl: ACCOUNT }, inVault],
+    [
+      'then App Configuration',
+      withoutAccount,
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string' },
+      inVault,
+    ],
+    [
+      'then the vault',
+      withoutEndpoint,
+      { kind: 'key-vault', vaultUrl: VAULT, name: 'storage-account-connection-string' },
+      inVault,
+    ],
+    ['then the variable', plain, { kind: 'plain', value: AZURITE }, { kind: 'plain', value: HASH_KEY }],
+    [
+      'App Configuration alone has the hash key too',
+      { APP_CONFIG_ENDPOINT: APP_CONFIG },
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'storage-account-connection-string' },
+      { kind: 'app-configuration', endpoint: APP_CONFIG, key: 'identifier-hash-key' },
+    ],
+    [
+      'an identity without a vault leaves the hash key where it is',
+      { TABLE_ACCOUNT_URL: ACCOUNT, IDENTIFIER_HASH_KEY: HASH_KEY },
+      { kind: 'identity', accountUrl: ACCOUNT },
+      { kind: 'plain', value: HASH_KEY },
+    ],
+    [
+      'the secrets have the names that they are given',
+      { KEY_VAULT_URL: VAULT, TABLE_CONNECTION_STRING_SECRET: 'table', IDENTIFIER_HASH_KEY_SECRET: 'hashes' },
+      { kind: 'key-vault', vaultUrl: VAULT, name: 'table' },
+      { kind: 'key-vault', vaultUrl: VAULT, name: 'hashes' },
+    ],
+  ])('%s', (_name, env, table, hashKey) => {
+    expect(sourcesOf(env)).toEqual({ table, hashKey });
+  });
+});
+
+describe('in production', () => {
+  const production = { NODE_ENV: 'production' };
+
+  it.each<[string, Record<string, string>, string[]]>([
+    ['a vault is all that is needed', { KEY_VAULT_URL: VAULT }, []],
+    ['App Configuration is all that is needed', { APP_CONFIG_ENDPOINT: APP_CONFIG }, []],
+    ['an identity and a vault are', { TABLE_ACCOUNT_URL: ACCOUNT, KEY_VAULT_URL: VAULT }, []],
+    ['an identity alone lacks the hash key', { TABLE_ACCOUNT_URL: ACCOUNT }, [HASH_KEY_MISSING]],
+    [
+      'an identity does not make a plain hash key good',
+      { TABLE_ACCOUNT_URL: ACCOUNT, IDENTIFIER_HASH_KEY: HASH_KEY },
+      [`IDENTIFIER_HASH_KEY ${PLAIN_REFUSED}`],
+    ],
+    [
+      'plain secrets are refused',
+      { TABLE_CONNECTION_STRING: AZURE, IDENTIFIER_HASH_KEY: HASH_KEY },
+      [`TABLE_CONNECTION_STRING ${PLAIN_REFUSED}`, `IDENTIFIER_HASH_KEY ${PLAIN_REFUSED}`],
+    ],
+    [
+      'plain secrets are taken when somebody says so',
+      { TABLE_CONNECTION_STRING: AZURE, IDENTIFIER_HASH_KEY: HASH_KEY, ALLOW_PLAIN_SECRETS: 'true' },
+      [],
+    ],
+    [
+      'the hash key that everybody knows is refused even then',
+      { TABLE_CONNECTION_STRING: AZURE, ALLOW_PLAIN_SECRETS: 'true' },
+      [HASH_KEY_MISSING],
+    ],
+    [
+      'a vault on loopback needs https too',
+      { KEY_VAULT_URL: 'http://127.0.0.1:1' },
+      ['KEY_VAULT_URL must be a URL that begins with https://'],
+    ],
+  ])('%s', (_name, env, problems) => {
+    expect(problemsOf({ ...production, ...env })).toEqual(problems);
+  });
+
+  it.each([
+    'AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net;DefaultEndpointsProtocol=http',
+    'DefaultEndpointsProtocol=HTTP;AccountName=a;AccountKey=c2VjcmV0',
+    'AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://a.example',
+    'UseDevelopmentStorage=true',
+  ])('plain http is refused however it is put: %s', (text) => {
+    const env = { ...production, ALLOW_PLAIN_SECRETS: 'true', IDENTIFIER_HASH_KEY: HASH_KEY };
+    expect(problemsOf({ ...env, TABLE_CONNECTION_STRING: text })).toEqual([
+      'TABLE_CONNECTION_STRING must use https when NODE_ENV=production',
+    ]);
+  });
+});
+
+describe('on a machine of one’s own', () => {
+  it.each<[string, Record<string, string>, string[]]>([
+    [
+      'one of the four ways must be given',
+      {},
+      [
+        'TABLE_CONNECTION_STRING must be given, or TABLE_ACCOUNT_URL, APP_CONFIG_ENDPOINT or KEY_VAULT_URL in its place',
+      ],
+    ],
+    ['Azurite is enough', { TABLE_CONNECTION_STRING: AZURITE }, []],
+    ['a vault may be a stand-in', { KEY_VAULT_URL: 'http://127.0.0.1:1' }, []],
+    [
+      'a vault elsewhere may not',
+      { KEY_VAULT_URL: 'http://a.example' },
+      ['KEY_VAULT_URL must be a URL that begins with https://'],
+    ],
+    [
+      'an identity never goes over plain http',
+      { TABLE_ACCOUNT_URL: 'http://127.0.0.1:1/a', APP_CONFIG_ENDPOINT: 'http://127.0.0.1:1' },
+      [
+        'TABLE_ACCOUNT_URL must be a URL that begins with https://',
+        'APP_CONFIG_ENDPOINT must be a URL that begins with https://',
+      ],
+    ],
+    [
+      'a shared access signature is no key',
+      { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x' },
+      ['TABLE_CONNECTION_STRING must be the connection string of a storage account, with its key'],
+    ],
+    [
+      'a hash key is not short',
+      { TABLE_CONNECTION_STRING: AZURITE, IDENTIFIER_HASH_KEY: 'short' },
+      ['IDENTIFIER_HASH_KEY must have at least 32 characters'],
+    ],
+    [
+      'a secret has a name that a vault takes',
+      { KEY_VAULT_URL: VAULT, IDENTIFIER_HASH_KEY_SECRET: 'a/b' },
+      ['IDENTIFIER_HASH_KEY_SECRET must be the name of a secret: 1 to 127 letters, digits and dashes'],
+    ],
+  ])('%s', (_name, env, problems) => {
+    expect(problemsOf(env)).toEqual(problems);
+  });
+});

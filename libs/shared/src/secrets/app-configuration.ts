@@ -1,0 +1,56 @@
+import { AppConfigurationClient, isSecretReference, parseSecretReference } from '@azure/app-configuration';
+import type { AzureCredential } from './azure-credential';
+import { parseSecretUrl, type SecretName } from './key-vault';
+import { SecretError, SecretErrorCode } from './secret-error';
+import { toSecretError } from './to-secret-error';
+
+/** Of the Durable Functions service that this one replaces: its settings serve both. */
+const LABEL = 'async-http-api';
+
+/** One request. */
+const REQUEST_LIMIT_MS = 10_000;
+
+/** What a setting says: where the secret is, or, against all advice, the secret itself. */
+export type SecretSetting = { kind: 'reference'; secret: SecretName } | { kind: 'plain'; value: string };
+
+/** The one place that reads App Configuration. */
+export class AppConfiguration {
+  private readonly client: AppConfigurationClient;
+
+  /** @param endpoint Such as https://example.azconfig.io. */
+  constructor(
+    private readonly endpoint: string,
+    credential: AzureCredential,
+    private readonly nodeEnv: string,
+  ) {
+    this.client = new AppConfigurationClient(endpoint, credential, { retryOptions: { maxRetries: 0 } });
+  }
+
+  /**
+   * The setting with this key and the label `async-http-api`. Asks once.
+   *
+   * @throws SecretError with the code of what is wrong and, where the service says so, how long to leave it alone.
+   */
+  async read(key: string, abortSignal?: AbortSignal): Promise<SecretSetting> {
+    const what = `the setting ${key} (label ${LABEL}) of ${this.endpoint}`;
+    const setting = await this.client
+      .getConfigurationSetting(
+        { key, label: LABEL },
+        {
+          ...(abortSignal === undefined ? {} : { abortSignal }),
+          requestOptions: { timeout: REQUEST_LIMIT_MS },
+        },
+      )
+      .catch((error: unknown) => {
+        abortSignal?.throwIfAborted();
+        throw toSecretError(error, what);
+      });
+    if (!isSecretReference(setting)) return { kind: 'plain', value: setting.value ?? '' };
+    try {
+      return { kind: 'reference', secret: parseSecretUrl(parseSecretReference(setting).value.secretId, this.nodeEnv) };
+    } catch (cause) {
+      // It is not JSON, or its URL is not one of a secret.
+      throw new SecretError(SecretErrorCode.Invalid, `${what}: it refers to no secret of a vault`, { cause });
+    }
+  }
+}
