@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
@@ -10,6 +11,9 @@ import { startApi } from '../support/service-processes';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 import { withEnvironment } from '../support/with-environment';
+
+/** What `openapi.json` says of who may use an operation; absent: whoever has a credential. */
+type Paths = Record<string, Record<string, { security?: object[] }>>;
 
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
 const KEY = createKey();
@@ -75,22 +79,22 @@ describe('an API key', () => {
   );
 
   it('is asked for on every route but those that have nothing of anyone', async () => {
-    const routes = [
-      ['GET', '/api/queries'],
-      ['HEAD', '/api/queries'],
-      ['POST', '/api/queries'],
-      ['GET', `/api/queries/${UNKNOWN}`],
-      ['GET', '/api/queries/no-id'],
-      ['DELETE', `/api/queries/${UNKNOWN}`],
-      ['GET', `/api/queries/${UNKNOWN}/result`],
-      ['GET', `/api/queries/${UNKNOWN}/events`],
-      ['GET', '/api/submit/query'],
-      ['POST', '/api/submit/query'],
-      ['GET', `/api/status/${UNKNOWN}`],
-    ] as const;
-    for (const [method, path] of routes) expect([method, path, (await ask({}, path, method)).status]).toContain(401);
-    const open = ['/health/live', '/health/ready', '/api/openapi.json', '/api/docs'];
-    for (const path of open) expect([path, (await ask({}, path)).status]).toEqual([path, 200]);
+    const { paths } = JSON.parse(readFileSync('openapi.json', 'utf8')) as { paths: Paths };
+    const operations = Object.entries(paths).flatMap(([path, item]) =>
+      Object.entries(item).flatMap(([method, { security }]) =>
+        method.startsWith('x-')
+          ? []
+          : [{ path, method, isOpen: security?.every((one) => Object.keys(one).length === 0) }],
+      ),
+    );
+    const open = operations.filter(({ isOpen }) => isOpen).map(({ path }) => path);
+    expect(open.sort()).toEqual(['/api/docs', '/api/openapi.json', '/health/live', '/health/ready']);
+    for (const { path, method, isOpen = false } of operations) {
+      const { status } = await ask({}, path.replace('{id}', UNKNOWN), method.toUpperCase());
+      expect([method, path, status]).toEqual([method, path, isOpen ? 200 : 401]);
+    }
+    expect((await ask({}, '/api/queries', 'HEAD')).status).toBe(401);
+    expect((await ask({}, '/api/queries/no-id')).status).toBe(401);
     expect((await fetch(`${listener.url}/api/docs/swagger-ui.css`)).status).toBe(200);
     expect((await ask({}, '/api/queries', 'OPTIONS')).status).toBe(204);
     expect((await ask({}, '/api/queries', 'PUT')).status).toBe(405);

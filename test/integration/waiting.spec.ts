@@ -208,7 +208,8 @@ describe('two thousand who wait', () => {
     const before = await countConnections();
     const polls = Array.from({ length: 2_000 }, () => get(`${id}/result?wait=50`));
     await waitForWaiters(2_000);
-    expect(await countConnections()).toBe(before);
+    // Other suites come and go at the same Redis; what waited on connections of its own would be two thousand more.
+    expect(await countConnections()).toBeLessThan(before + 100);
     await worker.begin(id);
     await worker.end(id);
     const answers = await Promise.all(polls);

@@ -1,6 +1,6 @@
 interface ErrorEntry {
   /** The HTTP status of the problem document that carries the code. */
-  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 431 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 413 | 415 | 422 | 429 | 431 | 500 | 503;
   /** What is wrong, for people; never holds a value of the request or of the service's inside. */
   readonly title: string;
   /** What whoever reads the code can do about it. */
@@ -92,6 +92,12 @@ export const ERROR_TABLE = {
     title: 'The resource has none of the accepted forms.',
     remedy: 'Accept application/json; the status document also comes as text/html and text/event-stream.',
     retryable: false,
+  },
+  REQUEST_TOO_SLOW: {
+    status: 408,
+    title: 'The request took too long to arrive.',
+    remedy: 'Send it again, over a faster connection.',
+    retryable: true,
   },
   BODY_TOO_LARGE: {
     status: 413,

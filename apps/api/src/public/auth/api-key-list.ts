@@ -58,10 +58,10 @@ function parseJson(text: string): unknown {
 function findProblems(key: unknown): string[] {
   if (!(key instanceof ApiKey)) return ['must be an object with caller and sha256'];
   return validateSync(key, { whitelist: true, forbidNonWhitelisted: true }).map(({ property, constraints = {} }) =>
-    constraints['whitelistValidation'] ? 'has a member beside caller and sha256' : rules(property),
+    constraints['whitelistValidation'] ? 'has a member beside caller and sha256' : toRule(property),
   );
 }
 
-function rules(property: string): string {
+function toRule(property: string): string {
   return property === 'caller' ? CALLER_RULE : DIGEST_RULE;
 }

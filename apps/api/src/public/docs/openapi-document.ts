@@ -14,7 +14,7 @@ follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anythi
 - Errors are problem documents (RFC 9457); what each \`code\` means and what to do about it is told at \`/api/docs\`.
 - A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
   method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not HTTP, or has
-  headers that are too large, is answered too (\`x-unreadable\`, \`x-headers-too-large\`).
+  headers that are too slow or too large, is answered too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
 - Which credential is asked for is configured: a bearer token of Microsoft Entra ID, an API key (in \`x-api-key\` or as a
   bearer token), or none. It is checked before anything else. A credential in an address is never looked at.
 - A query belongs to its caller: for anyone else there is no such query.
@@ -48,6 +48,7 @@ const RESPONSES = {
   MethodNotAllowed: problems(NO_MORE, ['METHOD_NOT_ALLOWED'])[405],
   OriginalMethodNotAllowed: originalErrors(NO_MORE, ['METHOD_NOT_ALLOWED'])[405],
   Unreadable: problems(NO_MORE, ['REQUEST_UNREADABLE'])[400],
+  TooSlow: problems(NO_MORE, ['REQUEST_TOO_SLOW'])[408],
   HeadersTooLarge: problems(NO_MORE, ['HEADERS_TOO_LARGE'])[431],
   RouteNotFound: toEitherForm(
     problems(NO_MORE, ['ROUTE_NOT_FOUND'])[404],
@@ -104,6 +105,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     components,
     'x-other-paths': toResponse('RouteNotFound'),
     'x-unreadable': toResponse('Unreadable'),
+    'x-too-slow': toResponse('TooSlow'),
     'x-headers-too-large': toResponse('HeadersTooLarge'),
     'x-security-headers': securityHeaders,
   };

@@ -5,14 +5,20 @@ import { STRICT_HEADERS } from '../security-headers';
 import { toProblemDocument } from './problem-document';
 import { ProblemError } from './problem-error';
 
+/** Node's codes of what has a code of ours; all others are bytes that are not HTTP. */
+const CODES: ReadonlyMap<string | undefined, ErrorCode> = new Map([
+  ['HPE_HEADER_OVERFLOW', 'HEADERS_TOO_LARGE'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TOO_SLOW'],
+]);
+
 /**
- * Answers what the HTTP parser gives up on, for which there is no request: headers beyond Node's 16 KiB, or bytes that
- * are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ * Answers what the HTTP parser gives up on, for which there is no request: headers beyond Node's 16 KiB or
+ * slower than its 60 seconds, or bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
  */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   // There is nobody to answer.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const code: ErrorCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'HEADERS_TOO_LARGE' : 'REQUEST_UNREADABLE';
+  const code = CODES.get(error.code) ?? 'REQUEST_UNREADABLE';
   const { status } = ERROR_TABLE[code];
   const body = JSON.stringify(toProblemDocument(new ProblemError(code), '/'));
   const headers = {
