@@ -29,13 +29,13 @@ export function startWorker(env: Record<string, string>): Promise<ServiceProcess
 }
 
 const LISTENING = {
-  api: { url: /Public listener at (http:\S+)/, operatorUrl: /Operator listener at (http:\S+)/ },
-  worker: { url: /health at (http:\S+)/, operatorUrl: undefined },
+  api: { url: /Public listener at (http:[^\s"]+)/, operatorUrl: /Operator listener at (http:[^\s"]+)/ },
+  worker: { url: /health at (http:[^\s"]+)/, operatorUrl: undefined },
 };
 
 async function start(app: keyof typeof LISTENING, env: Record<string, string>): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [`dist/apps/${app}/src/main.js`], {
-    env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -17,12 +17,18 @@ export interface Azurite {
   stop(): Promise<void>;
 }
 
+export interface AzuriteOptions {
+  signal?: AbortSignal | undefined;
+  /** Speaks https with this certificate and key, and takes tokens of Entra ID beside its key; else http. */
+  tls?: { certFile: string; keyFile: string };
+}
+
 /**
  * Starts Azurite's table service alone, on loopback, in memory and without telemetry.
  *
  * @throws ProcessEndedError when it does not come up; the signal's reason, with nothing left running.
  */
-export async function startAzurite({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<Azurite> {
+export async function startAzurite({ signal, tls }: AzuriteOptions = {}): Promise<Azurite> {
   const main = join(findProjectFolder(), 'node_modules/azurite/dist/src/table/main.js');
   return onFreePort(async (port) => {
     signal?.throwIfAborted();
@@ -35,6 +41,7 @@ export async function startAzurite({ signal }: { signal?: AbortSignal | undefine
         '--silent',
         '--disableTelemetry',
         ...['--tableHost', LOOPBACK, '--tablePort', String(port)],
+        ...(tls === undefined ? [] : ['--oauth', 'basic', '--cert', tls.certFile, '--key', tls.keyFile]),
       ],
       // Someone's own accounts would take the place of the documented one.
       env: { ...process.env, AZURITE_ACCOUNTS: '' },
@@ -45,16 +52,21 @@ export async function startAzurite({ signal }: { signal?: AbortSignal | undefine
       await azurite.stop();
       throw error;
     }
-    return { port, connectionString: toConnectionString(port), process: azurite, stop: () => azurite.stop() };
+    return {
+      port,
+      connectionString: toConnectionString(port, tls === undefined ? 'http' : 'https'),
+      process: azurite,
+      stop: () => azurite.stop(),
+    };
   });
 }
 
-function toConnectionString(port: number): string {
+function toConnectionString(port: number, scheme: 'http' | 'https'): string {
   return [
-    'DefaultEndpointsProtocol=http',
+    `DefaultEndpointsProtocol=${scheme}`,
     `AccountName=${ACCOUNT}`,
     `AccountKey=${ACCOUNT_KEY}`,
-    `TableEndpoint=http://${LOOPBACK}:${port}/${ACCOUNT}`,
+    `TableEndpoint=${scheme}://${LOOPBACK}:${port}/${ACCOUNT}`,
     '',
   ].join(';');
 }

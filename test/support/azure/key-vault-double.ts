@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { type Identity, type ScriptedServer, startScriptedServer } from './scripted-server';
+import { isFor } from './is-for';
+import { type ScriptedServer, startScriptedServer } from './scripted-server';
+import type { AuthorityFiles } from './share-test-authority';
 
 /** Key Vault's "Get Secret" (learn.microsoft.com), for whoever has a token for vaults. */
 export interface KeyVaultDouble extends ScriptedServer {
@@ -11,7 +13,10 @@ export interface KeyVaultDouble extends ScriptedServer {
 const RESOURCE = 'https://vault.azure.net';
 
 /** @param tls Speaks https with it; else http. */
-export async function startKeyVault(secrets: Record<string, string> = {}, tls?: Identity): Promise<KeyVaultDouble> {
+export async function startKeyVault(
+  secrets: Record<string, string> = {},
+  tls?: AuthorityFiles,
+): Promise<KeyVaultDouble> {
   const versions = new Map<string, Map<string, string>>();
   const server = await startScriptedServer((request, send) => {
     if (!isFor(RESOURCE, request.headers.authorization)) {
@@ -37,11 +42,4 @@ export async function startKeyVault(secrets: Record<string, string> = {}, tls?: 
   };
   for (const [name, value] of Object.entries(secrets)) double.set(name, value);
   return double;
-}
-
-/** Whether the header has a token whose audience is the resource. */
-export function isFor(resource: string, authorization: string | undefined): boolean {
-  const claims = /^Bearer [\w-]+\.([\w-]+)\./.exec(authorization ?? '')?.[1];
-  if (claims === undefined) return false;
-  return (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud?: string }).aud === resource;
 }

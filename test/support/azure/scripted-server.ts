@@ -1,17 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { AuthorityFiles } from './share-test-authority';
 
 /** What a service does in place of its work. `away`: the connection ends without an answer; `slow`: nobody answers. */
 export type Disturbance =
   | { readonly kind: 'away' }
   | { readonly kind: 'slow' }
   | { readonly kind: 'status'; readonly status: number; readonly code?: string; readonly retryAfterSeconds?: number };
-
-export interface Identity {
-  cert: string;
-  key: string;
-}
 
 /** A stand-in for one of Azure's services, on a port of 127.0.0.1 that the system chose. */
 export interface ScriptedServer {
@@ -25,7 +22,7 @@ export interface ScriptedServer {
 /** @param tls Speaks https with it; else http. */
 export async function startScriptedServer(
   answer: (request: IncomingMessage, send: (status: number, body: object, headers?: object) => void) => void,
-  tls?: Identity,
+  tls?: AuthorityFiles,
 ): Promise<ScriptedServer> {
   let disturbance: Disturbance | undefined;
   const requests: ScriptedServer['requests'] = [];
@@ -41,7 +38,10 @@ export async function startScriptedServer(
     const wait = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
     return void send(status, { error: { code, message: 'as the test says' } }, wait);
   };
-  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  const server =
+    tls === undefined
+      ? createServer(listener)
+      : createTlsServer({ cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {

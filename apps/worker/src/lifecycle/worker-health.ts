@@ -12,8 +12,8 @@ const TABLE_PROBE_LIMIT_MS = 3_000;
 
 interface Health {
   checks: Record<'redis' | 'queue' | 'secrets' | 'table', string>;
-  /** Which secret is missing, and why, for people. */
-  detail?: string;
+  /** Which secrets are missing, and why, for people. */
+  missing?: string[];
 }
 
 export class WorkerHealth {
@@ -26,7 +26,7 @@ export class WorkerHealth {
   ) {}
 
   async check(): Promise<Health> {
-    const { pages, problem } = this.start;
+    const { pages, missing } = this.start;
     const [redis, table] = await Promise.all([
       findRedisProblem(this.redis),
       pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
@@ -36,10 +36,11 @@ export class WorkerHealth {
     const checks = {
       redis: redis ?? 'ok',
       queue: takesJobs ? 'ok' : 'not taking jobs',
-      secrets: pages === undefined ? (problem?.code ?? 'being read') : 'ok',
+      secrets: pages === undefined ? (missing[0]?.code ?? 'being read') : 'ok',
       table,
     };
-    return { checks, ...(problem === undefined ? {} : { detail: problem.message }) };
+    if (missing.length === 0) return { checks };
+    return { checks, missing: missing.map(({ code, message }) => `${code}: ${message}`) };
   }
 
   private checkTable(pages: PageReader): Promise<string> {

@@ -32,9 +32,9 @@ export class WorkerStart {
     private readonly ports: WorkerStartPorts,
   ) {}
 
-  /** Why it waits, if there is a reason to be told; the first of them. */
-  get problem(): SecretError | undefined {
-    return this.problems.values().next().value;
+  /** Why it waits; none before the first attempt has failed. */
+  get missing(): readonly SecretError[] {
+    return [...this.problems.values()];
   }
 
   /** @throws what is no matter of secrets; nothing once it is stopped. */

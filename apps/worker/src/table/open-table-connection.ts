@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { TableClient } from '@azure/data-tables';
 import { findConnectionStringProblem } from '#shared/config/secret-rules';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { toTableSource } from '#shared/config/worker-secrets';
+import { describeSource } from '#shared/secrets/describe-source';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
 import { IdentityConnection } from './identity-connection';
@@ -14,8 +14,8 @@ import { type TableConnection, toFixedConnection } from './table-connection';
 const STORAGE_SCOPE = 'https://storage.azure.com/.default';
 
 /**
- * Reaches for the table in the way that is configured, once. A secret is read and held against the rules, an identity
- * shows that it has a token; the table itself is not asked.
+ * Reaches for the table in the way that is configured, once. A secret is read and held against the rules of plain ones,
+ * an identity shows that it has a token; the table itself is not asked.
  *
  * @throws SecretError
  */
@@ -32,7 +32,17 @@ export async function openTableConnection(
     await credential.getToken(STORAGE_SCOPE);
     return new IdentityConnection(() => createTableClient({ ...place, accountUrl: source.accountUrl, credential }));
   }
-  const toClient = (connectionString: string) => toCheckedClient(connectionString, place, nodeEnv);
+  const what = describeSource(source);
+  const toClient = (connectionString: string) => {
+    const problem = findConnectionStringProblem(connectionString, nodeEnv);
+    if (problem !== undefined) throw new SecretError(SecretErrorCode.Invalid, `${what} ${problem}`);
+    try {
+      return createTableClient({ ...place, connectionString });
+    } catch {
+      // Without its cause: the library's text has parts of what it could not read.
+      throw new SecretError(SecretErrorCode.Invalid, `${what} is no complete connection string`);
+    }
+  };
   const secret = await secrets.read(source, signal);
   if (source.kind === 'plain') return toFixedConnection(toClient(secret));
   const logger = new Logger('TableConnection');
@@ -44,20 +54,4 @@ export async function openTableConnection(
     onRotated: () => logger.log('The connection string was rotated; the new one is in use'),
     onFailure: ({ code, message }) => logger.error(`${code}: ${message}; the connection string is kept as it was`),
   });
-}
-
-/** What the configuration would refuse is refused of a vault, too. */
-function toCheckedClient(
-  connectionString: string,
-  place: { tableName: string; allowInsecureConnection: boolean },
-  nodeEnv: string,
-): TableClient {
-  const problem = findConnectionStringProblem(connectionString, nodeEnv);
-  if (problem !== undefined) throw new SecretError(SecretErrorCode.Invalid, `the connection string ${problem}`);
-  try {
-    return createTableClient({ ...place, connectionString });
-  } catch {
-    // Without its cause: the library's text has parts of what it could not read.
-    throw new SecretError(SecretErrorCode.Invalid, 'the connection string is not complete');
-  }
 }

@@ -1,5 +1,6 @@
 import { AppConfigurationClient, isSecretReference, parseSecretReference } from '@azure/app-configuration';
 import type { AzureCredential } from './azure-credential';
+import { describeSource } from './describe-source';
 import { parseSecretUrl, type SecretName } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
@@ -32,7 +33,7 @@ export class AppConfiguration {
    * @throws SecretError with the code of what is wrong and, where the service says so, how long to leave it alone.
    */
   async read(key: string, abortSignal?: AbortSignal): Promise<SecretSetting> {
-    const what = `the setting ${key} (label ${LABEL}) of ${this.endpoint}`;
+    const what = describeSource({ kind: 'app-configuration', endpoint: this.endpoint, key });
     const setting = await this.client
       .getConfigurationSetting(
         { key, label: LABEL },

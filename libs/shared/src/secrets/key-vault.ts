@@ -2,6 +2,7 @@ import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-sec
 import { isLocalTrial } from './is-local-trial';
 import { isSafeUrl } from './is-safe-url';
 import type { AzureCredential } from './azure-credential';
+import { describeSource } from './describe-source';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
 
@@ -33,7 +34,7 @@ export class KeyVault {
    * @throws SecretError with the code of what is wrong and, where the vault says so, how long to leave it alone.
    */
   async read({ vaultUrl, name, version }: SecretName, abortSignal?: AbortSignal): Promise<string> {
-    const what = `the secret ${name} of ${vaultUrl}`;
+    const what = describeSource({ kind: 'key-vault', vaultUrl, name });
     try {
       const { value } = await this.getClient(vaultUrl).getSecret(name, {
         ...(version === undefined ? {} : { version }),

@@ -1,5 +1,6 @@
 import { AppConfiguration } from './app-configuration';
 import { AzureCredential } from './azure-credential';
+import { describeSource } from './describe-source';
 import { KeyVault } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import type { SecretSource } from './secret-source';
@@ -43,7 +44,7 @@ export class SecretReader {
     const setting = await settings.read(key, signal);
     if (setting.kind === 'reference') return this.keyVault.read(setting.secret, signal);
     if (this.options.allowPlainSecrets) return setting.value;
-    const what = `the setting ${key} of ${endpoint}`;
+    const what = describeSource({ kind: 'app-configuration', endpoint, key });
     throw new SecretError(
       SecretErrorCode.Invalid,
       `${what} must be a Key Vault reference, or ALLOW_PLAIN_SECRETS=true be set`,
