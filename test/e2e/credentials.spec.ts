@@ -65,6 +65,7 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
   it('can give an access token to the page of the routes', async () => {
     const entra = await startEntra();
     const own = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...entra.env });
+    await waitUntilReady(own);
     const page = await browser.newPage();
     expect(await tryList(page, own.url, 'bearer', await entra.sign())).toBe('200');
     expect(await tryList(page, own.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');

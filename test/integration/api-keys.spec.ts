@@ -7,7 +7,7 @@ import { type ApiKeyFile, createApiKeyFile, createKey, toKeyList } from '../supp
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type PublicListener, startPublicListener } from '../support/public-listener';
-import { startApi } from '../support/service-processes';
+import { startApi, waitUntilReady } from '../support/service-processes';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 import { withEnvironment } from '../support/with-environment';
@@ -171,6 +171,7 @@ describe('the list of keys', () => {
     const key = createKey();
     const own = await createApiKeyFile({ a: [key] });
     const api = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...own.env });
+    await waitUntilReady(api);
     const status = async (one: string) =>
       (await checkedFetch(`${api.url}/api/queries`, { headers: { 'x-api-key': one } })).status;
     const logged = (text: string) =>

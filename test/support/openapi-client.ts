@@ -402,7 +402,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -415,7 +415,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             message: string;
         };
@@ -513,6 +513,24 @@ export interface components {
                     status: 400;
                     /** @enum {unknown} */
                     code: "REQUEST_UNREADABLE";
+                };
+            };
+        };
+        /** @description - `REQUEST_TOO_SLOW`: The request took too long to arrive. Send it again, over a faster connection. */
+        TooSlow: {
+            headers: {
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                Vary: components["headers"]["Vary"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status: 408;
+                    /** @enum {unknown} */
+                    code: "REQUEST_TOO_SLOW";
                 };
             };
         };
