@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import helmet from '@fastify/helmet';
+import fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { createApiKeyFile } from '../support/api-key-file';
@@ -283,6 +285,37 @@ describe('what every answer has', () => {
     expect(headers).toMatchObject({ ...HEADERS, 'cache-control': 'no-store' });
     expect(headers['content-security-policy']?.startsWith(policy)).toBe(true);
     for (const name of ['x-powered-by', 'server', 'strict-transport-security']) expect(headers[name]).toBeUndefined();
+  });
+
+  it('is what Helmet would send, but for what only browsers of long ago knew', async () => {
+    const own = await startPublicListener(inject('redisUrl'), {
+      KEY_PREFIX: `{t-${randomUUID()}}`,
+      PUBLIC_BASE_URL: 'https://audit.example',
+    });
+    const bare = fastify();
+    const none = ["'none'"];
+    await bare.register(helmet, {
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: { defaultSrc: none, baseUri: none, formAction: none, frameAncestors: none },
+      },
+      strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false },
+      xFrameOptions: { action: 'deny' },
+    });
+    const { headers } = await bare.inject('/');
+    const answer = await checkedFetch(`${own.url}/api/queries`);
+    const old = [
+      'x-dns-prefetch-control',
+      'x-download-options',
+      'x-permitted-cross-domain-policies',
+      'x-xss-protection',
+    ];
+    const others = ['origin-agent-cluster', 'content-type', 'content-length', 'date', 'connection'];
+    for (const name of [...old, ...others]) delete headers[name];
+    expect(Object.keys(headers)).toHaveLength(7);
+    expect(Object.fromEntries(answer.headers)).toMatchObject(headers);
+    await own.stop();
+    await bare.close();
   });
 
   it('says that https is to be kept to, where the public address is https', async () => {

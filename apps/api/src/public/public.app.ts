@@ -58,7 +58,7 @@ export async function createPublicApp({
   });
   acceptJsonOnly(fastify);
   endConnectionsOnClose(fastify);
-  await sendSecurityHeaders(fastify, config);
+  sendSecurityHeaders(fastify, config);
   authenticateRequests(fastify, authenticator);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
