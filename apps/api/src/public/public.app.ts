@@ -5,13 +5,17 @@ import type { Redis } from 'ioredis';
 import type { ListenerOptions } from '../listener-options';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
+import { authenticateRequests } from './auth/authenticate-requests';
+import { createAuthenticator } from './auth/create-authenticator';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
 import { answerOtherMethods } from './errors/answer-other-methods';
+import { answerUnreadable } from './errors/answer-unreadable';
 import { ProblemError } from './errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { PublicModule } from './public.module';
+import { sendSecurityHeaders, STRICT_HEADERS } from './security-headers';
 
 /** How long a browser may keep the answer to a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
@@ -21,13 +25,18 @@ export interface PublicListenerOptions extends ListenerOptions {
   subscriber: Redis;
 }
 
-/** The callers' listener, ready to listen. */
+/**
+ * The callers' listener, ready to listen.
+ *
+ * @throws ConfigInvalidError when what `AUTH_MODE` needs cannot be had.
+ */
 export async function createPublicApp({
   config,
   redis,
   subscriber,
   logger,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
+  const authenticator = await createAuthenticator(config);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     // What is being answered is answered; those who wait are sent on by `QueryStreams`.
@@ -36,10 +45,11 @@ export async function createPublicApp({
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      sendError(new ProblemError('ROUTE_NOT_FOUND'), request, reply),
+      sendError(new ProblemError('ROUTE_NOT_FOUND', { headers: STRICT_HEADERS }), request, reply),
+    clientErrorHandler: answerUnreadable,
   });
   const fastify = adapter.getInstance();
-  const finishRoutes = answerOtherMethods(fastify);
+  const finishRoutes = answerOtherMethods(adapter);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
@@ -48,6 +58,8 @@ export async function createPublicApp({
   });
   acceptJsonOnly(fastify);
   endConnectionsOnClose(fastify);
+  sendSecurityHeaders(fastify, config);
+  authenticateRequests(fastify, authenticator);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,

@@ -1,9 +1,13 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
 import { ProblemError } from '../errors/problem-error';
+
+/** Probes have no credential, and what they are told is about nobody. */
+const OPEN = { isOpen: true };
 
 /** For the platform's probes. */
 @Controller('health')
@@ -13,6 +17,7 @@ export class HealthController {
   /** Answered as long as the event loop turns. */
   @Get('live')
   @LiveOperation()
+  @RouteConfig(OPEN)
   @Header('Cache-Control', 'no-store')
   live(): { status: 'ok' } {
     return { status: 'ok' };
@@ -21,6 +26,7 @@ export class HealthController {
   /** Whether queries can be taken: the store is there and never drops what it holds. */
   @Get('ready')
   @ReadyOperation()
+  @RouteConfig(OPEN)
   @Header('Cache-Control', 'no-store')
   async ready(): Promise<{ status: 'ok' }> {
     const problem = await findRedisProblem(this.redis);
