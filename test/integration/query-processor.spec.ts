@@ -30,7 +30,7 @@ describe('a job that is taken in the very moment in which the process is told to
     await expect(processing).rejects.toMatchObject({ name: 'WaitingError' });
     expect(hasBegun).toBe(false);
     expect(await queue.getWaitingCount()).toBe(1);
-    const { attemptsMade, stalledCounter, finishedOn } = (await queue.getJob('a'))!;
+    const { attemptsMade, stalledCounter, finishedOn } = (await queue.getJob('a')) ?? {};
     expect({ attemptsMade, stalledCounter, finishedOn }).toEqual({
       attemptsMade: 0,
       stalledCounter: 0,
