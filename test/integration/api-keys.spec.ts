@@ -182,7 +182,7 @@ describe('the list of keys', () => {
       );
     expect(await status(key)).toBe(200);
     await own.writeText('[{"caller":"S3CRET"');
-    await logged('API_KEYS_FILE is not taken over, the former list stays: the list must be JSON');
+    await logged('API_KEYS_FILE: the former list stays: the list must be JSON');
     expect(await status(key)).toBe(200);
     await own.writeText('[{"caller":"S3CRET of a","sha256":"S3CRET"}]');
     await logged('entry 1: sha256 must be 64');
@@ -252,12 +252,32 @@ describe('the list of keys in a vault', () => {
     await own.stop();
   });
 
-  it('keeps the service from starting when it cannot be had', async () => {
-    vault.delete(NAME);
-    await expect(startPublicListener(inject('redisUrl'), env())).rejects.toThrow(`the secret ${NAME}`);
-    vault.set(NAME, 'S3CRET');
-    await expect(startPublicListener(inject('redisUrl'), env())).rejects.toThrow(
-      'API_KEYS_SECRET: the list must be JSON',
+  it.each<[string, () => void, () => void]>([
+    ['the vault is away', () => vault.disturb({ kind: 'away' }), () => vault.disturb(undefined)],
+    ['there is no such secret', () => vault.delete(NAME), () => vault.set(NAME, toKeyList({ a: [KEY] }))],
+    ['it is no list', () => vault.set(NAME, 'S3CRET'), () => vault.set(NAME, toKeyList({ a: [KEY] }))],
+  ])('is waited for, while nobody is let in and the service is not ready: %s', async (_what, disturb, mend) => {
+    disturb();
+    const own = await startPublicListener(inject('redisUrl'), env());
+    const ask = (path: string) => checkedFetch(`${own.url}${path}`, { headers: { 'x-api-key': KEY } });
+    const refused = await ask('/api/queries');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await refused.json()).toMatchObject({ code: 'AUTH_UNAVAILABLE' });
+    expect(await (await ask('/health/ready')).json()).toMatchObject({ code: 'NOT_READY' });
+    mend();
+    await waitUntil(
+      'the service to be ready',
+      async () => (await ask('/health/ready')).status,
+      (status) => status === 200,
     );
+    expect((await ask('/api/queries')).status).toBe(200);
+    await own.stop();
+  });
+
+  it('may be asked for in vain until the service goes', async () => {
+    vault.disturb({ kind: 'away' });
+    const own = await startPublicListener(inject('redisUrl'), env());
+    await own.stop();
+    vault.disturb(undefined);
   });
 });

@@ -50,7 +50,7 @@ export async function createPublicApp({
   });
   const fastify = adapter.getInstance();
   const finishRoutes = answerOtherMethods(adapter);
-  const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
+  const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
     bodyParser: false,

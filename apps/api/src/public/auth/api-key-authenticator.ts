@@ -3,6 +3,10 @@ import type { ApiKeys } from './api-keys';
 import type { Authenticator } from './authenticator';
 import { MAX_CREDENTIAL_LENGTH, readBearer } from './read-bearer';
 import { refuseUnauthenticated } from './refusals';
+import { ProblemError } from '../errors/problem-error';
+
+/** A vault that is away is asked again within that, at first. */
+const RETRY_SECONDS = '5';
 
 /** Lets in who has a key of the list, sent as `x-api-key` or as a bearer token. */
 export class ApiKeyAuthenticator implements Authenticator {
@@ -12,7 +16,12 @@ export class ApiKeyAuthenticator implements Authenticator {
     readonly close: () => void,
   ) {}
 
+  get problem(): string | undefined {
+    return this.keys.isKnown ? undefined : 'The list of API keys has not been read yet.';
+  }
+
   authenticate(headers: IncomingHttpHeaders): string {
+    if (!this.keys.isKnown) throw new ProblemError('AUTH_UNAVAILABLE', { headers: { 'Retry-After': RETRY_SECONDS } });
     const caller = this.keys.findCaller(readKey(headers));
     if (caller === undefined) throw refuseUnauthenticated('The API key is not known.');
     return `key:${caller}`;

@@ -6,13 +6,13 @@ interface KnownKey {
   readonly digest: Buffer;
 }
 
-/** The keys that are let in: always a list that was valid as a whole. */
+/** The keys that are let in: always a list that was valid as a whole; none before the first one is there. */
 export class ApiKeys {
-  private keys: readonly KnownKey[];
+  private keys: readonly KnownKey[] | undefined;
 
-  /** @throws ApiKeyListInvalidError */
-  constructor(list: string) {
-    this.keys = read(list);
+  /** Whether there has been a list: without one nobody can be told who they are, or that they are nobody. */
+  get isKnown(): boolean {
+    return this.keys !== undefined;
   }
 
   /** @throws ApiKeyListInvalidError, and the former list stays. */
@@ -26,7 +26,7 @@ export class ApiKeys {
   findCaller(key: string): string | undefined {
     const digest = createHash('sha256').update(key).digest();
     let caller: string | undefined;
-    for (const known of this.keys) {
+    for (const known of this.keys ?? []) {
       if (timingSafeEqual(known.digest, digest)) caller = known.caller;
     }
     return caller;

@@ -8,6 +8,11 @@ export interface Authenticator {
    */
   authenticate(headers: IncomingHttpHeaders): string | Promise<string>;
 
+  /** Why nobody can be told from anybody else at the moment, as a sentence; undefined when callers can. */
+  readonly problem: string | undefined;
+
   /** Lets go of timers and files. */
   close(): void;
 }
+
+export const AUTHENTICATOR = Symbol('AUTHENTICATOR');

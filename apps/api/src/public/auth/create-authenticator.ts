@@ -1,6 +1,5 @@
 import type { ApiConfig } from '#shared/config/api-config';
 import { ConfigInvalidError } from '#shared/config/parse-config';
-import { SecretError } from '#shared/secrets/secret-error';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 import { ApiKeyListInvalidError } from './api-key-list';
 import type { Authenticator } from './authenticator';
@@ -11,12 +10,12 @@ import { toListSource } from './to-list-source';
 import { watchApiKeys } from './watch-api-keys';
 
 /** Whose queries they are while nobody is asked who they are. */
-const ANYONE: Authenticator = { authenticate: () => 'anonymous', close() {} };
+const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefined, close() {} };
 
 /**
  * The way to tell who calls that `AUTH_MODE` asks for.
  *
- * @throws ConfigInvalidError when the list of keys cannot be read, or is not valid.
+ * @throws ConfigInvalidError when the file of the list of keys cannot be read, or is not valid. A vault is waited for.
  */
 export async function createAuthenticator(config: ApiConfig): Promise<Authenticator> {
   switch (config.authMode) {
@@ -38,7 +37,6 @@ async function createApiKeyAuthenticator(config: ApiConfig): Promise<Authenticat
     if (error instanceof ApiKeyListInvalidError) {
       throw new ConfigInvalidError(error.problems.map((problem) => `${source.name}: ${problem}`));
     }
-    if (error instanceof SecretError) throw new ConfigInvalidError([`${source.name}: ${error.message}`]);
     const { code, name } = error as NodeJS.ErrnoException;
     throw new ConfigInvalidError([`${source.name} must be a file that can be read (${code ?? name})`]);
   }

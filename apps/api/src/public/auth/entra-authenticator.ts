@@ -35,6 +35,9 @@ export interface TokenRules {
  * the object in the tenant, `oid`: of a user the same in all applications, of an application its service principal.
  */
 export class EntraAuthenticator implements Authenticator {
+  /** A tenant that is away is no reason not to be ready: known keys go on working. */
+  readonly problem = undefined;
+
   private readonly logger = new Logger(EntraAuthenticator.name);
 
   constructor(

@@ -1,6 +1,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { Logger } from '@nestjs/common';
-import { SecretError } from '#shared/secrets/secret-error';
+import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
+import { untilRead } from '#shared/secrets/until-read';
 import { ApiKeyListInvalidError } from './api-key-list';
 import { ApiKeys } from './api-keys';
 
@@ -18,34 +19,47 @@ export interface ListSource {
 
 /**
  * The keys of a list that is read again now and then, and as soon as its file changes. A list that has become invalid
- * or cannot be read is logged, and the former one stays.
+ * or cannot be read is logged, and the former one stays. A vault is waited for, and what it has may still be mended
+ * there; a file is there from the beginning, or never.
  *
- * @throws ApiKeyListInvalidError, or what `read` throws, when the first list cannot be had.
+ * @throws ApiKeyListInvalidError, or what `read` throws, when a file has no list.
  */
 export async function watchApiKeys(source: ListSource): Promise<{ keys: ApiKeys; close: () => void }> {
   const logger = new Logger('ApiKeys');
-  const keys = new ApiKeys(await source.read());
-  const refresh = () =>
-    void source
-      .read()
-      .then((list) => keys.replace(list))
-      .catch((error: unknown) => logger.error(`${source.name} is not taken over, ${explain(error)}`));
+  const keys = new ApiKeys();
+  const { name, file } = source;
+  const takeOver = async () => keys.replace(await source.read());
+  const stop = new AbortController();
+  await takeOver().catch((error: unknown) => {
+    if (file !== undefined) throw error;
+    const onFailure = ({ code, message }: SecretError) => logger.error(`${name}: ${code}: ${message}; trying again`);
+    untilRead(() => takeOver().catch(throwSecretError), onFailure, stop.signal).catch(() => {
+      // Closed before there was one.
+    });
+  });
+  const refresh = () => {
+    if (!keys.isKnown) return;
+    takeOver().catch((error: unknown) => logger.error(`${name}: the former list stays: ${explain(error)}`));
+  };
   const timer = setInterval(refresh, source.refreshSeconds * 1_000).unref();
-  const { file } = source;
   if (file !== undefined) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, refresh);
   return {
     keys,
     close: () => {
+      stop.abort();
       clearInterval(timer);
       if (file !== undefined) unwatchFile(file, refresh);
     },
   };
 }
 
+function throwSecretError(error: unknown): never {
+  throw error instanceof SecretError ? error : new SecretError(SecretErrorCode.Invalid, explain(error));
+}
+
 /** Only what surely holds nothing of the list. */
 function explain(error: unknown): string {
-  if (error instanceof ApiKeyListInvalidError || error instanceof SecretError)
-    return `the former list stays: ${error.message}`;
+  if (error instanceof ApiKeyListInvalidError || error instanceof SecretError) return error.message;
   const { name, code } = error as NodeJS.ErrnoException;
-  return `the former list stays: ${code ?? name}`;
+  return code ?? name;
 }
