@@ -12,6 +12,7 @@ interface Answer {
 }
 
 interface OpenApi {
+  'x-security-headers': Answer['headers'];
   paths: Record<string, Record<string, { responses: Record<string, Answer | undefined> } | undefined>>;
 }
 
@@ -71,12 +72,15 @@ function findAnswer({ method }: Request, pathname: string, status: number): stri
 
 async function findProblems(request: Request, answer: Response, { headers, content }: Answer, pointer: string) {
   const problems: string[] = [];
-  const names = new Map(Object.keys(headers).map((name) => [name.toLowerCase(), name]));
+  const names = toNames(headers);
+  const securityNames = toNames(document['x-security-headers']);
   for (const [name, value] of answer.headers) {
     const documented = names.get(name);
+    const place = documented === undefined ? '#/x-security-headers' : `${pointer}/headers`;
+    const member = documented ?? securityNames.get(name);
     if (HEADERS_OF_THE_TRANSPORT.has(name)) continue;
-    if (documented === undefined) problems.push(`the header ${name}`);
-    else problems.push(...check(`${pointer}/headers/${documented}`, 'schema', value, `the header ${name}`));
+    if (member === undefined) problems.push(`the header ${name}`);
+    else problems.push(...check(`${place}/${member}`, 'schema', value, `the header ${name}`));
   }
   for (const [name, documented] of names) {
     const { required = false } = resolve(`${pointer}/headers/${documented}`) as { required?: boolean };
@@ -89,6 +93,11 @@ async function findProblems(request: Request, answer: Response, { headers, conte
   if (content[type] === undefined) return [...problems, `the content type ${type}`];
   const body: unknown = type.endsWith('json') ? JSON.parse(text) : text;
   return [...problems, ...check(`${pointer}/content/${escape(type)}`, 'schema', body, 'the body')];
+}
+
+/** Headers as the document writes them, by the names that `fetch` gives them. */
+function toNames(headers: Answer['headers']): Map<string, string> {
+  return new Map(Object.keys(headers).map((name) => [name.toLowerCase(), name]));
 }
 
 function check(pointer: string, member: string, value: unknown, what: string): string[] {

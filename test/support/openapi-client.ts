@@ -402,7 +402,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -415,7 +415,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             message: string;
         };
@@ -498,6 +498,60 @@ export interface components {
                 "application/json": components["schemas"]["OriginalError"];
             };
         };
+        /** @description - `REQUEST_UNREADABLE`: The request is not HTTP. Send it with a client that keeps to HTTP/1.1. */
+        Unreadable: {
+            headers: {
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                Vary: components["headers"]["Vary"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status: 400;
+                    /** @enum {unknown} */
+                    code: "REQUEST_UNREADABLE";
+                };
+            };
+        };
+        /** @description - `REQUEST_TOO_SLOW`: The request took too long to arrive. Send it again, over a faster connection. */
+        TooSlow: {
+            headers: {
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                Vary: components["headers"]["Vary"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status: 408;
+                    /** @enum {unknown} */
+                    code: "REQUEST_TOO_SLOW";
+                };
+            };
+        };
+        /** @description - `HEADERS_TOO_LARGE`: The headers of the request are too large. Send at most 16 KiB of headers, and a token of at most 8 KiB. */
+        HeadersTooLarge: {
+            headers: {
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                Vary: components["headers"]["Vary"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status: 431;
+                    /** @enum {unknown} */
+                    code: "HEADERS_TOO_LARGE";
+                };
+            };
+        };
         /** @description - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are. */
         RouteNotFound: {
             headers: {
@@ -545,6 +599,8 @@ export interface components {
         "Content-Security-Policy": string;
         /** @description What the page may load. */
         "Content-Security-Policy.always": string;
+        /** @description No page elsewhere may embed it. */
+        "Cross-Origin-Resource-Policy": "same-origin";
         /** @description Of the page. */
         "Cross-Origin-Opener-Policy": "same-origin";
         /** @description Changes whenever the document does. */
@@ -579,10 +635,14 @@ export interface components {
         "Retry-After": number;
         /** @description How many seconds to wait before the next request. */
         "Retry-After.always": number;
+        /** @description Where the public address of the service is https: keep to that. */
+        "Strict-Transport-Security": string;
         /** @description The headers of the request that the answer depends on. */
         Vary: string;
         /** @description The headers of the request that the answer depends on. */
         "Vary.always": string;
+        /** @description Which credential is asked for, and what is wrong with the one that was sent (RFC 6750). */
+        "WWW-Authenticate.always": string;
         /** @description Tells a proxy to pass events on at once. */
         "X-Accel-Buffering": "no";
         /** @description Tells a proxy to pass events on at once. */
@@ -591,6 +651,8 @@ export interface components {
         "X-Content-Type-Options": "nosniff";
         /** @description The content is what its type says. */
         "X-Content-Type-Options.always": "nosniff";
+        /** @description No page may frame it. */
+        "X-Frame-Options": "DENY";
     };
     pathItems: never;
 }
@@ -646,6 +708,44 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
+                    };
+                };
+            };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
             500: {
                 headers: {
@@ -664,7 +764,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -679,7 +782,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -767,6 +870,52 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "BODY_MISSING" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID";
+                    };
+                };
+            };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
                     };
                 };
             };
@@ -939,7 +1088,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -958,7 +1110,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -1063,6 +1215,52 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                    "text/html": string;
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
+                    };
+                    "text/html": string;
+                };
+            };
             /**
              * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
              *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
@@ -1151,7 +1349,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1169,7 +1370,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -1216,6 +1417,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Query"];
+                };
+            };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
+                    };
                 };
             };
             /**
@@ -1293,7 +1532,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -1308,7 +1550,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -1405,6 +1647,50 @@ export interface operations {
                         status: 400;
                         /** @enum {unknown} */
                         code: "REQUEST_INVALID";
+                    };
+                };
+            };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
                     };
                 };
             };
@@ -1507,7 +1793,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1525,7 +1814,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -1578,6 +1867,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 401;
+                        /** @enum {unknown} */
+                        code: "UNAUTHENTICATED";
+                    };
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 403;
+                        /** @enum {unknown} */
+                        code: "FORBIDDEN";
+                    };
+                };
             };
             /**
              * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
@@ -1646,7 +1979,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1664,7 +2000,7 @@ export interface operations {
                         /** @constant */
                         status: 503;
                         /** @enum {unknown} */
-                        code: "SERVICE_UNAVAILABLE";
+                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
                 };
             };
@@ -1720,6 +2056,38 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
             /**
              * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
              *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
@@ -1754,7 +2122,10 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1816,6 +2187,38 @@ export interface operations {
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1886,7 +2289,10 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1948,6 +2354,38 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalStatus"];
                 };
             };
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
+            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginalError"];
+                };
+            };
             /**
              * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
              *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
@@ -1997,7 +2435,10 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives. */
+            /**
+             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+             */
             503: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];

@@ -8,15 +8,19 @@ import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
+import { authenticateRequests } from './auth/authenticate-requests';
+import { createAuthenticator } from './auth/create-authenticator';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
 import { answerOtherMethods } from './errors/answer-other-methods';
+import { answerUnreadable } from './errors/answer-unreadable';
 import { ProblemError } from './errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
 import { traceSubmissions } from './trace-submissions';
 import { PublicModule } from './public.module';
+import { sendSecurityHeaders, STRICT_HEADERS } from './security-headers';
 
 /** How long a browser may keep the answer to a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
@@ -26,7 +30,11 @@ export interface PublicListenerOptions extends ListenerOptions {
   subscriber: Redis;
 }
 
-/** The callers' listener, ready to listen. */
+/**
+ * The callers' listener, ready to listen.
+ *
+ * @throws ConfigInvalidError when what `AUTH_MODE` needs cannot be had.
+ */
 export async function createPublicApp({
   config,
   redis,
@@ -34,6 +42,7 @@ export async function createPublicApp({
   logger,
   metrics,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
+  const authenticator = await createAuthenticator(config);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     // What is being answered is answered; those who wait are sent on by `QueryStreams`.
@@ -42,13 +51,14 @@ export async function createPublicApp({
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      sendError(new ProblemError('ROUTE_NOT_FOUND'), request, reply),
+      sendError(new ProblemError('ROUTE_NOT_FOUND', { headers: STRICT_HEADERS }), request, reply),
+    clientErrorHandler: answerUnreadable,
   });
   const fastify = adapter.getInstance();
   if (metrics) observeRequests(metrics, fastify);
   if (isTracing(config)) traceSubmissions(fastify);
-  const finishRoutes = answerOtherMethods(fastify);
-  const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
+  const finishRoutes = answerOtherMethods(adapter);
+  const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
     bodyParser: false,
@@ -56,6 +66,8 @@ export async function createPublicApp({
   });
   acceptJsonOnly(fastify);
   endConnectionsOnClose(fastify);
+  sendSecurityHeaders(fastify, config);
+  authenticateRequests(fastify, authenticator);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { SUBSCRIBER } from '../queue/redis.token';
+import { AUTHENTICATOR, type Authenticator } from './auth/authenticator';
 import { ErrorFilter } from './errors/error.filter';
 import { HealthController } from './health/health.controller';
 import { RequestLimiter } from './limits/request-limiter';
@@ -15,7 +16,7 @@ import { QueryStreams } from './queries/query-streams';
 /** Everything that callers can reach, and nothing of what operators can. */
 @Module({})
 export class PublicModule {
-  static register(queue: DynamicModule, subscriber: Redis): DynamicModule {
+  static register(queue: DynamicModule, subscriber: Redis, authenticator: Authenticator): DynamicModule {
     return {
       module: PublicModule,
       imports: [queue],
@@ -27,6 +28,7 @@ export class PublicModule {
         QueryResponder,
         RequestLimiter,
         { provide: SUBSCRIBER, useValue: subscriber },
+        { provide: AUTHENTICATOR, useValue: authenticator },
         { provide: APP_FILTER, useClass: ErrorFilter },
       ],
     };

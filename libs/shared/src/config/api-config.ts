@@ -1,26 +1,34 @@
 import { Transform } from 'class-transformer';
-import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
-import { CommonConfig } from './common-config';
-import { Flag, Port, Rule, UrlOf, WholeNumber } from './rules';
+import { IsOptional, IsString, Matches } from 'class-validator';
+import { AuthConfig } from './auth-config';
+import { Port, Rule, UrlOf, WholeNumber } from './rules';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-const ANONYMOUS_BEYOND_LOOPBACK = 'must be a loopback address, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
-function isGuarded(host: string, config: ApiConfig): boolean {
-  return LOOPBACK.has(host) || config.allowAnonymous;
-}
+const ANONYMOUS_BEYOND_LOOPBACK =
+  'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
+/** No mode asks operators who they are. */
+const OPERATORS_BEYOND_LOOPBACK = 'must be a loopback address, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
 /** What `apps/api` is told. */
-export class ApiConfig extends CommonConfig {
+export class ApiConfig extends AuthConfig {
   @IsString()
-  @Rule<ApiConfig>('isGuarded', ANONYMOUS_BEYOND_LOOPBACK, (config) => isGuarded(config.host, config))
+  @Rule<ApiConfig>(
+    'isGuarded',
+    ANONYMOUS_BEYOND_LOOPBACK,
+    ({ host, authMode, allowAnonymous }) => LOOPBACK.has(host) || authMode !== 'none' || allowAnonymous,
+  )
   host: string = '127.0.0.1';
 
   @Port()
   port: number = 3_000;
 
   @IsString()
-  @Rule<ApiConfig>('isGuarded', ANONYMOUS_BEYOND_LOOPBACK, (config) => isGuarded(config.operatorHost, config))
+  @Rule<ApiConfig>(
+    'isGuarded',
+    OPERATORS_BEYOND_LOOPBACK,
+    ({ operatorHost, allowAnonymous }) => LOOPBACK.has(operatorHost) || allowAnonymous,
+  )
   operatorHost: string = '127.0.0.1';
 
   @Port()
@@ -30,12 +38,6 @@ export class ApiConfig extends CommonConfig {
   @IsOptional()
   @UrlOf('http', 'https')
   publicBaseUrl: string | undefined = undefined;
-
-  @IsIn(['none'], { message: 'must be none' })
-  authMode = 'none' as const;
-
-  @Flag()
-  allowAnonymous: boolean = false;
 
   /** The longest range of one query, in days. */
   @WholeNumber(1, 36_600)

@@ -1,5 +1,6 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
-import { UrlOf, WholeNumber } from './rules';
+import { isSafeUrl } from '../secrets/is-safe-url';
+import { Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
@@ -36,4 +37,15 @@ export class CommonConfig {
   /** From SIGTERM to the end of the process; the platform's own grace period must be longer. */
   @WholeNumber(1, 3_600)
   shutdownGraceSeconds: number = 25;
+
+  /** The vault that has the secrets. */
+  @IsOptional()
+  @Problem<CommonConfig>(({ keyVaultUrl, nodeEnv }) =>
+    isSafeUrl(keyVaultUrl ?? '', nodeEnv) ? undefined : 'must be a URL that begins with https://',
+  )
+  keyVaultUrl: string | undefined = undefined;
+
+  /** How often what a vault has is read again, for the case that it was changed; so is a file. */
+  @WholeNumber(1, 86_400)
+  secretRefreshSeconds: number = 300;
 }

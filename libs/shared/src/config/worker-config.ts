@@ -1,5 +1,4 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
-import { isSafeUrl } from '../secrets/is-safe-url';
 import { CommonConfig } from './common-config';
 import { Flag, Port, Problem, UrlOf, WholeNumber } from './rules';
 import { DEVELOPMENT_HASH_KEY, findConnectionStringProblem, findHashKeyProblem } from './secret-rules';
@@ -23,13 +22,6 @@ export class WorkerConfig extends CommonConfig {
   @IsOptional()
   @UrlOf('https')
   appConfigEndpoint: string | undefined = undefined;
-
-  /** The vault that has the secrets. */
-  @IsOptional()
-  @Problem<WorkerConfig>(({ keyVaultUrl, nodeEnv }) =>
-    isSafeUrl(keyVaultUrl ?? '', nodeEnv) ? undefined : 'must be a URL that begins with https://',
-  )
-  keyVaultUrl: string | undefined = undefined;
 
   /** What the vault calls the connection string. */
   @SecretNameRule()
@@ -58,10 +50,6 @@ export class WorkerConfig extends CommonConfig {
   /** Whether secrets may come from the environment in production. */
   @Flag()
   allowPlainSecrets: boolean = false;
-
-  /** How often a secret of the table is read again, for the case that it was rotated. */
-  @WholeNumber(1, 86_400)
-  secretRefreshSeconds: number = 300;
 
   /** Pages of the table in flight at once, over all queries of this process. */
   @WholeNumber(1, 256)

@@ -1,6 +1,6 @@
 interface ErrorEntry {
   /** The HTTP status of the problem document that carries the code. */
-  readonly status: 400 | 404 | 405 | 406 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 413 | 415 | 422 | 429 | 431 | 500 | 503;
   /** What is wrong, for people; never holds a value of the request or of the service's inside. */
   readonly title: string;
   /** What whoever reads the code can do about it. */
@@ -19,6 +19,12 @@ export const ERROR_TABLE = {
     status: 400,
     title: 'The request has no body.',
     remedy: 'Send a JSON object with the members start and end.',
+    retryable: false,
+  },
+  REQUEST_UNREADABLE: {
+    status: 400,
+    title: 'The request is not HTTP.',
+    remedy: 'Send it with a client that keeps to HTTP/1.1.',
     retryable: false,
   },
   BODY_NOT_JSON: {
@@ -51,6 +57,18 @@ export const ERROR_TABLE = {
     remedy: 'Send 1 to 255 printable characters, once.',
     retryable: false,
   },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'The request has no valid credential.',
+    remedy: 'Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are.',
+    retryable: false,
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'The credential is valid, but not for this service.',
+    remedy: 'Ask whoever administers the tenant for the role or the scope that the service requires.',
+    retryable: false,
+  },
   QUERY_NOT_FOUND: {
     status: 404,
     title: 'There is no such query.',
@@ -74,6 +92,12 @@ export const ERROR_TABLE = {
     title: 'The resource has none of the accepted forms.',
     remedy: 'Accept application/json; the status document also comes as text/html and text/event-stream.',
     retryable: false,
+  },
+  REQUEST_TOO_SLOW: {
+    status: 408,
+    title: 'The request took too long to arrive.',
+    remedy: 'Send it again, over a faster connection.',
+    retryable: true,
   },
   BODY_TOO_LARGE: {
     status: 413,
@@ -105,6 +129,12 @@ export const ERROR_TABLE = {
     remedy: 'Wait until one of them has ended, or terminate one.',
     retryable: true,
   },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'The headers of the request are too large.',
+    remedy: 'Send at most 16 KiB of headers, and a token of at most 8 KiB.',
+    retryable: false,
+  },
   INTERNAL_ERROR: {
     status: 500,
     title: 'The service made a mistake.',
@@ -115,6 +145,12 @@ export const ERROR_TABLE = {
     status: 503,
     title: 'The service cannot take or look up queries at the moment.',
     remedy: 'Try again after the time that Retry-After gives.',
+    retryable: true,
+  },
+  AUTH_UNAVAILABLE: {
+    status: 503,
+    title: 'The credential cannot be checked at the moment.',
+    remedy: 'Try again after the time that Retry-After gives; the identity provider cannot be reached.',
     retryable: true,
   },
   NOT_READY: {

@@ -1,7 +1,17 @@
-import { createParamDecorator } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 
-/** Whose queries they are while nobody is asked who they are (`AUTH_MODE=none`). */
-const ANONYMOUS = 'anonymous';
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose request it is: `anonymous`, `key:<name>` or `entra:<tenant>/<object id>`. Empty on a route that is open. */
+    caller: string;
+  }
+}
 
 /** The caller: the subject of the request's credential, to whom a query belongs. */
-export const Caller = createParamDecorator((): string => ANONYMOUS);
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  // A route that is open by mistake must not have queries that belong to nobody, and so to everybody.
+  if (caller === '') throw new Error('a route that is open asks for its caller');
+  return caller;
+});

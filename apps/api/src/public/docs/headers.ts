@@ -33,6 +33,7 @@ const HEADERS = {
   Allow: { description: 'The methods that the route has.', schema: text('^[A-Z]+(, [A-Z]+)*$', 64) },
   'Cache-Control': { description: 'Nothing may be kept by a cache.', schema: exactly('no-store') },
   'Content-Security-Policy': { description: 'What the page may load.', schema: text('^default-src .+$', 1_000) },
+  'Cross-Origin-Resource-Policy': { description: 'No page elsewhere may embed it.', schema: exactly('same-origin') },
   'Cross-Origin-Opener-Policy': { description: 'Of the page.', schema: exactly('same-origin') },
   ETag: { description: 'Changes whenever the document does.', schema: text('^"[A-Za-z0-9_-]{27}"$', 29) },
   'Idempotency-Replayed': {
@@ -61,15 +62,35 @@ const HEADERS = {
     description: 'How many seconds to wait before the next request.',
     schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 60 },
   },
+  'Strict-Transport-Security': {
+    description: 'Where the public address of the service is https: keep to that.',
+    schema: text('^max-age=\\d+$', 32),
+  },
   Vary: {
     description: 'The headers of the request that the answer depends on.',
     schema: text('^[A-Za-z-]+(, [A-Za-z-]+)*$', 100),
   },
+  'WWW-Authenticate': {
+    description: 'Which credential is asked for, and what is wrong with the one that was sent (RFC 6750).',
+    schema: text('^Bearer realm="audit-query"(, [a-z_]+="[^"]+")*$', 500),
+  },
   'X-Accel-Buffering': { description: 'Tells a proxy to pass events on at once.', schema: exactly('no') },
   'X-Content-Type-Options': { description: 'The content is what its type says.', schema: exactly('nosniff') },
+  'X-Frame-Options': { description: 'No page may frame it.', schema: exactly('DENY') },
 } as const satisfies Record<string, Header>;
 
 export type HeaderName = keyof typeof HEADERS;
+
+/** Sent with every answer that has a route, but to a preflight; told once in the document, and not with each. */
+export const SECURITY_HEADERS = [
+  'Content-Security-Policy',
+  'Cross-Origin-Opener-Policy',
+  'Cross-Origin-Resource-Policy',
+  'Referrer-Policy',
+  'Strict-Transport-Security',
+  'X-Content-Type-Options',
+  'X-Frame-Options',
+] as const satisfies HeaderName[];
 
 /** Each header twice: a reference cannot say whether it is always there. */
 export const HEADER_COMPONENTS = Object.entries<Header>(HEADERS).flatMap(([name, header]) => [

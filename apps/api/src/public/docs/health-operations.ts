@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiOperation } from '@nestjs/swagger';
+import { ApiOperation, ApiSecurity } from '@nestjs/swagger';
 import { ApiAnswers, problems, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { closedObject, type JsonSchema, toSchema } from './json-schema';
@@ -25,6 +25,7 @@ export function LiveOperation(): MethodDecorator {
       summary: 'Does the process answer?',
       description: 'For the platform’s probes.',
     }),
+    ApiSecurity({}),
     ApiAnswers({ 200: OK, ...problems(HEADERS, []) }),
   );
 }
@@ -38,6 +39,7 @@ export function ReadyOperation(): MethodDecorator {
       summary: 'Can queries be taken?',
       description: 'For the platform’s probes.',
     }),
+    ApiSecurity({}),
     ApiAnswers({ 200: OK, ...problems(HEADERS, ['NOT_READY']) }),
   );
 }

@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { type Answer, originalErrors, problems, type RouteHeaders } from './api-responses';
 import { ERROR_SCHEMAS, PROBLEM_EXAMPLES } from './error-schemas';
-import { HEADER_COMPONENTS, toHeaders } from './headers';
+import { HEADER_COMPONENTS, SECURITY_HEADERS, toHeaders } from './headers';
 import { HEALTH_SCHEMAS } from './health-operations';
 import { ORIGINAL_SCHEMAS } from './original-operations';
 import { QUERY_EXAMPLES } from './query-examples';
@@ -13,7 +13,12 @@ follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anythi
 
 - Errors are problem documents (RFC 9457); what each \`code\` means and what to do about it is told at \`/api/docs\`.
 - A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
-  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`).
+  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not HTTP, or has
+  headers that are too slow or too large, is answered too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
+- Which credential is asked for is configured: a bearer token of Microsoft Entra ID, an API key (in \`x-api-key\` or as a
+  bearer token), or none. It is checked before anything else. A credential in an address is never looked at.
+- A query belongs to its caller: for anyone else there is no such query.
+- \`x-security-headers\` are the headers that have to do with browsers alone, and can be with any answer.
 - Clients should ignore headers that they do not know.`;
 
 /** Relative: the document is right wherever it is served from. */
@@ -31,11 +36,20 @@ const OPTIONS: Answer = {
   ),
 };
 
+/** One of them, or none: see the description. */
+const SECURITY = [{ bearer: [] }, { apiKey: [] }, {}];
+
+/** The documentation asks nobody for a credential. */
+const OPEN = [{}];
+
 /** What answers where no operation is. */
 const RESPONSES = {
   Options: OPTIONS,
   MethodNotAllowed: problems(NO_MORE, ['METHOD_NOT_ALLOWED'])[405],
   OriginalMethodNotAllowed: originalErrors(NO_MORE, ['METHOD_NOT_ALLOWED'])[405],
+  Unreadable: problems(NO_MORE, ['REQUEST_UNREADABLE'])[400],
+  TooSlow: problems(NO_MORE, ['REQUEST_TOO_SLOW'])[408],
+  HeadersTooLarge: problems(NO_MORE, ['HEADERS_TOO_LARGE'])[431],
   RouteNotFound: toEitherForm(
     problems(NO_MORE, ['ROUTE_NOT_FOUND'])[404],
     originalErrors(NO_MORE, ['ROUTE_NOT_FOUND'])[404],
@@ -57,18 +71,28 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .setDescription(DESCRIPTION)
     .setVersion('1')
     .setLicense('MIT', 'https://spdx.org/licenses/MIT.html')
+    .addBearerAuth(
+      {
+        type: 'http',
+        description: 'An access token of Microsoft Entra ID, version 2.0, checked as RFC8725 wants it; or an API key.',
+      },
+      'bearer',
+    )
+    .addApiKey({ type: 'apiKey', name: 'x-api-key', in: 'header', description: 'An API key.' }, 'apiKey')
     .addTag('queries', 'Submit, follow, list and terminate queries.')
     .addTag('original', 'The two routes of the Durable Functions service that this one replaces.')
     .addTag('health', 'For the platform’s probes.')
     .addTag('documentation', 'This document.')
     .build();
-  const { paths, ...document } = SwaggerModule.createDocument(app, { ...base, servers: [SERVER], components: {} });
+  const { paths, ...document } = SwaggerModule.createDocument(app, { ...base, servers: [SERVER], security: SECURITY });
   const all = Object.entries({ ...paths, ...DOCUMENTATION_PATHS }).map(([path, item]) => {
     const other = ORIGINAL_PATH.test(path) ? 'OriginalMethodNotAllowed' : 'MethodNotAllowed';
     return [path, { ...item, 'x-options': toResponse('Options'), 'x-other-methods': toResponse(other) }] as const;
   });
-  const answers = JSON.stringify([all, RESPONSES]);
+  const securityHeaders = toHeaders([], SECURITY_HEADERS);
+  const answers = JSON.stringify([all, RESPONSES, securityHeaders]);
   const components = {
+    ...base.components,
     schemas: { ...QUERY_SCHEMAS, ...ERROR_SCHEMAS, ...ORIGINAL_SCHEMAS, ...HEALTH_SCHEMAS },
     headers: Object.fromEntries(HEADER_COMPONENTS.filter(([name]) => answers.includes(`/headers/${name}"`))),
     responses: RESPONSES,
@@ -80,6 +104,10 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     paths: Object.fromEntries(all),
     components,
     'x-other-paths': toResponse('RouteNotFound'),
+    'x-unreadable': toResponse('Unreadable'),
+    'x-too-slow': toResponse('TooSlow'),
+    'x-headers-too-large': toResponse('HeadersTooLarge'),
+    'x-security-headers': securityHeaders,
   };
   return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;
 }
@@ -92,6 +120,7 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'This document',
       description: 'OpenAPI 3.1.',
+      security: OPEN,
       responses: {
         200: {
           description: 'The document.',
@@ -108,6 +137,7 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'The routes to try, and the errors explained',
       description: 'A page for people.',
+      security: OPEN,
       responses: {
         200: {
           description: 'The page.',

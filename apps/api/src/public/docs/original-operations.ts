@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { ApiAnswers, originalErrors, type RouteHeaders } from './api-responses';
+import { ApiAnswers, AUTH_CODES, originalErrors, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { closedObject, type JsonSchema, toSchema } from './json-schema';
 import { ID_PARAMETER } from './parameters';
@@ -60,6 +60,7 @@ export function SubmitOriginalOperation(operationId: 'submitOriginalQuery' | 'po
         },
       },
       ...originalErrors(HEADERS, [
+        ...AUTH_CODES,
         'REQUEST_INVALID',
         'QUERY_RANGE_INVALID',
         'QUERY_RANGE_TOO_LONG',
@@ -96,7 +97,13 @@ export function GetOriginalStatusOperation(): MethodDecorator {
         headers: toHeaders([...HEADERS.always, 'Location', 'Retry-After'], []),
         content: content({ id: EXAMPLE_ID, status: 'Running', result: null }),
       },
-      ...originalErrors(HEADERS, ['QUERY_NOT_FOUND', 'ROUTE_NOT_FOUND', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...originalErrors(HEADERS, [
+        ...AUTH_CODES,
+        'QUERY_NOT_FOUND',
+        'ROUTE_NOT_FOUND',
+        'RATE_LIMITED',
+        'SERVICE_UNAVAILABLE',
+      ]),
     }),
   );
 }

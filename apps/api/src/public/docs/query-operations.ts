@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { type Answer, ApiAnswers, problems, queryContent, type RouteHeaders } from './api-responses';
+import { type Answer, ApiAnswers, AUTH_CODES, problems, queryContent, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
 import { type JsonSchema, toSchema } from './json-schema';
@@ -66,6 +66,7 @@ export function SubmitQueryOperation(): MethodDecorator {
         content: queryContent('Pending'),
       },
       ...problems(SUBMIT, [
+        ...AUTH_CODES,
         'BODY_MISSING',
         ...BODY_CODES,
         'REQUEST_INVALID',
@@ -119,7 +120,7 @@ export function ListQueriesOperation(): MethodDecorator {
         headers: toHeaders(UNLIMITED.always, ['Link']),
         content: { 'application/json': { schema: toSchema('QueryPage'), examples: PAGE_EXAMPLES } },
       },
-      ...problems(UNLIMITED, ['REQUEST_INVALID', 'SERVICE_UNAVAILABLE']),
+      ...problems(UNLIMITED, [...AUTH_CODES, 'REQUEST_INVALID', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -163,7 +164,16 @@ export function GetQueryOperation(): MethodDecorator {
       },
       204: NOTHING_NEW,
       304: NOT_MODIFIED,
-      ...problems(POLL, ['REQUEST_INVALID', ...ID_CODES, 'NOT_ACCEPTABLE', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...withPage(
+        problems(POLL, [
+          ...AUTH_CODES,
+          'REQUEST_INVALID',
+          ...ID_CODES,
+          'NOT_ACCEPTABLE',
+          'RATE_LIMITED',
+          'SERVICE_UNAVAILABLE',
+        ]),
+      ),
     }),
   );
 }
@@ -193,7 +203,14 @@ export function GetQueryResultOperation(): MethodDecorator {
         content: queryContent('Pending', 'Running'),
       },
       304: NOT_MODIFIED,
-      ...problems(POLL, ['REQUEST_INVALID', ...ID_CODES, ...FAILURE_CODES, 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...problems(POLL, [
+        ...AUTH_CODES,
+        'REQUEST_INVALID',
+        ...ID_CODES,
+        ...FAILURE_CODES,
+        'RATE_LIMITED',
+        'SERVICE_UNAVAILABLE',
+      ]),
     }),
   );
 }
@@ -217,7 +234,7 @@ export function StreamQueryEventsOperation(): MethodDecorator {
         content: { 'text/event-stream': EVENTS },
       },
       204: NOTHING_NEW,
-      ...problems(POLL, [...ID_CODES, 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...problems(POLL, [...AUTH_CODES, ...ID_CODES, 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -244,7 +261,13 @@ export function TerminateQueryOperation(): MethodDecorator {
         headers: toHeaders([...UNLIMITED.always, ...DOCUMENT], []),
         content: queryContent('Terminated'),
       },
-      ...problems(UNLIMITED, ['BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED', ...ID_CODES, 'SERVICE_UNAVAILABLE']),
+      ...problems(UNLIMITED, [
+        ...AUTH_CODES,
+        'BODY_TOO_LARGE',
+        'MEDIA_TYPE_UNSUPPORTED',
+        ...ID_CODES,
+        'SERVICE_UNAVAILABLE',
+      ]),
     }),
   );
 }
@@ -256,6 +279,15 @@ const TIME = {
 };
 
 const HTML: JsonSchema = { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 };
+
+/** A person's browser is told with a page that it lacks a credential. */
+function withPage(answers: Record<number, Answer>): Record<number, Answer> {
+  const add = (answer: Answer | undefined) =>
+    answer && { ...answer, content: { ...answer.content, 'text/html': { schema: HTML } } };
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [status, ['401', '403'].includes(status) ? add(answer) : answer]),
+  ) as Record<number, Answer>;
+}
 
 const EVENTS = {
   schema: {

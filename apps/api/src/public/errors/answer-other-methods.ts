@@ -1,30 +1,40 @@
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { RouteOptions } from 'fastify';
 import { ProblemError } from './problem-error';
 import { sendError } from './send-error';
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-
 /**
- * Lets every route say which methods it has: OPTIONS is answered with 204 and `Allow`, any other method that
- * it lacks with 405 and `Allow` (RFC 9110, 15.5.6), where the router alone would say 404.
+ * Lets every route say which methods it has: OPTIONS is answered with 204 and `Allow`, any other method that it lacks
+ * with 405 and `Allow` (RFC 9110, 15.5.6), where the router alone would say 404. None has TRACE, which would send a
+ * credential back.
  *
  * @returns What to call when all routes are there.
  */
-export function answerOtherMethods(fastify: FastifyInstance): () => void {
+export function answerOtherMethods(adapter: FastifyAdapter): () => void {
+  const fastify = adapter.getInstance();
   const methodsByUrl = new Map<string, Set<string>>();
+  const allowByUrl = new Map<string, string>();
   fastify.addHook('onRoute', ({ url, method }: RouteOptions) => {
     const methods = methodsByUrl.get(url) ?? new Set();
     for (const one of [method].flat()) methods.add(one);
     methodsByUrl.set(url, methods);
   });
+  // The one hook that goes before that of CORS, which lets no preflight through to a handler.
+  adapter.setOnRequestHook((request, reply, done) => {
+    const allow = request.method === 'OPTIONS' && allowByUrl.get(request.routeOptions.url ?? '');
+    if (allow) void reply.header('Allow', allow);
+    done();
+  });
   return () => {
     for (const [url, present] of [...methodsByUrl].filter(([path]) => !path.includes('*'))) {
       const Allow = [...present].join(', ');
+      allowByUrl.set(url, Allow);
       fastify.route({
         url,
-        method: METHODS.filter((method) => !present.has(method)),
+        method: fastify.supportedMethods.filter((method) => !present.has(method)),
+        config: { isOpen: true },
         handler: (request, reply) => {
-          if (request.method === 'OPTIONS') return reply.status(204).header('Allow', Allow).send();
+          if (request.method === 'OPTIONS') return reply.status(204).send();
           sendError(new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow } }), request, reply);
           return reply;
         },

@@ -1,31 +1,45 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
+import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
 import { ProblemError } from '../errors/problem-error';
+
+/** Probes have no credential, and what they are told is about nobody. */
+const OPEN = { isOpen: true };
 
 /** For the platform's probes. */
 @Controller('health')
 export class HealthController {
-  constructor(@Inject(REDIS) private readonly redis: Redis) {}
+  constructor(
+    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+  ) {}
 
   /** Answered as long as the event loop turns. */
   @Get('live')
   @LiveOperation()
+  @RouteConfig(OPEN)
   @Header('Cache-Control', 'no-store')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** Whether queries can be taken: the store is there and never drops what it holds. */
+  /** Whether queries can be taken: the store is there and never drops what it holds, and callers can be told apart. */
   @Get('ready')
   @ReadyOperation()
+  @RouteConfig(OPEN)
   @Header('Cache-Control', 'no-store')
   async ready(): Promise<{ status: 'ok' }> {
-    const problem = await findRedisProblem(this.redis);
-    if (problem === undefined) return { status: 'ok' };
-    const detail = `The store of queries is ${problem === 'evicting' ? 'set to evict what it holds' : problem}.`;
+    const detail = this.authenticator.problem ?? (await this.findStoreProblem());
+    if (detail === undefined) return { status: 'ok' };
     throw new ProblemError('NOT_READY', { detail, headers: { 'Retry-After': '5' } });
+  }
+
+  private async findStoreProblem(): Promise<string | undefined> {
+    const problem = await findRedisProblem(this.redis);
+    return problem && `The store of queries is ${problem === 'evicting' ? 'set to evict what it holds' : problem}.`;
   }
 }

@@ -1,8 +1,8 @@
-import { plainToInstance } from 'class-transformer';
-import { validateSync, type ValidationError } from 'class-validator';
+import type { ValidationError } from 'class-validator';
 import { countDays } from '#shared/contract/calendar-day';
 import { QueryRequest, RANGE_RULE } from '#shared/contract/query-request';
 import { ProblemError } from '../errors/problem-error';
+import { validateMembers } from '../validate-members';
 
 /**
  * The body of a submission as a request.
@@ -15,8 +15,7 @@ export function parseQueryRequest(body: unknown, maxRangeDays: number): QueryReq
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ProblemError('REQUEST_INVALID', { detail: 'The body must be a JSON object with start and end.' });
   }
-  const request = plainToInstance(QueryRequest, body);
-  const problems = validateSync(request, { whitelist: true, forbidNonWhitelisted: true });
+  const { members: request, problems } = validateMembers(QueryRequest, body);
   if (problems.length > 0) throw toProblem(problems);
   checkRangeLength(request, maxRangeDays);
   return request;

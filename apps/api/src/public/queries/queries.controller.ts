@@ -25,6 +25,7 @@ import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
 import { QueryStreams } from './query-streams';
 import { toStatusPage, toStatusPageHeaders } from './status-page';
+import { STATUS_FORMS } from './wants-status-page';
 
 @Controller('api/queries')
 export class QueriesController {
@@ -77,7 +78,7 @@ export class QueriesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     void reply.header('Vary', 'Accept');
-    switch (accepts(request.raw).type(['json', 'html', 'text/event-stream'])) {
+    switch (accepts(request.raw).type(STATUS_FORMS)) {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
       case 'html':

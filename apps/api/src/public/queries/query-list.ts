@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { plainToInstance, Transform, Type } from 'class-transformer';
-import { IsDate, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, validateSync } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { IsDate, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import type { QueryState } from '#shared/contract/query-document';
 import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries, type ListPosition } from '#shared/redis/caller-queries';
 import { QueryStates } from '#shared/redis/query-states';
 import { ProblemError } from '../errors/problem-error';
+import { validateMembers } from '../validate-members';
 import { QueryService } from './query-service';
 
 const LARGEST_PAGE = 100;
@@ -61,8 +62,7 @@ export class ListRequest {
 
 /** @throws ProblemError REQUEST_INVALID, naming every wrong parameter at once. */
 export function parseListRequest(query: object): ListRequest {
-  const request = plainToInstance(ListRequest, query);
-  const problems = validateSync(request, { whitelist: true, forbidNonWhitelisted: true });
+  const { members: request, problems } = validateMembers(ListRequest, query);
   if (problems.length === 0) return request;
   const rules = problems.map(({ property, constraints = {} }) =>
     constraints['whitelistValidation'] ? `${property} is not a parameter of the list` : Object.values(constraints)[0],

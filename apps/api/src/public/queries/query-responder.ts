@@ -12,7 +12,7 @@ import { toLocation } from './to-location';
 
 /** Readable by scripts of other origins, where such are let in. */
 export const EXPOSED_HEADERS =
-  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, RateLimit, RateLimit-Policy';
+  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, RateLimit, RateLimit-Policy, WWW-Authenticate';
 
 /** Turns what is known of a query into an answer. */
 @Injectable()

@@ -1,0 +1,41 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ApiKeys } from './api-keys';
+import type { Authenticator } from './authenticator';
+import { MAX_CREDENTIAL_LENGTH, readBearer } from './read-bearer';
+import { refuseUnauthenticated } from './refusals';
+import { ProblemError } from '../errors/problem-error';
+
+/** A vault that is away is asked again within that, at first. */
+const RETRY_SECONDS = '5';
+
+/** Lets in who has a key of the list, sent as `x-api-key` or as a bearer token. */
+export class ApiKeyAuthenticator implements Authenticator {
+  constructor(
+    private readonly keys: ApiKeys,
+    /** Ends what keeps the list up to date. */
+    readonly close: () => void,
+  ) {}
+
+  get problem(): string | undefined {
+    return this.keys.isKnown ? undefined : 'The list of API keys has not been read yet.';
+  }
+
+  authenticate(headers: IncomingHttpHeaders): string {
+    if (!this.keys.isKnown) throw new ProblemError('AUTH_UNAVAILABLE', { headers: { 'Retry-After': RETRY_SECONDS } });
+    const caller = this.keys.findCaller(readKey(headers));
+    if (caller === undefined) throw refuseUnauthenticated('The API key is not known.');
+    return `key:${caller}`;
+  }
+}
+
+/** @throws ProblemError UNAUTHENTICATED when there is none, or when there are two that differ. */
+function readKey({ authorization, 'x-api-key': header }: IncomingHttpHeaders): string {
+  const own = [header].flat().join();
+  if (own.length > MAX_CREDENTIAL_LENGTH) throw refuseUnauthenticated('The credential is too long.');
+  const bearer = readBearer(authorization);
+  const key = own === '' ? bearer : own;
+  if (key === undefined) throw refuseUnauthenticated();
+  // Which of the two is meant, nobody can tell.
+  if (bearer !== undefined && bearer !== key) throw refuseUnauthenticated('There are two API keys that differ.');
+  return key;
+}

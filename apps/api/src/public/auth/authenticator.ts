@@ -1,0 +1,18 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Tells who calls, by one of the ways that `AUTH_MODE` chooses from. */
+export interface Authenticator {
+  /**
+   * @returns The caller's name. Each way has a prefix of its own, so that names of two ways are never equal.
+   * @throws ProblemError UNAUTHENTICATED, FORBIDDEN or AUTH_UNAVAILABLE
+   */
+  authenticate(headers: IncomingHttpHeaders): string | Promise<string>;
+
+  /** Why nobody can be told from anybody else at the moment, as a sentence; undefined when callers can. */
+  readonly problem: string | undefined;
+
+  /** Lets go of timers and files. */
+  close(): void;
+}
+
+export const AUTHENTICATOR = Symbol('AUTHENTICATOR');

@@ -1,0 +1,94 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Logger } from '@nestjs/common';
+import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
+import { ProblemError } from '../errors/problem-error';
+import type { Authenticator } from './authenticator';
+import { readBearer } from './read-bearer';
+import { refuseForbidden, refuseUnauthenticated } from './refusals';
+import { type TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
+
+/** What the clocks of two machines may differ by. */
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+/** The form of the ids of tenants and of whoever is in them. */
+const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Why a claim is refused; of any other one nothing is said. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['iss', 'The token is not of the issuer that is asked for, version 2.0.'],
+  ['aud', 'The token is not made out to this service.'],
+  ['exp', 'The token has expired.'],
+  ['nbf', 'The token is not valid yet.'],
+]);
+
+export interface TokenRules {
+  tenantId: string;
+  issuer: string;
+  audience: string;
+  /** One of the two has to be there, and one is enough. */
+  requiredRole: string | undefined;
+  requiredScope: string | undefined;
+}
+
+/**
+ * Lets in who has an access token of one tenant of Microsoft Entra ID, version 2.0, for this service. The caller is
+ * the object in the tenant, `oid`: of a user the same in all applications, of an application its service principal.
+ */
+export class EntraAuthenticator implements Authenticator {
+  /** A tenant that is away is no reason not to be ready: known keys go on working. */
+  readonly problem = undefined;
+
+  private readonly logger = new Logger(EntraAuthenticator.name);
+
+  constructor(
+    private readonly keys: TenantKeys,
+    private readonly rules: TokenRules,
+  ) {}
+
+  async authenticate({ authorization }: IncomingHttpHeaders): Promise<string> {
+    const token = readBearer(authorization);
+    if (token === undefined) throw refuseUnauthenticated();
+    const { tid, oid, azp, roles, scp } = await this.verify(token);
+    const { tenantId, requiredRole, requiredScope } = this.rules;
+    if (tid !== tenantId) throw refuseUnauthenticated('The token is not of the tenant that is asked for.');
+    // Identity tokens, which say who somebody is and not what a client may do, have no `azp`.
+    if (typeof oid !== 'string' || !OBJECT_ID.test(oid) || typeof azp !== 'string') {
+      throw refuseUnauthenticated('The token is not an access token of version 2.0.');
+    }
+    const hasRole = requiredRole !== undefined && Array.isArray(roles) && roles.includes(requiredRole);
+    const hasScope = requiredScope !== undefined && typeof scp === 'string' && scp.split(' ').includes(requiredScope);
+    if (!hasRole && !hasScope) throw refuseForbidden(requiredScope);
+    return `entra:${tid}/${oid.toLowerCase()}`;
+  }
+
+  close(): void {}
+
+  private async verify(token: string): Promise<JWTPayload> {
+    const { jwtVerify } = await import('jose');
+    try {
+      const { payload } = await jwtVerify(token, (header, jws) => this.keys.find(header, jws), {
+        issuer: this.rules.issuer,
+        audience: this.rules.audience,
+        // The one that Entra ID signs with. Others could be made with what is public.
+        algorithms: ['RS256'],
+        requiredClaims: ['exp', 'nbf', 'tid'],
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      });
+      return payload;
+    } catch (error) {
+      throw this.toProblem(error);
+    }
+  }
+
+  private toProblem(cause: unknown): ProblemError {
+    if (cause instanceof TenantKeysUnavailableError) {
+      const headers = { 'Retry-After': String(cause.retryAfterSeconds) };
+      return new ProblemError('AUTH_UNAVAILABLE', { headers, cause });
+    }
+    const { code, claim, reason } = cause as { code?: string; claim?: string; reason?: string };
+    // Whatever a token is made of, it is the token's fault; but one that is not foreseen is worth a line.
+    if (code === undefined) this.logger.warn(`a token was refused: ${String(cause)}`);
+    if (reason === 'missing') return refuseUnauthenticated('The token lacks a claim that is asked for.', cause);
+    return refuseUnauthenticated(REASONS.get(claim ?? '') ?? 'The token is not valid.', cause);
+  }
+}

@@ -1,0 +1,65 @@
+import { unwatchFile, watchFile } from 'node:fs';
+import { Logger } from '@nestjs/common';
+import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
+import { untilRead } from '#shared/secrets/until-read';
+import { ApiKeyListInvalidError } from './api-key-list';
+import { ApiKeys } from './api-keys';
+
+/** Looked at by its path, so that a file that is replaced, or is a link that is, is seen too. */
+const LOOK_EVERY_MS = 1_000;
+
+export interface ListSource {
+  /** What the list is called in the log. */
+  name: string;
+  read(): Promise<string>;
+  /** Where the list is a file that can be watched. */
+  file: string | undefined;
+  refreshSeconds: number;
+}
+
+/**
+ * The keys of a list that is read again now and then, and as soon as its file changes. A list that has become invalid
+ * or cannot be read is logged, and the former one stays. A vault is waited for, and what it has may still be mended
+ * there; a file is there from the beginning, or never.
+ *
+ * @throws ApiKeyListInvalidError, or what `read` throws, when a file has no list.
+ */
+export async function watchApiKeys(source: ListSource): Promise<{ keys: ApiKeys; close: () => void }> {
+  const logger = new Logger('ApiKeys');
+  const keys = new ApiKeys();
+  const { name, file } = source;
+  const takeOver = async () => keys.replace(await source.read());
+  const stop = new AbortController();
+  await takeOver().catch((error: unknown) => {
+    if (file !== undefined) throw error;
+    const onFailure = ({ code, message }: SecretError) => logger.error(`${name}: ${code}: ${message}; trying again`);
+    untilRead(() => takeOver().catch(throwSecretError), onFailure, stop.signal).catch(() => {
+      // Closed before there was one.
+    });
+  });
+  const refresh = () => {
+    if (!keys.isKnown) return;
+    takeOver().catch((error: unknown) => logger.error(`${name}: the former list stays: ${explain(error)}`));
+  };
+  const timer = setInterval(refresh, source.refreshSeconds * 1_000).unref();
+  if (file !== undefined) watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, refresh);
+  return {
+    keys,
+    close: () => {
+      stop.abort();
+      clearInterval(timer);
+      if (file !== undefined) unwatchFile(file, refresh);
+    },
+  };
+}
+
+function throwSecretError(error: unknown): never {
+  throw error instanceof SecretError ? error : new SecretError(SecretErrorCode.Invalid, explain(error));
+}
+
+/** Only what surely holds nothing of the list. */
+function explain(error: unknown): string {
+  if (error instanceof ApiKeyListInvalidError || error instanceof SecretError) return error.message;
+  const { name, code } = error as NodeJS.ErrnoException;
+  return code ?? name;
+}

@@ -1,0 +1,33 @@
+import type { Socket } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
+import { STRICT_HEADERS } from '../security-headers';
+import { toProblemDocument } from './problem-document';
+import { ProblemError } from './problem-error';
+
+/** Node's codes of what has a code of ours; all others are bytes that are not HTTP. */
+const CODES: ReadonlyMap<string | undefined, ErrorCode> = new Map([
+  ['HPE_HEADER_OVERFLOW', 'HEADERS_TOO_LARGE'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TOO_SLOW'],
+]);
+
+/**
+ * Answers what the HTTP parser gives up on, for which there is no request: headers beyond Node's 16 KiB or
+ * slower than its 60 seconds, or bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ */
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // There is nobody to answer.
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const code = CODES.get(error.code) ?? 'REQUEST_UNREADABLE';
+  const { status } = ERROR_TABLE[code];
+  const body = JSON.stringify(toProblemDocument(new ProblemError(code), '/'));
+  const headers = {
+    ...STRICT_HEADERS,
+    'Cache-Control': 'no-store',
+    'Content-Type': 'application/problem+json',
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+}

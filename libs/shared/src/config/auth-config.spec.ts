@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { ApiConfig } from '#shared/config/api-config';
+import { ConfigInvalidError, parseConfig } from '#shared/config/parse-config';
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(ApiConfig, env);
+  } catch (error) {
+    if (error instanceof ConfigInvalidError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('who may call', () => {
+  const TENANT = { ENTRA_TENANT_ID: 'a3b5e1b0-21c8-4e58-9a0b-6a6e0a2b7f11', ENTRA_AUDIENCE: 'a' };
+  const ENTRA = { AUTH_MODE: 'entra', ...TENANT, ENTRA_REQUIRED_ROLE: 'r' };
+  const VAULT = { API_KEYS_SECRET: 'api-keys', KEY_VAULT_URL: 'https://a.vault.azure.net' };
+
+  it.each<[string, Record<string, string>]>([
+    ['keys of a file', { AUTH_MODE: 'api-key', API_KEYS_FILE: 'keys.json', HOST: '0.0.0.0' }],
+    ['keys of a vault', { AUTH_MODE: 'api-key', ...VAULT, HOST: '0.0.0.0' }],
+    ['a tenant, with a role', { ...ENTRA, HOST: '0.0.0.0' }],
+    ['a tenant, with a scope', { AUTH_MODE: 'entra', ...TENANT, ENTRA_REQUIRED_SCOPE: 's' }],
+    ['a tenant of this machine', { ...ENTRA, ENTRA_AUTHORITY: 'http://127.0.0.1:4000' }],
+  ])('can be said by %s', (_name, env) => {
+    expect(problemsOf(env)).toEqual([]);
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    ['an unknown mode', { AUTH_MODE: 'basic' }, 'AUTH_MODE must be one of none, api-key, entra'],
+    ['no keys', { AUTH_MODE: 'api-key' }, 'AUTH_MODE needs either API_KEYS_FILE or API_KEYS_SECRET when it is api-key'],
+    [
+      'two lists of keys',
+      { AUTH_MODE: 'api-key', API_KEYS_FILE: 'keys.json', ...VAULT },
+      'AUTH_MODE needs either API_KEYS_FILE or API_KEYS_SECRET when it is api-key',
+    ],
+    [
+      'no vault',
+      { AUTH_MODE: 'api-key', API_KEYS_SECRET: 'api-keys' },
+      'AUTH_MODE needs KEY_VAULT_URL when it is api-key and API_KEYS_SECRET is given',
+    ],
+    [
+      'a vault without TLS',
+      { AUTH_MODE: 'api-key', ...VAULT, KEY_VAULT_URL: 'http://a.vault.azure.net' },
+      'KEY_VAULT_URL must be a URL that begins with https://',
+    ],
+    [
+      'no tenant',
+      { AUTH_MODE: 'entra', ENTRA_AUDIENCE: 'a', ENTRA_REQUIRED_ROLE: 'r' },
+      'AUTH_MODE needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
+    ],
+    [
+      'neither role nor scope',
+      { AUTH_MODE: 'entra', ...TENANT },
+      'AUTH_MODE needs ENTRA_REQUIRED_ROLE or ENTRA_REQUIRED_SCOPE when it is entra: without, every application of the tenant could call',
+    ],
+    [
+      'a tenant by its domain',
+      { ...ENTRA, ENTRA_TENANT_ID: 'a.example' },
+      'ENTRA_TENANT_ID must be the id of a tenant, which is a UUID; its domain name will not do',
+    ],
+    [
+      'keys, and nobody asked for them',
+      { API_KEYS_FILE: 'keys.json' },
+      'AUTH_MODE must be api-key or entra when there are settings of either: none would ask nobody for a credential',
+    ],
+    [
+      'anyone, though keys are asked for',
+      { AUTH_MODE: 'api-key', API_KEYS_FILE: 'keys.json', ALLOW_ANONYMOUS: 'true' },
+      'ALLOW_ANONYMOUS must not be true together with AUTH_MODE=api-key or AUTH_MODE=entra: it says that anyone may call',
+    ],
+    [
+      'tokens of anywhere',
+      { ...ENTRA, ENTRA_AUTHORITY: 'https://login.example' },
+      'ENTRA_AUTHORITY must be https://login.microsoftonline.com, or, where NODE_ENV is not production, at a loopback address',
+    ],
+    [
+      'tokens of this machine in production',
+      { ...ENTRA, ENTRA_AUTHORITY: 'http://127.0.0.1:4000', NODE_ENV: 'production' },
+      'ENTRA_AUTHORITY must be https://login.microsoftonline.com, or, where NODE_ENV is not production, at a loopback address',
+    ],
+    [
+      'operators beyond loopback, though callers are asked',
+      { ...ENTRA, OPERATOR_HOST: '0.0.0.0' },
+      'OPERATOR_HOST must be a loopback address, unless ALLOW_ANONYMOUS=true says that anyone may call',
+    ],
+  ])('is refused at the start where it is not safe, in a sentence: %s', (_name, env, problem) => {
+    expect(problemsOf(env)).toEqual([problem]);
+  });
+});

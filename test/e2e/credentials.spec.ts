@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
+import { startEntra } from '../support/azure/entra-double';
+import { findChromium, launchChromium } from '../support/browser';
+import { checkedFetch } from '../support/checked-fetch';
+import { toSubmission } from '../support/conversation';
+import { type ServiceProcess, startApi, waitUntilReady } from '../support/service-processes';
+
+const NO_BROWSER = findChromium() === undefined;
+const KEY = createKey();
+const RANGE = { start: '2021-10-10', end: '2021-12-10' };
+
+describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
+  let browser: Browser;
+  let file: ApiKeyFile;
+  let api: ServiceProcess;
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+    file = await createApiKeyFile({ a: [KEY] });
+    api = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...file.env });
+    await waitUntilReady(api);
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    await file.remove();
+    expect(await api.end()).toBe(0);
+  });
+
+  async function submit(): Promise<string> {
+    const submission = toSubmission(RANGE);
+    const headers = { ...(submission.headers as Record<string, string>), 'x-api-key': KEY };
+    const answer = await checkedFetch(`${api.url}/api/queries`, { ...submission, headers });
+    return ((await answer.json()) as { links: { self: string } }).links.self;
+  }
+
+  /** Gives a credential to the page of the routes, and tries one of them. */
+  async function tryList(page: Page, origin: string, scheme: 'apiKey' | 'bearer', credential: string): Promise<string> {
+    await page.goto(`${origin}/api/docs`);
+    await page.locator('.auth-wrapper .authorize').first().click();
+    const form = page.locator('.auth-container', { hasText: scheme === 'apiKey' ? 'x-api-key' : 'http, Bearer' });
+    await form.locator('input').fill(credential);
+    await form.locator('button.authorize').click();
+    await page.locator('.btn-done').first().click();
+    const operation = page.locator('#operations-queries-listQueries');
+    await operation.locator('.opblock-summary-control').click();
+    await operation.locator('.try-out__btn').click();
+    await operation.locator('button.execute').click();
+    const status = operation.locator('.live-responses-table tbody .response-col_status').first();
+    return ((await status.textContent()) ?? '').slice(0, 3);
+  }
+
+  it.each(['apiKey', 'bearer'] as const)('can give an API key to the page of the routes, as %s', async (scheme) => {
+    const page = await browser.newPage();
+    expect(await tryList(page, api.url, scheme, KEY)).toBe('200');
+    expect(await tryList(page, api.url, scheme, createKey())).toBe('401');
+    // Not kept: whoever loads the page next has to give one again.
+    expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage, document.cookie])')).toBe('[{},{},""]');
+    await page.close();
+  });
+
+  it('can give an access token to the page of the routes', async () => {
+    const entra = await startEntra();
+    const own = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...entra.env });
+    await waitUntilReady(own);
+    const page = await browser.newPage();
+    expect(await tryList(page, own.url, 'bearer', await entra.sign())).toBe('200');
+    expect(await tryList(page, own.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');
+    await page.close();
+    expect(await own.end()).toBe(0);
+    await entra.stop();
+  });
+
+  it('is told what to do when it cannot send a credential for the page of a query', async () => {
+    const page = await browser.newPage();
+    const answer = await page.goto(api.url + (await submit()));
+    expect([answer?.status(), await page.innerText('h1')]).toEqual([401, 'This page needs a credential']);
+    await page.getByRole('link').click();
+    await page.locator('.auth-wrapper .authorize').first().waitFor();
+    await page.close();
+  });
+
+  it('sees the page of a query live behind a proxy that sends the credential', async () => {
+    const path = await submit();
+    const context = await browser.newContext({ extraHTTPHeaders: { 'x-api-key': KEY } });
+    const page = await context.newPage();
+    await page.goto(api.url + path);
+    expect(await page.title()).toBe('Waiting - Audit Query');
+    await checkedFetch(api.url + path, { method: 'DELETE', headers: { 'x-api-key': KEY } });
+    await page.getByText('QUERY_TERMINATED').waitFor();
+    await context.close();
+  });
+});
