@@ -7,8 +7,8 @@ import { QueryQueueModule } from '../queue/query-queue.module';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
-import { answerOtherMethods } from './errors/answer-other-methods';
-import { ProblemError } from './errors/problem-error';
+import { answerOtherMethods } from '../errors/answer-other-methods';
+import { ProblemError } from '../errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { PublicModule } from './public.module';
@@ -39,7 +39,7 @@ export async function createPublicApp({
       sendError(new ProblemError('ROUTE_NOT_FOUND'), request, reply),
   });
   const fastify = adapter.getInstance();
-  const finishRoutes = answerOtherMethods(fastify);
+  const finishRoutes = answerOtherMethods(fastify, sendError);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,

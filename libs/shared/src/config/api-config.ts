@@ -64,4 +64,8 @@ export class ApiConfig extends CommonConfig {
     message: 'must be origins such as https://app.example, with commas between',
   })
   corsOrigins: string[] = [];
+
+  /** Whether operators can only look at the dashboard, or also act by it. */
+  @Flag()
+  boardReadOnly: boolean = true;
 }

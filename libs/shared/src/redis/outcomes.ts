@@ -5,7 +5,7 @@ import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /**
- * KEYS outcome, job, lock of the job, live queries of the caller
+ * KEYS outcome, job, lock of the job, live queries of the caller, events of the history, count of those dropped
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
  *   channel of changes, id
  */
@@ -24,6 +24,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'progress', ARGV[4])
 end
 redis.call('ZREM', KEYS[4], ARGV[6])
+for i = 5, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
@@ -56,9 +57,11 @@ export class Outcomes {
    */
   async publish(id: string, facts: OutcomeFacts, token?: string): Promise<Publication> {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
+    const { events, dropped } = this.keys.history(id);
+    const records = [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)];
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id), this.keys.liveQueries(facts.caller)],
+      [...records, this.keys.liveQueries(facts.caller), events, dropped],
       [JSON.stringify(facts), this.ttlSeconds * 1_000, token ?? '', progress, this.keys.changes, id],
     );
     return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };

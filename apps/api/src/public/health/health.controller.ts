@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 
 /** For the platform's probes. */
 @Controller('health')

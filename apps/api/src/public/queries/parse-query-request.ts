@@ -2,7 +2,7 @@ import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { countDays } from '#shared/contract/calendar-day';
 import { QueryRequest, RANGE_RULE } from '#shared/contract/query-request';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 
 /**
  * The body of a submission as a request.

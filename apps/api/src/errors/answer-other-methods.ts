@@ -1,6 +1,5 @@
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { ProblemError } from './problem-error';
-import { sendError } from './send-error';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -8,9 +7,13 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
  * Lets every route say which methods it has: OPTIONS is answered with 204 and `Allow`, any other method that
  * it lacks with 405 and `Allow` (RFC 9110, 15.5.6), where the router alone would say 404.
  *
+ * @param sendError How the listener answers with an error.
  * @returns What to call when all routes are there.
  */
-export function answerOtherMethods(fastify: FastifyInstance): () => void {
+export function answerOtherMethods(
+  fastify: FastifyInstance,
+  sendError: (problem: ProblemError, request: FastifyRequest, reply: FastifyReply) => void,
+): () => void {
   const methodsByUrl = new Map<string, Set<string>>();
   fastify.addHook('onRoute', ({ url, method }: RouteOptions) => {
     const methods = methodsByUrl.get(url) ?? new Set();
