@@ -41,12 +41,12 @@ module.exports = {
       comment: 'The query runs without Nest, Redis and Azure: it imports the contract and its own parts.',
       severity: 'error',
       from: {
-        path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+        path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
       },
       to: {
         pathNot: [
           '^libs/shared/src/contract/',
-          '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+          '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
         ],
       },

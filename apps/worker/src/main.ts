@@ -9,6 +9,7 @@ import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { drain } from './lifecycle/drain';
+import { PurgeProcessor } from './purges/purge.processor';
 import { QueryProcessor } from './queries/query.processor';
 import { WorkerModule } from './worker.module';
 
@@ -27,7 +28,7 @@ void runUntilSignal(async () => {
   return {
     graceSeconds: config.shutdownGraceSeconds,
     close: async () => {
-      await drain(app.get(QueryProcessor).worker);
+      await Promise.all([QueryProcessor, PurgeProcessor].map((processor) => drain(app.get(processor).worker)));
       await app.close();
     },
   };

@@ -3,11 +3,15 @@ import { countDays, listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import type { DayRecord } from '#shared/contract/query-history';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
+import type { RunningQuery } from '#shared/contract/worker-beat';
 import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import type { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
+import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
 
 /** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
@@ -33,19 +37,32 @@ export class RunStoppedError extends Error {
   }
 }
 
-export type ExecutionPorts = Omit<QueryPorts, 'onStart'>;
+export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay'>;
+
+/** What one process knows of itself, and where it tells what it does. */
+export interface ExecutingWorker {
+  id: string;
+  histories: QueryHistories;
+}
 
 /** Runs a taken query and writes its outcome. */
 export class QueryExecution {
   private readonly logger = new Logger(QueryExecution.name);
+  private readonly running = new Map<string, RunningQuery>();
 
   constructor(
+    private readonly worker: ExecutingWorker,
     private readonly runs: QueryRuns,
     private readonly states: QueryStates,
     private readonly outcomes: Outcomes,
     private readonly ports: ExecutionPorts,
     private readonly timeLimitMs: number,
   ) {}
+
+  /** The queries that are being run at the moment. */
+  listRunning(): RunningQuery[] {
+    return [...this.running.values()];
+  }
 
   /**
    * Runs the query to its end and publishes it as Completed.
@@ -63,6 +80,9 @@ export class QueryExecution {
     const { verdict, progress: earlier, now } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = earlier;
+    const history = new RunHistory(this.worker.histories, { id, worker: this.worker.id, now });
+    // By its token: a run that has lost its lock may still be ending while the next one begins.
+    this.running.set(token, { id, since: now });
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -74,19 +94,30 @@ export class QueryExecution {
     );
     let readProgress: () => QueryProgress = () => noProgress(countDays(request.start, request.end));
     const heartbeat = this.startHeartbeat(async () => {
-      const verdictNow = await this.runs.report(id, token, { ...readProgress(), startedAt });
+      const report = this.runs.report(id, token, { ...readProgress(), startedAt });
+      const [verdictNow] = await Promise.all([report, history.flush()]);
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
     });
+    let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     try {
       const onStart = (read: () => QueryProgress) => (readProgress = read);
-      const answer = await runQuery({ request, createdAt, earlier, heads }, { ...this.ports, onStart }, stop.signal);
+      const run = { request, createdAt, freshAsOf: payload.freshAsOf, earlier, heads };
+      const ports = { ...this.ports, onStart, onDay: (record: DayRecord) => history.addDay(record) };
+      const answer = await runQuery(run, ports, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
       const { outcome } = await this.outcomes.publish(id, facts, token);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
+      ending = { end: 'Completed' };
+    } catch (error) {
+      ending =
+        error instanceof RunStoppedError ? { end: 'Stopped', code: error.code } : toEnding(error, signal.aborted);
+      throw error;
     } finally {
       clearTimeout(limit);
       signal.removeEventListener('abort', onAbort);
+      this.running.delete(token);
       await heartbeat.stop();
+      await history.end(ending);
     }
   }
 

@@ -62,6 +62,7 @@ export class PageReader implements PageSource {
         (fault.retry === 'briefly' && attempt >= BRIEF_RETRIES) ||
         performance.now() + delayMs > giveUpAt;
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
+      range.onRetry?.(fault.code);
       await delay(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }

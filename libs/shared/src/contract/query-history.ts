@@ -13,6 +13,8 @@ export const DaySource = {
   Scanned: 'scanned',
   /** Read on from where an earlier scan was stopped. */
   Resumed: 'resumed',
+  /** Read in part: the run ended first. What was read is kept for the next one. */
+  Interrupted: 'interrupted',
 } as const;
 export type DaySource = (typeof DaySource)[keyof typeof DaySource];
 
@@ -26,11 +28,16 @@ export interface DayEffort {
   throttles: number;
 }
 
-/** One day of a run, done. `entities` are those of the whole day, whoever read them. */
-export interface DayRecord extends DayEffort {
-  day: CalendarDay;
+/** How a run came by a day, and what it took. */
+export interface DayScanRecord extends DayEffort {
   source: DaySource;
+  /** Of the whole day, whoever read them; of one that was interrupted, those read by then. */
   entities: number;
+}
+
+/** One day of a run. */
+export interface DayRecord extends DayScanRecord {
+  day: CalendarDay;
 }
 
 /** How a run can end. `GivenBack`: its worker was told to go; `Stopped`: nobody wanted to hear of it any more. */

@@ -28,7 +28,14 @@ export class AuditLog {
   ) {}
 
   async append(entry: AuditEntry): Promise<void> {
-    await this.redis.xadd(this.keys.audit, 'MAXLEN', '~', MOST_ENTRIES, '*', ...Object.entries(entry).flat());
+    await this.redis.xadd(
+      this.keys.audit,
+      'MAXLEN',
+      '~',
+      MOST_ENTRIES,
+      '*',
+      ...Object.entries<string>({ ...entry }).flat(),
+    );
   }
 
   /** At most `count`, newest first. */

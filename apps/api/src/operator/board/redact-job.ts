@@ -34,7 +34,9 @@ export function redactJob<T extends object>(job: T): T {
     opts: redactValue(opts),
     returnvalue: null,
     stacktrace: [],
-    ...(failedReason ? { failedReason: SAFE_REASONS.has(String(failedReason)) ? failedReason : HIDDEN } : {}),
+    ...(failedReason
+      ? { failedReason: typeof failedReason === 'string' && SAFE_REASONS.has(failedReason) ? failedReason : HIDDEN }
+      : {}),
     ...('deferredFailure' in job ? { deferredFailure: undefined } : {}),
   };
 }

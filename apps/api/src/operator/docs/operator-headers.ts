@@ -32,7 +32,7 @@ const SOMETIMES = {
 export type HeaderName = keyof typeof SOMETIMES;
 
 /** Each header twice: a reference cannot say whether it is always there. */
-export const OPERATOR_HEADERS: Record<string, Header & { required?: true }> = Object.fromEntries([
+export const OPERATOR_HEADERS = Object.fromEntries<Header & { required?: true }>([
   ...Object.entries(ALWAYS).map(([name, header]) => [name, { ...header, required: true }] as const),
   ...Object.entries(SOMETIMES).map(([name, header]) => [name, header] as const),
   ...Object.entries(SOMETIMES).map(([name, header]) => [`${name}.always`, { ...header, required: true }] as const),
