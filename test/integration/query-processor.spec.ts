@@ -25,7 +25,7 @@ describe('a job that is taken in the very moment in which the process is told to
     // Nest gives the processor its worker by this member.
     const processor = new QueryProcessor({} as QueryExecution);
     Reflect.set(processor, '_worker', worker);
-    const processing = processor.process(job!, 'token', new AbortController().signal);
+    const processing = processor.process(job, 'token', new AbortController().signal);
     await expect(processing).rejects.toMatchObject({ name: 'WaitingError' });
     expect(await queue.getWaitingCount()).toBe(1);
     const { attemptsMade, stalledCounter, finishedOn } = (await queue.getJob('a'))!;
