@@ -26,7 +26,7 @@ export class RunHistory {
 
   /** @param now Redis' clock at this moment. */
   constructor(
-    private readonly histories: QueryHistories,
+    private readonly histories: Pick<QueryHistories, 'append'>,
     private readonly run: { id: string; worker: string; now: number },
   ) {
     this.add({ kind: 'attempt-begun', ...this.stamp() });
