@@ -69,7 +69,7 @@ module.exports = {
       name: 'one-file-adds-jobs',
       comment: 'Jobs are added by apps/api/src/queue; only there is the queue injected for it.',
       severity: 'error',
-      from: { path: '^apps/api/src/public/' },
+      from: { path: '^apps/api/src/(public|operator)/' },
       to: { path: '^node_modules/(bullmq|@nestjs/bullmq)/' },
     },
   ],

@@ -1,16 +1,14 @@
-import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import type { ApiConfig } from '#shared/config/api-config';
-import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { AuditLog } from '#shared/redis/audit-log';
 import { JobHolders } from '#shared/redis/job-holders';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { PurgeQueue } from '../queue/purge-queue';
+import { PurgeQueueModule } from '../queue/purge-queue.module';
 import { createBoardModules } from './board/create-board-modules';
 import { OperatorQueriesController } from './management/operator-queries.controller';
 import { Purges } from './management/purges';
@@ -27,16 +25,11 @@ export class OperatorModule {
     const keys = new RecordKeys(config.keyPrefix);
     return {
       module: OperatorModule,
-      imports: [
-        queue,
-        BullModule.registerQueue({ name: PURGE_QUEUE, connection: redis, prefix: config.keyPrefix }),
-        ...createBoardModules(config.boardReadOnly),
-      ],
+      imports: [queue, PurgeQueueModule.register(config, redis), ...createBoardModules(config.boardReadOnly)],
       controllers: [OperatorQueriesController, PurgesController, ServiceController],
       providers: [
         QueryManagement,
         Purges,
-        PurgeQueue,
         { provide: AuditLog, useValue: new AuditLog(redis, keys) },
         { provide: JobHolders, useValue: new JobHolders(redis, keys) },
         { provide: QueryHistories, useValue: new QueryHistories(redis, keys) },
