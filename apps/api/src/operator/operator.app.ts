@@ -1,15 +1,13 @@
-import { getQueueToken } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Queue } from 'bullmq';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { AuditLog } from '#shared/redis/audit-log';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { answerOtherMethods } from '../errors/answer-other-methods';
 import { ProblemError } from '../errors/problem-error';
 import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
+import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorDocument } from './docs/operator-document';
@@ -47,7 +45,7 @@ export async function createOperatorApp({
   auditChanges(fastify, app.get(AuditLog));
   serveDocument(app);
   const keys = new RecordKeys(config.keyPrefix);
-  if (metrics) observeQueue(metrics, redis, keys, app.get<Queue>(getQueueToken(QUERY_QUEUE), { strict: false }));
+  if (metrics) observeQueue(metrics, redis, keys, app.get(QueryQueue, { strict: false }));
   await app.init();
   finishRoutes();
   return app;

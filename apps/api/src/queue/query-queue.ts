@@ -77,6 +77,16 @@ export class QueryQueue {
     return { waiting: wait + delayed, active };
   }
 
+  /** How many workers are connected to the queue, by BullMQ's own count. */
+  countWorkers(): Promise<number> {
+    return this.queue.getWorkersCount();
+  }
+
+  /** What BullMQ itself tells of the queue, in Prometheus' form. */
+  exportMetrics(labels: Record<string, string>): Promise<string> {
+    return this.queue.exportPrometheusMetrics(labels);
+  }
+
   /**
    * Takes a job off the queue that nobody wants, as soon as Redis is there to do it: that of a query that was
    * terminated, so that no worker is woken for it, or one whose submitter was told that it was not taken, but
