@@ -45,7 +45,16 @@ export const GUARD_CODES = [
 const COMMON_CODES: readonly AnyErrorCode[] = [...GUARD_CODES, 'INTERNAL_ERROR', 'SERVICE_UNAVAILABLE'];
 
 /** Puts an operation of the operators' listener into its document. */
-export function DescribeOperation({ id, tag, summary, description, parameters = [], answers, isChange = false, codes }: Operation) {
+export function DescribeOperation({
+  id,
+  tag,
+  summary,
+  description,
+  parameters = [],
+  answers,
+  isChange = false,
+  codes,
+}: Operation) {
   const all = [...codes, ...COMMON_CODES, ...(isChange ? ['CROSS_SITE_REQUEST' as const] : [])];
   return applyDecorators(
     ApiOperation({ operationId: id, tags: [tag], summary, description }),
@@ -61,9 +70,7 @@ export function DescribeOperation({ id, tag, summary, description, parameters = 
         ...(body === undefined ? {} : { content: { 'application/json': { schema: toSchema(body) } } }),
       }),
     ),
-    ...Object.entries(toProblems(all)).map(([status, problem]) =>
-      toResponse(Number(status), problem),
-    ),
+    ...Object.entries(toProblems(all)).map(([status, problem]) => toResponse(Number(status), problem)),
   );
 }
 

@@ -20,7 +20,7 @@ const DESCRIPTION = `Manages the queries of all callers. For operators, on a lis
 /** Relative: the document is right wherever it is served from. */
 const SERVER = { url: '/', description: 'This listener, in production and wherever else it runs', 'x-internal': true };
 
-const SECURITY_SCHEMES: Record<string, SecuritySchemeObject> = {
+const SECURITY_SCHEMES = {
   basic: {
     type: 'http',
     scheme: 'basic',
