@@ -41,12 +41,12 @@ module.exports = {
       comment: 'The query runs without Nest, Redis and Azure: it imports the contract and its own parts.',
       severity: 'error',
       from: {
-        path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+        path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
       },
       to: {
         pathNot: [
           '^libs/shared/src/contract/',
-          '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|identifier-[a-z]+)\\.ts$',
+          '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
         ],
       },
@@ -112,7 +112,7 @@ module.exports = {
       name: 'one-file-adds-jobs',
       comment: 'Jobs are added by apps/api/src/queue; only there is the queue injected for it.',
       severity: 'error',
-      from: { path: '^apps/api/src/public/' },
+      from: { path: '^apps/api/src/(public|operator)/' },
       to: { path: '^node_modules/(bullmq|@nestjs/bullmq)/' },
     },
   ],

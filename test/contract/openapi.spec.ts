@@ -15,6 +15,7 @@ import { createOpenApiDocument } from '../../apps/api/src/public/docs/openapi-do
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { findChromium, launchChromium } from '../support/browser';
 import { checkedFetch } from '../support/checked-fetch';
+import { listPaths } from '../support/list-paths';
 import { type TcpProxy, startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
@@ -313,17 +314,4 @@ async function startService(env: Record<string, string>): Promise<Service> {
       await proxy.stop();
     },
   };
-}
-
-/** The paths of Fastify's own table, as OpenAPI writes them. */
-function listPaths(app: NestFastifyApplication): string[] {
-  const lines = app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }).split('\n');
-  const steps: string[] = [];
-  const paths = lines.map((line) => {
-    const [, indent = '', step = ''] = /^((?:[│ ] {3})*)[├└]── (\S+)/.exec(line) ?? [];
-    steps.splice(indent.length / 4, Infinity, step);
-    return steps.join('').replace(/:(\w+)/g, '{$1}');
-  });
-  // The files of Swagger UI, and what answers CORS preflights, are not for callers.
-  return [...new Set(paths)].filter((path) => path !== '' && !path.includes('*'));
 }

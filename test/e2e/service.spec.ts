@@ -77,7 +77,12 @@ describe('the service, with the original’s own example', () => {
 
   it('shows the queue to operators, and nothing of theirs to callers', async () => {
     const board = await fetch(`${api.operatorUrl}/queues/api/queues`);
-    expect(await board.json()).toMatchObject({ queues: [{ name: 'queries', readOnlyMode: true }] });
+    expect(await board.json()).toMatchObject({
+      queues: [
+        { name: 'queries', readOnlyMode: true },
+        { name: 'purges', readOnlyMode: true },
+      ],
+    });
     expect((await fetch(`${api.operatorUrl}/api/queries`, toSubmission(EXAMPLE))).status).toBe(404);
     for (const path of ['/queues', '/queues/api/queues', '/metrics', '/operator/queries']) {
       expect((await checkedFetch(api.url + path)).status).toBe(404);

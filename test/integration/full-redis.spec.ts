@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Redis } from 'ioredis';
 import type { CalendarDay } from '#shared/contract/calendar-day';
+import { QueryHistories } from '#shared/redis/query-histories';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
@@ -46,6 +47,14 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     await daySets.write(DAY, daySet);
     expect(await daySets.read(DAY)).toEqual(daySet);
     await redis.flushall();
+  });
+
+  it('costs history, not the query', async () => {
+    const histories = new QueryHistories(redis, new RecordKeys('{t}'));
+    await redis.config('SET', 'maxmemory', 1);
+    expect(await histories.append('a', [{ kind: 'attempt-begun', at: 1, worker: 'w' }])).toBe(false);
+    await redis.config('SET', 'maxmemory', 0);
+    expect(await histories.read('a')).toEqual({ events: [], dropped: 0 });
   });
 
   it('leaves no hole in a checkpoint that was not stored once', async () => {

@@ -5,6 +5,7 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { toJobPayload } from '#shared/contract/query-job';
 import { connectForWork } from '#shared/redis/connections';
 import { Outcomes } from '#shared/redis/outcomes';
+import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
@@ -42,7 +43,8 @@ function createExecution(timeLimitMs = 60_000) {
     },
   };
   const outcomes = new Outcomes(redis, keys, 60);
-  const execution = new QueryExecution(new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs);
+  const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
+  const execution = new QueryExecution(worker, new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs);
   const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c') };
   return { begun, outcomes, complete: (signal: AbortSignal) => execution.complete(run, signal), execution, run };
 }

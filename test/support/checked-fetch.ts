@@ -12,7 +12,8 @@ interface Answer {
 }
 
 interface OpenApi {
-  'x-security-headers': Answer['headers'];
+  /** Those that can be with any answer. */
+  'x-security-headers'?: Answer['headers'];
   paths: Record<string, Record<string, { responses: Record<string, Answer | undefined> } | undefined>>;
 }
 
@@ -24,20 +25,30 @@ const HEADERS_OF_THE_TRANSPORT = new Set(
 /** What answers where no operation is, and its status. */
 const ELSEWHERE = { 'x-options': 204, 'x-other-methods': 405, 'x-other-paths': 404 };
 
-const document = JSON.parse(readFileSync('openapi.json', 'utf8')) as OpenApi;
+const FILES = ['openapi.json', 'openapi.operator.json'] as const;
+
+const documents = new Map(FILES.map((file) => [file as string, JSON.parse(readFileSync(file, 'utf8')) as OpenApi]));
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats(ajv);
-ajv.addSchema(document, 'openapi');
+for (const [file, document] of documents) ajv.addSchema(document, file);
 
 /**
  * `fetch`, for whom the document is the law: throws when an answer has a status, a header, a content type or a member
  * that `openapi.json` does not have, or lacks one that it promises. The events of a stream are checked as they pass.
  */
-export async function checkedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const request = new Request(input, init);
+export function checkedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  return fetchAndCheck('openapi.json', new Request(input, init));
+}
+
+/** The same for the operators' listener and `openapi.operator.json`. */
+export function checkedOperatorFetch(input: string | URL, init?: RequestInit): Promise<Response> {
+  return fetchAndCheck('openapi.operator.json', new Request(input, init));
+}
+
+async function fetchAndCheck(file: (typeof FILES)[number], request: Request): Promise<Response> {
   const answer = await fetch(request);
   const { pathname } = new URL(request.url);
-  const pointer = findAnswer(request, pathname, answer.status);
+  const pointer = findAnswer(file, request, pathname, answer.status);
   const elsewhere = ELSEWHERE[pointer.split('/').at(-1) as keyof typeof ELSEWHERE] ?? answer.status;
   const documented = elsewhere === answer.status ? (resolve(pointer) as Answer | undefined) : undefined;
   const problems = documented === undefined ? ['the status'] : await findProblems(request, answer, documented, pointer);
@@ -59,24 +70,26 @@ function isDecodable(pathname: string): boolean {
 }
 
 /** Where in the document the answer is, if it is there. */
-function findAnswer({ method }: Request, pathname: string, status: number): string {
+function findAnswer(file: string, { method }: Request, pathname: string, status: number): string {
+  const paths = documents.get(file)?.paths ?? {};
   const path = isDecodable(pathname)
-    ? Object.keys(document.paths).find((template) => toPattern(template).test(pathname))
+    ? Object.keys(paths).find((template) => toPattern(template).test(pathname))
     : undefined;
-  if (path === undefined) return '#/x-other-paths';
-  const item = `#/paths/${escape(path)}`;
+  if (path === undefined) return `${file}#/x-other-paths`;
+  const item = `${file}#/paths/${escape(path)}`;
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-  if (document.paths[path]?.[verb] !== undefined) return `${item}/${verb}/responses/${status}`;
+  if (paths[path]?.[verb] !== undefined) return `${item}/${verb}/responses/${status}`;
   return `${item}/${method === 'OPTIONS' ? 'x-options' : 'x-other-methods'}`;
 }
 
 async function findProblems(request: Request, answer: Response, { headers, content }: Answer, pointer: string) {
   const problems: string[] = [];
   const names = toNames(headers);
-  const securityNames = toNames(document['x-security-headers']);
+  const [file = ''] = pointer.split('#', 1);
+  const securityNames = toNames(documents.get(file)?.['x-security-headers'] ?? {});
   for (const [name, value] of answer.headers) {
     const documented = names.get(name);
-    const place = documented === undefined ? '#/x-security-headers' : `${pointer}/headers`;
+    const place = documented === undefined ? `${file}#/x-security-headers` : `${pointer}/headers`;
     const member = documented ?? securityNames.get(name);
     if (HEADERS_OF_THE_TRANSPORT.has(name)) continue;
     if (member === undefined) problems.push(`the header ${name}`);
@@ -103,7 +116,7 @@ function toNames(headers: Answer['headers']): Map<string, string> {
 function check(pointer: string, member: string, value: unknown, what: string): string[] {
   const place = locate(pointer);
   const { type } = (resolve(`${place}/${member}`) ?? {}) as { type?: string };
-  const isValid = ajv.getSchema(`openapi${encodeURI(`${place}/${member}`)}`);
+  const isValid = ajv.getSchema(encodeURI(`${place}/${member}`));
   if (isValid === undefined) return [`${what} without a schema`];
   if (isValid(type === 'integer' ? Number(value) : value)) return [];
   return [`${what} ${ajv.errorsText(isValid.errors)}`];
@@ -119,7 +132,8 @@ function checkEvents(answer: Response): Response {
       rest = blocks.pop() ?? '';
       for (const block of blocks) {
         const data = /^data: (.*)$/m.exec(block)?.[1];
-        const problems = data === undefined ? [] : check('#/components/schemas', 'Query', JSON.parse(data), 'an event');
+        const problems =
+          data === undefined ? [] : check('openapi.json#/components/schemas', 'Query', JSON.parse(data), 'an event');
         if (problems.length > 0) controller.error(new Error(problems.join('; ')));
       }
       controller.enqueue(chunk);
@@ -139,21 +153,24 @@ function resolve(pointer: string): unknown {
 
 /** The pointer without references on its way. */
 function locate(pointer: string): string {
-  let place = '#';
-  for (const step of pointer.split('/').slice(1)) {
+  const [root = '', ...steps] = pointer.split('/');
+  let place = root;
+  for (const step of steps) {
     place = `${place}/${step}`;
     const reference = read(place) as Reference | undefined;
-    if (reference?.$ref !== undefined) place = reference.$ref;
+    if (reference?.$ref !== undefined) place = root.slice(0, -1) + reference.$ref;
   }
   return place;
 }
 
 function read(pointer: string): unknown {
-  return pointer
-    .split('/')
-    .slice(1)
+  const [root = '', ...steps] = pointer.split('/');
+  return steps
     .map((step) => step.replace(/~1/g, '/').replace(/~0/g, '~'))
-    .reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step], document);
+    .reduce<unknown>(
+      (value, step) => (value as Record<string, unknown> | undefined)?.[step],
+      documents.get(root.slice(0, -1)),
+    );
 }
 
 function escape(step: string): string {

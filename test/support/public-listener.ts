@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { connectForRequests, connectForWork } from '#shared/redis/connections';
-import { Outcomes } from '#shared/redis/outcomes';
+import type { FailureCode } from '#shared/contract/error-codes';
+import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
@@ -80,6 +81,18 @@ export class ScriptedWorker {
         oldestScanAt: new Date(createdAt).toISOString(),
       },
     });
+  }
+
+  /** As a worker does whose query cannot succeed. */
+  async fail(id: string, code: FailureCode): Promise<void> {
+    const state = await this.states.read(id);
+    if (state === undefined) throw new Error(`there is no query ${id}`);
+    await this.outcomes.publish(id, toEndedFacts(state, 'Failed', code));
+  }
+
+  /** Lets go of a query. */
+  async release(id: string): Promise<void> {
+    await this.redis.del(this.keys.jobLock(id));
   }
 
   stop(): void {

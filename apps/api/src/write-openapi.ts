@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
+import { createOperatorDocument } from './operator/docs/operator-document';
+import { createOperatorApp } from './operator/operator.app';
 import { createOpenApiDocument } from './public/docs/openapi-document';
 import { createPublicApp } from './public/public.app';
 
@@ -13,14 +15,20 @@ function createUnconnected(): Redis {
   return redis;
 }
 
-/** Writes `openapi.json` into the working directory. */
+/** Writes the document of each listener into the working directory. */
 async function writeOpenApi(): Promise<void> {
   const [redis, subscriber] = [createUnconnected(), createUnconnected()];
-  const logger = { log() {}, warn() {}, error() {} };
-  const app = await createPublicApp({ config: parseConfig(ApiConfig, {}), redis, subscriber, logger });
-  writeFileSync('openapi.json', `${JSON.stringify(createOpenApiDocument(app), null, 2)}\n`);
-  await app.close();
+  const options = { config: parseConfig(ApiConfig, {}), redis, logger: { log() {}, warn() {}, error() {} } };
+  const publicApp = await createPublicApp({ ...options, subscriber });
+  const operatorApp = await createOperatorApp(options);
+  write('openapi.json', createOpenApiDocument(publicApp));
+  write('openapi.operator.json', createOperatorDocument(operatorApp));
+  await Promise.all([publicApp.close(), operatorApp.close()]);
   redis.disconnect();
+}
+
+function write(file: string, document: object): void {
+  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 void writeOpenApi();

@@ -13,6 +13,7 @@ import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/drain';
 import { WorkerStart } from './lifecycle/worker-start';
+import { PurgeProcessor } from './purges/purge.processor';
 import { QueryProcessor } from './queries/query.processor';
 import { WorkerModule } from './worker.module';
 
@@ -41,7 +42,7 @@ void runUntilSignal(async () => {
     graceSeconds: config.shutdownGraceSeconds,
     close: async () => {
       start.stop();
-      await drain(app.get(QueryProcessor).worker);
+      await Promise.all([QueryProcessor, PurgeProcessor].map((processor) => drain(app.get(processor).worker)));
       start.close();
       await app.close();
       await tracing?.stop();

@@ -1,4 +1,3 @@
-import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
@@ -6,9 +5,10 @@ import type { RecordKeys } from '#shared/redis/record-keys';
 import { toMilliseconds } from '#shared/redis/redis-clock';
 import { runPipeline } from '#shared/redis/run-pipeline';
 import type { Metrics } from '#shared/telemetry/metrics';
+import type { QueryQueue } from '../queue/query-queue';
 
 /** What waits, what runs, what ended how, and who works: the same from every API process, since Redis knows it. */
-export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, queue: Queue): void {
+export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, queue: QueryQueue): void {
   const gauges = createGauges(metrics);
   const ended = createEndedCounter(metrics);
   metrics.beforeScrape({
@@ -19,7 +19,7 @@ export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, q
       gauges.jobs.set({ state: 'delayed' }, depth.delayed);
       gauges.oldest.set(depth.oldestSeconds);
       ended.show(await redis.hgetall(keys.endedCounts));
-      gauges.workers.set(await queue.getWorkersCount());
+      gauges.workers.set(await queue.countWorkers());
     },
     forget() {
       gauges.jobs.reset();
@@ -27,7 +27,7 @@ export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, q
       ended.forget();
     },
   });
-  metrics.beforeScrape({ read: () => queue.exportPrometheusMetrics({ app: metrics.app }) });
+  metrics.beforeScrape({ read: () => queue.exportMetrics({ app: metrics.app }) });
 }
 
 function createGauges({ registry }: Metrics) {

@@ -1,13 +1,20 @@
-import { getQueueToken } from '@nestjs/bullmq';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Queue } from 'bullmq';
-import { QUERY_QUEUE } from '#shared/contract/query-job';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AuditLog } from '#shared/redis/audit-log';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { answerOtherMethods } from '../errors/answer-other-methods';
+import { ProblemError } from '../errors/problem-error';
 import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
+import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
+import { auditChanges } from './audit/audit-changes';
+import { createOperatorDocument } from './docs/operator-document';
+import { guardListener, LISTENER_HEADERS } from './guard-listener';
+import { ignoreBodies } from './ignore-bodies';
 import { OperatorModule } from './operator.module';
+import { sendOperatorError } from './send-operator-error';
 
 /** The operators' listener, ready to listen. */
 export async function createOperatorApp({
@@ -16,16 +23,42 @@ export async function createOperatorApp({
   logger,
   metrics,
 }: ListenerOptions): Promise<NestFastifyApplication> {
-  const module = OperatorModule.register(QueryQueueModule.register(config, redis), metrics);
-  const app = await NestFactory.create<NestFastifyApplication>(
-    module,
-    new FastifyAdapter({ forceCloseConnections: true }),
-    {
-      logger,
-      abortOnError: false,
-    },
-  );
+  const adapter = new FastifyAdapter({
+    forceCloseConnections: true,
+    // Longer than any id; what is longer than that is no route.
+    routerOptions: { maxParamLength: 2_000 },
+    // What the router itself refuses, such as a path with a bad percent-encoding.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      sendOperatorError(new ProblemError('ROUTE_NOT_FOUND'), request, reply.headers(LISTENER_HEADERS)),
+  });
+  const fastify = adapter.getInstance();
+  // Before anything else has a route.
+  guardListener(fastify);
+  const finishRoutes = answerOtherMethods(adapter, sendOperatorError);
+  const module = OperatorModule.register(config, redis, QueryQueueModule.register(config, redis), metrics);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  ignoreBodies(fastify);
+  auditChanges(fastify, app.get(AuditLog));
+  serveDocument(app);
   const keys = new RecordKeys(config.keyPrefix);
-  if (metrics) observeQueue(metrics, redis, keys, app.get<Queue>(getQueueToken(QUERY_QUEUE), { strict: false }));
+  if (metrics) observeQueue(metrics, redis, keys, app.get(QueryQueue, { strict: false }));
+  await app.init();
+  finishRoutes();
   return app;
+}
+
+function serveDocument(app: NestFastifyApplication): void {
+  let json: string | undefined;
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .get('/operator/openapi.json', (_request, reply) => {
+      // The routes are all there once somebody asks.
+      json ??= JSON.stringify(createOperatorDocument(app));
+      return reply.type('application/json; charset=utf-8').send(json);
+    });
 }

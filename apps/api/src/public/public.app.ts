@@ -12,9 +12,9 @@ import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
-import { answerOtherMethods } from './errors/answer-other-methods';
+import { answerOtherMethods } from '../errors/answer-other-methods';
+import { ProblemError } from '../errors/problem-error';
 import { answerUnreadable } from './errors/answer-unreadable';
-import { ProblemError } from './errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
@@ -57,7 +57,7 @@ export async function createPublicApp({
   const fastify = adapter.getInstance();
   if (metrics) observeRequests(metrics, fastify);
   if (isTracing(config)) traceSubmissions(fastify);
-  const finishRoutes = answerOtherMethods(adapter);
+  const finishRoutes = answerOtherMethods(adapter, sendError);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber, authenticator);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,

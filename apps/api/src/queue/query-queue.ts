@@ -58,6 +58,35 @@ export class QueryQueue {
     return this.waiting.count;
   }
 
+  /** From now on no worker takes a query, wherever it runs; what is being run is finished. Idempotent. */
+  async suspend(): Promise<void> {
+    await this.queue.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.queue.resume();
+  }
+
+  isSuspended(): Promise<boolean> {
+    return this.queue.isPaused();
+  }
+
+  /** How many queries wait, and how many a worker has. */
+  async count(): Promise<{ waiting: number; active: number }> {
+    const { wait = 0, active = 0, delayed = 0 } = await this.queue.getJobCounts('wait', 'active', 'delayed');
+    return { waiting: wait + delayed, active };
+  }
+
+  /** How many workers are connected to the queue, by BullMQ's own count. */
+  countWorkers(): Promise<number> {
+    return this.queue.getWorkersCount();
+  }
+
+  /** What BullMQ itself tells of the queue, in Prometheus' form. */
+  exportMetrics(labels: Record<string, string>): Promise<string> {
+    return this.queue.exportPrometheusMetrics(labels);
+  }
+
   /**
    * Takes a job off the queue that nobody wants, as soon as Redis is there to do it: that of a query that was
    * terminated, so that no worker is woken for it, or one whose submitter was told that it was not taken, but

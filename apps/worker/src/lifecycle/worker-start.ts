@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { RunningQuery } from '#shared/contract/worker-beat';
 import type { SecretError } from '#shared/secrets/secret-error';
 import { untilRead } from '#shared/secrets/until-read';
 import type { QueryExecution } from '../queries/query-execution';
@@ -26,6 +27,7 @@ export class WorkerStart {
   private readonly stopping = new AbortController();
   private readonly problems = new Map<string, SecretError>();
   private connection: TableConnection | undefined;
+  private execution: QueryExecution | undefined;
 
   constructor(
     private readonly processor: QueryProcessor,
@@ -35,6 +37,11 @@ export class WorkerStart {
   /** Why it waits; none before the first attempt has failed. */
   get missing(): readonly SecretError[] {
     return [...this.problems.values()];
+  }
+
+  /** The queries that this process runs at the moment. */
+  listRunning(): RunningQuery[] {
+    return this.execution?.listRunning() ?? [];
   }
 
   /** @throws what is no matter of secrets; nothing once it is stopped. */
@@ -49,6 +56,7 @@ export class WorkerStart {
       ]);
       const { pages, execution } = this.ports.createExecution({ connection, hashKey });
       this.pages = pages;
+      this.execution = execution;
       this.processor.begin(execution);
       this.logger.log('Taking queries');
     } catch (error) {

@@ -1,5 +1,6 @@
 import { type CalendarDay, nextDay } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
+import type { FailureCode } from '#shared/contract/error-codes';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { addInPieces } from './add-in-pieces';
 import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
@@ -22,7 +23,11 @@ export interface PageRange {
   to: string;
   /** Whether its pages go before those of other ranges where they have to wait for each other. */
   isUrgent: boolean;
+  /** Told each time that a page is asked for again, with the code of what was wrong. Absent: nobody is. */
+  onRetry?: OnRetry;
 }
+
+export type OnRetry = (code: FailureCode) => void;
 
 export interface PageSource {
   read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page>;
@@ -35,6 +40,8 @@ export interface DayScanStart {
   checkpoint: CheckpointWriter;
   /** See {@link PageRange}. */
   isUrgent: boolean;
+  /** See {@link PageRange}. */
+  onRetry?: OnRetry;
 }
 
 /**
@@ -47,13 +54,13 @@ export interface DayScanStart {
  */
 export async function scanDay(
   day: CalendarDay,
-  { scannedAt, resumed, checkpoint, isUrgent }: DayScanStart,
+  { scannedAt, resumed, checkpoint, isUrgent, onRetry }: DayScanStart,
   { pages, hash }: { pages: PageSource; hash: IdentifierHash },
   onPage: (entities: number) => void,
   signal: AbortSignal,
 ): Promise<DaySet> {
   // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
-  const range = { from: day, to: nextDay(day), isUrgent };
+  const range = { from: day, to: nextDay(day), isUrgent, ...(onRetry === undefined ? {} : { onRetry }) };
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();

@@ -1,8 +1,10 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
+import { DaySource } from '#shared/contract/query-history';
 import { type PageSource, scanDay } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
+import { ScanMeter } from './scan-meter';
 
 export interface DayScanPorts {
   daySets: DaySets;
@@ -27,7 +29,9 @@ export class DayScans {
    *
    * @throws As `scanDay` does.
    */
-  async scan(day: CalendarDay, { demand, isUrgent, onPage }: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
+  async scan(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
+    const { demand, onPage } = request;
+    const meter = new ScanMeter();
     for (let seen: SharedScan | undefined; ;) {
       signal.throwIfAborted();
       const running = this.latest.get(day);
@@ -39,10 +43,14 @@ export class DayScans {
         continue;
       }
       const scannedAt = await orAborted(running.scannedAt, signal);
-      if (isFresh({ scannedAt }, demand) && !running.isAbandoned) return running.join(onPage, signal);
+      if (isFresh({ scannedAt }, demand) && !running.isAbandoned) {
+        const shared = await running.join(onPage, signal);
+        request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
+        return shared;
+      }
     }
     const scan = new SharedScan((start, pageRead, stop) =>
-      this.run(day, { demand, isUrgent, onPage: pageRead }, start, stop),
+      this.run(day, { ...request, onPage: pageRead }, start, stop),
     );
     this.latest.set(day, scan);
     void scan.settled.then(() => {
@@ -53,24 +61,34 @@ export class DayScans {
 
   private async run(
     day: CalendarDay,
-    { demand, isUrgent, onPage }: DayScanRequest,
+    { demand, isUrgent, onPage, onScanned }: DayScanRequest,
     begun: (scannedAt: number) => void,
     signal: AbortSignal,
   ): Promise<DaySet> {
     const { daySets } = this.ports;
+    const meter = new ScanMeter();
     const { now, head, checkpoint } = await daySets.readStart(day);
     const stored = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
     if (stored !== undefined && isFresh(stored, demand)) {
       begun(stored.scannedAt);
+      onScanned?.(meter.read(DaySource.Stored, stored.entitiesRead));
       return stored;
     }
     const resumed = checkpoint && isFresh(checkpoint, demand) ? checkpoint : undefined;
     const scannedAt = resumed?.scannedAt ?? now;
     begun(scannedAt);
-    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed), isUrgent };
-    const daySet = await scanDay(day, start, this.ports, onPage, signal);
-    await daySets.write(day, daySet);
-    return daySet;
+    const { onRetry } = meter;
+    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed), isUrgent, onRetry };
+    const pages = meter.watch(this.ports.pages);
+    try {
+      const daySet = await scanDay(day, start, { ...this.ports, pages }, onPage, signal);
+      await daySets.write(day, daySet);
+      onScanned?.(meter.read(resumed === undefined ? DaySource.Scanned : DaySource.Resumed, daySet.entitiesRead));
+      return daySet;
+    } catch (error) {
+      onScanned?.(meter.read(DaySource.Interrupted, (resumed?.entitiesRead ?? 0) + meter.entities));
+      throw error;
+    }
   }
 }
 

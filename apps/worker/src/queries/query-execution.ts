@@ -3,11 +3,15 @@ import { countDays, listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import type { DayRecord } from '#shared/contract/query-history';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
+import type { RunningQuery } from '#shared/contract/worker-beat';
 import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import type { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
+import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
 
 /** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
@@ -41,13 +45,21 @@ export interface RunObserver {
   onEnd(outcome: QueryOutcome): void;
 }
 
-export type ExecutionPorts = Omit<QueryPorts, 'onStart'>;
+export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay'>;
+
+/** What one process knows of itself, and where it tells what it does. */
+export interface ExecutingWorker {
+  id: string;
+  histories: QueryHistories;
+}
 
 /** Runs a taken query and writes its outcome. */
 export class QueryExecution {
   private readonly logger = new Logger(QueryExecution.name);
+  private readonly running = new Map<string, RunningQuery>();
 
   constructor(
+    private readonly worker: ExecutingWorker,
     private readonly runs: QueryRuns,
     private readonly states: QueryStates,
     private readonly outcomes: Outcomes,
@@ -55,6 +67,11 @@ export class QueryExecution {
     private readonly timeLimitMs: number,
     private readonly observer?: RunObserver,
   ) {}
+
+  /** The queries that are being run at the moment. */
+  listRunning(): RunningQuery[] {
+    return [...this.running.values()];
+  }
 
   /**
    * Runs the query to its end and publishes it as Completed.
@@ -74,6 +91,9 @@ export class QueryExecution {
     const { startedAt = now } = earlier;
     // A first start is written by the call that tells the time.
     if (startedAt === now) this.observer?.onBegin(now - createdAt);
+    const history = new RunHistory(this.worker.histories, { id, worker: this.worker.id, now });
+    // By its token: a run that has lost its lock may still be ending while the next one begins.
+    this.running.set(token, { id, since: now });
     const stop = new AbortController();
     const onAbort = () => stop.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -85,20 +105,31 @@ export class QueryExecution {
     );
     let readProgress: () => QueryProgress = () => noProgress(countDays(request.start, request.end));
     const heartbeat = this.startHeartbeat(id, async () => {
-      const verdictNow = await this.runs.report(id, token, { ...readProgress(), startedAt });
+      const report = this.runs.report(id, token, { ...readProgress(), startedAt });
+      const [verdictNow] = await Promise.all([report, history.flush()]);
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
     });
+    let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     try {
       const onStart = (read: () => QueryProgress) => (readProgress = read);
-      const answer = await runQuery({ request, createdAt, earlier, heads }, { ...this.ports, onStart }, stop.signal);
+      const run = { request, createdAt, freshAsOf: payload.freshAsOf, earlier, heads };
+      const ports = { ...this.ports, onStart, onDay: (record: DayRecord) => history.addDay(record) };
+      const answer = await runQuery(run, ports, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
       const { written, outcome } = await this.outcomes.publish(id, facts, token);
       if (written && outcome !== undefined) this.observer?.onEnd(outcome);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
+      ending = { end: 'Completed' };
+    } catch (error) {
+      ending =
+        error instanceof RunStoppedError ? { end: 'Stopped', code: error.code } : toEnding(error, signal.aborted);
+      throw error;
     } finally {
       clearTimeout(limit);
       signal.removeEventListener('abort', onAbort);
+      this.running.delete(token);
       await heartbeat.stop();
+      await history.end(ending);
     }
   }
 

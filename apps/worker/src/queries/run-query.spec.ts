@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
+import type { DayRecord } from '#shared/contract/query-history';
 import { createIdentifierHash } from './identifier-hash';
 import type { PageSource } from './day-scan';
 import { DayScans } from './day-scans';
@@ -51,17 +52,24 @@ function createWorld(table: Record<string, (string | null)[]>) {
     },
   };
   const scans = new DayScans({ daySets, pages, hash });
+  const told: DayRecord[] = [];
   const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER) => {
     const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];
     const heads = await daySets.readHeads(listDays(request.start, request.end));
     return runQuery(
       { request, createdAt: world.now, earlier: {}, heads, ...query },
-      { daySets, daysAtOnce: 2, onStart: () => {}, scanDay: (...args) => scans.scan(...args) },
+      {
+        daySets,
+        daysAtOnce: 2,
+        onStart: () => {},
+        onDay: (record) => told.push(record),
+        scanDay: (...args) => scans.scan(...args),
+      },
       signal,
     );
   };
 
-  return { ...world, world, run };
+  return { ...world, world, told, run };
 }
 
 const TABLE = {
@@ -99,6 +107,40 @@ describe('runQuery', () => {
       daysReused: 1,
       oldestScanAt: new Date(1_000).toISOString(),
     });
+  });
+
+  it('tells of each day how it came by it and what that took', async () => {
+    const { world, run, told } = createWorld(TABLE);
+    await run({ end: '2021-10-11' });
+    world.now = 11_000;
+    const milliseconds = expect.any(Number) as number;
+    const nothing = { pages: 0, milliseconds, retries: 0, throttles: 0 };
+    expect(told.sort((a, b) => (a.day < b.day ? -1 : 1))).toEqual([
+      { ...nothing, day: '2021-10-10', source: 'scanned', entities: 3, pages: 2 },
+      { ...nothing, day: '2021-10-11', source: 'scanned', entities: 5, pages: 3 },
+    ]);
+    told.length = 0;
+    await run({ end: '2021-10-10', maxAgeSeconds: 10 });
+    await run({ end: '2021-10-10' }, { createdAt: 1_000 });
+    world.pageRead = async () => Promise.reject(new Error('cut'));
+    await expect(run({ start: '2021-10-13', end: '2021-10-13' })).rejects.toThrow('cut');
+    expect(told).toEqual([
+      { ...nothing, day: '2021-10-10', source: 'reused', entities: 3 },
+      { ...nothing, day: '2021-10-10', source: 'stored', entities: 3 },
+      { ...nothing, day: '2021-10-13', source: 'interrupted', entities: 0 },
+    ]);
+  });
+
+  it('goes on with the days of another query that failed, and counts them as reused', async () => {
+    const { world, run } = createWorld(TABLE);
+    await run({ end: '2021-10-11' });
+    world.now = 11_000;
+    world.scanned.length = 0;
+    const { result } = await run({}, { freshAsOf: 1_000 });
+    expect(world.scanned).toEqual(['2021-10-12']);
+    const oldestScanAt = new Date(1_000).toISOString();
+    expect(result).toMatchObject({ count: 5, daysScanned: 1, daysReused: 2, oldestScanAt });
+    expect((await run({}, { freshAsOf: 1_001 })).result).toMatchObject({ daysReused: 0 });
   });
 
   it('reads a day anew that is a millisecond older than the query allows', async () => {

@@ -1,6 +1,7 @@
 import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
 import { type DaySet, type DaySetHead, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
+import { type DayEffort, type DayRecord, type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { addInPieces } from './add-in-pieces';
 import { forEachBounded } from './for-each-bounded';
@@ -13,10 +14,15 @@ const DAY_SETS_AT_ONCE = 8;
 /** A day with so many times its even share of the work is read without waiting, or all others wait for it in the end. */
 const URGENT_SHARE = 4;
 
+/** What a day set costs that is there. */
+const NO_EFFORT: DayEffort = { pages: 0, milliseconds: 0, retries: 0, throttles: 0 };
+
 export interface QueryRun {
   request: QueryRequest;
   /** By the clock of the day sets. */
   createdAt: number;
+  /** From when on day sets count, where that is not its own creation: see `QueryJobPayload`. */
+  freshAsOf?: number | undefined;
   /** What an earlier run of the same query got to, if there was one. */
   earlier: Partial<QueryProgress>;
   /** What is stored of its days as it begins. */
@@ -29,6 +35,8 @@ export interface DayScanRequest {
   isUrgent: boolean;
   /** Told how many entities each page had. */
   onPage: (entities: number) => void;
+  /** Told what it took, also when it fails. */
+  onScanned?: (scan: DayScanRecord) => void;
 }
 
 export interface QueryPorts {
@@ -39,6 +47,8 @@ export interface QueryPorts {
   daysAtOnce: number;
   /** Given, before anything is read, what tells the progress at any time. */
   onStart(readProgress: () => QueryProgress): void;
+  /** Told of each day that is done, or that ends unfinished. */
+  onDay(record: DayRecord): void;
 }
 
 export interface QueryAnswer {
@@ -56,7 +66,8 @@ export interface QueryAnswer {
 export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
   const { daySets } = ports;
   const days = listDays(run.request.start, run.request.end);
-  const demand: FreshnessDemand = { createdAt: run.createdAt, maxAgeSeconds: run.request.maxAgeSeconds };
+  const { maxAgeSeconds } = run.request;
+  const demand: FreshnessDemand = { createdAt: run.freshAsOf ?? run.createdAt, maxAgeSeconds };
   const { heads } = run;
   const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
   const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
@@ -64,9 +75,10 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
 
   const union = new IdentifierSet();
   const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
+  // Read before the query was asked: only `maxAgeSeconds` and `freshAsOf` allow that.
+  const isReused = ({ scannedAt }: DaySet) => scannedAt < run.createdAt;
   const takeIn = async (day: CalendarDay, daySet: DaySet) => {
-    // Read before the query was asked: only `maxAgeSeconds` allows that.
-    const reused = daySet.scannedAt < run.createdAt;
+    const reused = isReused(daySet);
     await addInPieces(union, daySet.identifiers);
     total.entitiesRead += daySet.entitiesRead;
     total.entitiesWithoutIdentifier += daySet.entitiesWithoutIdentifier;
@@ -80,15 +92,21 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     const head = heads.get(day);
     const daySet = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
     // Looked at again: it may have been replaced, or have expired, since its head was read.
-    if (daySet && isFresh(daySet, demand)) await takeIn(day, daySet);
-    else toScan.push(day);
+    if (daySet === undefined || !isFresh(daySet, demand)) {
+      toScan.push(day);
+      return;
+    }
+    await takeIn(day, daySet);
+    const source = isReused(daySet) ? DaySource.Reused : DaySource.Stored;
+    ports.onDay({ day, source, entities: daySet.entitiesRead, ...NO_EFFORT });
   });
   meter.scanningStarts();
   toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
     const onPage = (entities: number) => meter.pageRead(day, entities);
     const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
-    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage }, daySignal));
+    const onScanned = (scan: DayScanRecord) => ports.onDay({ day, ...scan });
+    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage, onScanned }, daySignal));
   });
 
   const result: QueryResult = {

@@ -8,13 +8,21 @@ const MAX_LOST_WORKERS = 10;
 /** A bound for a query that takes its worker down each time, deploys included. */
 const MAX_STARTS = 100;
 
+/** One at a time is enough for a chore; a lost worker's is taken over as a query is. */
+export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
+  const lockDuration = config.lockSeconds * 1_000;
+  return { concurrency: 1, lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
+}
+
 /** BullMQ's part of the configuration. The stalled check is shared by all workers: give all the same. */
-export function toWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
+export function toWorkerOptions(config: WorkerConfig, workerId: string): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
   return {
     // Begun when there are secrets to read the table with.
     autorun: false,
     ...createQueueTelemetry(config),
+    // Kept with the jobs that this process takes: who has a query can be told by its job alone.
+    name: workerId,
     concurrency: config.queriesPerWorker,
     lockDuration,
     stalledInterval: lockDuration,

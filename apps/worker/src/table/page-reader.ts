@@ -87,6 +87,7 @@ export class PageReader implements PageSource {
         performance.now() + delayMs > giveUpAt;
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
       for (const observer of this.options.observers ?? []) observer.onRetry(fault);
+      range.onRetry?.(fault.code);
       await delay(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }

@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { Port, Rule, UrlOf, WholeNumber } from './rules';
+import { Flag, Port, Rule, UrlOf, WholeNumber } from './rules';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -66,4 +66,8 @@ export class ApiConfig extends AuthConfig {
     message: 'must be origins such as https://app.example, with commas between',
   })
   corsOrigins: string[] = [];
+
+  /** Whether operators can only look at the dashboard, or also act by it. */
+  @Flag()
+  boardReadOnly: boolean = true;
 }

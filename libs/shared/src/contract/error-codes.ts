@@ -10,7 +10,7 @@ interface ErrorEntry {
 }
 
 /**
- * Every code that an answer of the service can carry. The codes with status 409 are the ways in which an
+ * Every code that an answer to a caller can carry. The codes with status 409 are the ways in which an
  * accepted query can end without a result: a conflict with the query's state that no retry of the GET
  * mends, and no illness of this service, which a 5xx would claim.
  */
@@ -223,6 +223,36 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
+/**
+ * The codes that only operators can be answered with; their listener has those of {@link ERROR_TABLE} besides. Apart, since
+ * none of these is a way in which a query ends.
+ */
+export const OPERATOR_ERROR_TABLE = {
+  QUERY_NOT_FAILED: {
+    status: 409,
+    title: 'Only a failed query can be rewound.',
+    remedy: 'Restart the query instead, which asks the same anew.',
+    retryable: false,
+  },
+  QUERY_NOT_ENDED: {
+    status: 409,
+    title: 'The query has not ended, or its worker has not let go of it yet.',
+    remedy: 'Terminate it first, or wait for its end; a worker lets go within some seconds.',
+    retryable: true,
+  },
+  PURGE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such purge.',
+    remedy: 'Check the id; a purge is kept for a limited time after it has ended.',
+    retryable: false,
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export const ALL_ERRORS = { ...ERROR_TABLE, ...OPERATOR_ERROR_TABLE };
+
+/** Every code that any listener can answer with. */
+export type AnyErrorCode = keyof typeof ALL_ERRORS;
+
 /** The codes with which an accepted query can end. */
 export type FailureCode = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['status'] extends 409 ? C : never }[ErrorCode];
 
@@ -231,6 +261,6 @@ export const FAILURE_CODES = Object.entries(ERROR_TABLE).flatMap(([code, { statu
 );
 
 /** The text for callers: fixed for each code, so that nothing of the inside can get into it. */
-export function describeError(code: ErrorCode): string {
-  return `${ERROR_TABLE[code].title} ${ERROR_TABLE[code].remedy}`;
+export function describeError(code: AnyErrorCode): string {
+  return `${ALL_ERRORS[code].title} ${ALL_ERRORS[code].remedy}`;
 }

@@ -1,5 +1,5 @@
 import { plainToInstance, Type } from 'class-transformer';
-import { Equals, IsNotEmpty, IsOptional, IsString, ValidateNested, validateSync } from 'class-validator';
+import { Equals, IsInt, IsNotEmpty, IsOptional, IsString, ValidateNested, validateSync } from 'class-validator';
 import { QueryFailedError } from './query-failed-error';
 import { QueryRequest } from './query-request';
 
@@ -29,6 +29,14 @@ export class QueryJobPayload {
   @IsOptional()
   @IsString()
   submissionId?: string;
+
+  /**
+   * The query goes on with the days of a failed one: their freshness is judged as of then, milliseconds since 1970 by
+   * Redis' clock. Absent: as of its own creation.
+   */
+  @IsOptional()
+  @IsInt()
+  freshAsOf?: number;
 }
 
 export function toJobPayload(request: QueryRequest, caller: string, submissionId?: string): QueryJobPayload {

@@ -7,20 +7,22 @@ import { RedisScript } from './redis-script';
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 
 /**
- * KEYS live queries, all queries, window if the submission is still to be counted
+ * KEYS live queries and all queries of the caller, queries of all callers, window if the submission is still to be counted
  * ARGV id, most live queries, how long a query that has ended is kept in ms, length of the window in ms, limit
  */
 const ADMIT = new RedisScript<[admitted: 0 | 1, now: string, taken: number, msLeft: number]>(`${TAKE}
 local taken, msLeft = 0, 0
-if KEYS[3] then taken, msLeft = take(KEYS[3], ARGV[4]) end
+if KEYS[4] then taken, msLeft = take(KEYS[4], ARGV[4]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
-local isRefused = KEYS[3] and taken > tonumber(ARGV[5])
+local isRefused = KEYS[4] and taken > tonumber(ARGV[5])
 if isRefused or redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, text, taken, msLeft } end
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
-redis.call('ZADD', KEYS[2], 'NX', now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
+for i = 2, 3 do
+  redis.call('ZADD', KEYS[i], 'NX', now, ARGV[1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[3])
+end
 return { 1, text, taken, msLeft }`);
 
 export interface Admission {
@@ -37,7 +39,24 @@ export interface ListPosition {
   id: string;
 }
 
-/** Which queries are whose, so that a caller's are found without looking at anyone else's. */
+/** Both ends belong to it; milliseconds since 1970. */
+export interface ListRange {
+  createdAfter: number;
+  createdBefore: number;
+  after: ListPosition | undefined;
+}
+
+/** A list of queries, newest first. */
+export interface OrderedQueries {
+  /** At most `count`, of those that were created within the range and come after its `after` in the list. */
+  list(range: ListRange, count: number): Promise<ListPosition[]>;
+  /** Forgets queries: they were never queued, or nothing is left of them. */
+  forget(ids: readonly string[]): Promise<void>;
+}
+
+/**
+ * Which queries there are, and which are whose, so that a caller's are found without looking at anyone else's.
+ */
 export class CallerQueries {
   constructor(
     private readonly redis: Redis,
@@ -51,20 +70,17 @@ export class CallerQueries {
    * @param window Counts the submission, in the same step, and admits none beyond its limit.
    */
   async admit(caller: string, id: string, mostLive: number, window?: RateWindow): Promise<Admission> {
-    const keys = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), ...(window ? [window.key] : [])];
+    const lists = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries];
+    const keys = window ? [...lists, window.key] : lists;
     const keepMs = this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS;
     const counting = window ? [window.windowMs, window.limit] : [];
     const [admitted, now, taken, msLeft] = await ADMIT.run(this.redis, keys, [id, mostLive, keepMs, ...counting]);
     return { isAdmitted: admitted === 1, now: Number(now), count: { taken, msLeft } };
   }
 
-  /** Forgets a query: it was never queued, or nothing is left of it. */
-  async forget(caller: string, ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    await Promise.all([
-      this.redis.zrem(this.keys.liveQueries(caller), ...ids),
-      this.redis.zrem(this.keys.callerQueries(caller), ...ids),
-    ]);
+  /** Forgets a caller's queries: they were never queued, or nothing is left of them. */
+  forget(caller: string, ids: readonly string[]): Promise<void> {
+    return this.remove([this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries], ids);
   }
 
   /** The oldest of the queries that are thought live, of those that were noted before a time. */
@@ -72,29 +88,34 @@ export class CallerQueries {
     return this.redis.zrangebyscore(this.keys.liveQueries(caller), '-inf', `(${before}`, 'LIMIT', 0, count);
   }
 
-  /**
-   * At most `count` of a caller's queries, newest first, that were created from `createdAfter` on and come after
-   * `after` in the list.
-   */
-  async list(
-    caller: string,
-    range: { createdAfter: number; createdBefore: number; after: ListPosition | undefined },
-    count: number,
-  ): Promise<ListPosition[]> {
+  /** The queries of one caller. */
+  of(caller: string): OrderedQueries {
+    return {
+      list: (range, count) => this.list(this.keys.callerQueries(caller), range, count),
+      forget: (ids) => this.forget(caller, ids),
+    };
+  }
+
+  /** The queries of all callers. */
+  ofAll(): OrderedQueries {
+    return {
+      list: (range, count) => this.list(this.keys.allQueries, range, count),
+      // From the list of its caller, who is unknown by then, it goes when that is looked at.
+      forget: (ids) => this.remove([this.keys.allQueries], ids),
+    };
+  }
+
+  private async remove(keys: readonly string[], ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await Promise.all(keys.map((key) => this.redis.zrem(key, ...ids)));
+  }
+
+  private async list(key: string, range: ListRange, count: number): Promise<ListPosition[]> {
     const newest = Math.min(range.createdBefore, range.after?.createdAt ?? Infinity);
-    const key = this.keys.callerQueries(caller);
+    const max = newest === Infinity ? '+inf' : newest;
     const found: ListPosition[] = [];
     for (let offset = 0; found.length < count; offset += count) {
-      const max = newest === Infinity ? '+inf' : newest;
-      const replies = await this.redis.zrevrangebyscore(
-        key,
-        max,
-        range.createdAfter,
-        'WITHSCORES',
-        'LIMIT',
-        offset,
-        count,
-      );
+      const limit = ['LIMIT', offset, count] as const;
+      const replies = await this.redis.zrevrangebyscore(key, max, range.createdAfter, 'WITHSCORES', ...limit);
       for (let at = 0; at < replies.length && found.length < count; at += 2) {
         const position = { id: replies[at] ?? '', createdAt: Number(replies[at + 1]) };
         if (range.after === undefined || isBehind(position, range.after)) found.push(position);

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type DaySet, type DaySetHead, IDENTIFIER_BYTES } from '../contract/day-set';
+import { extendChecksum } from './extend-checksum';
 
 /** How a day set lies in Redis: a head of 40 bytes, then 16 bytes for each identifier; numbers are little-endian. */
 export const HEAD_BYTES = 40;
@@ -46,5 +47,5 @@ export function readDaySet(bytes: Buffer): DaySet | undefined {
 }
 
 function checksum(head: Buffer, identifiers: Uint8Array): number {
-  return crc32(identifiers, crc32(head.subarray(0, AT.checksum)));
+  return extendChecksum(crc32(head.subarray(0, AT.checksum)), identifiers);
 }

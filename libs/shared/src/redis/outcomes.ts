@@ -5,7 +5,8 @@ import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /**
- * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended
+ * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended, events of the
+ *   history, count of those dropped
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
  *   channel of changes, id, status and code as they are counted
  */
@@ -25,6 +26,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
 end
 redis.call('ZREM', KEYS[4], ARGV[6])
 redis.call('HINCRBY', KEYS[5], ARGV[7], 1)
+for i = 6, 7 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
@@ -57,15 +59,11 @@ export class Outcomes {
    */
   async publish(id: string, facts: OutcomeFacts, token?: string): Promise<Publication> {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
+    const { events, dropped } = this.keys.history(id);
+    const records = [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)];
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [
-        this.keys.outcome(id),
-        this.keys.job(id),
-        this.keys.jobLock(id),
-        this.keys.liveQueries(facts.caller),
-        this.keys.endedCounts,
-      ],
+      [...records, this.keys.liveQueries(facts.caller), this.keys.endedCounts, events, dropped],
       [
         JSON.stringify(facts),
         this.ttlSeconds * 1_000,

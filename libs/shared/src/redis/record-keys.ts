@@ -38,6 +38,31 @@ export class RecordKeys {
     return `${this.prefix}:queries-of:${encodeURIComponent(caller)}`;
   }
 
+  /** The queries of all callers, by time. Not under the name of the queue, which is BullMQ's. */
+  get allQueries(): string {
+    return `${this.prefix}:all-queries`;
+  }
+
+  /** What has happened to a query, and how much of it was left out. */
+  history(id: string): { events: string; dropped: string } {
+    const events = `${this.prefix}:history:${id}`;
+    return { events, dropped: `${events}:dropped` };
+  }
+
+  /** What operators have changed. */
+  get audit(): string {
+    return `${this.prefix}:audit`;
+  }
+
+  /** The workers by the time of their last beat, and what each says of itself. */
+  get workers(): string {
+    return `${this.prefix}:workers`;
+  }
+
+  worker(id: string): string {
+    return `${this.prefix}:worker:${id}`;
+  }
+
   /** Counts the requests of one kind that concern a subject. */
   rateWindow(name: string, subject: readonly string[]): string {
     return `${this.prefix}:limit:${name}:${subject.map(encodeURIComponent).join(':')}`;

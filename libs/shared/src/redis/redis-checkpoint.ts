@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Redis } from 'ioredis';
 import type { CheckpointWriter, DayCheckpoint, DayPosition } from '../contract/day-set';
+import { extendChecksum } from './extend-checksum';
 import { RedisScript } from './redis-script';
 
 /** Raised whenever the stored form changes. */
@@ -67,7 +68,7 @@ export class RedisCheckpointWriter implements CheckpointWriter {
 
   private async append(position: DayPosition, added: Uint8Array): Promise<boolean> {
     const sizeBytes = this.sizeBytes + added.length;
-    const checksum = crc32(added, this.checksum);
+    const checksum = extendChecksum(this.checksum, added);
     const text = toText(position, sizeBytes, checksum);
     const bytes = Buffer.from(added.buffer, added.byteOffset, added.length);
     const keys = [this.keys.position, this.keys.identifiers];

@@ -3,7 +3,7 @@ import type { ApiKeys } from './api-keys';
 import type { Authenticator } from './authenticator';
 import { MAX_CREDENTIAL_LENGTH, readBearer } from './read-bearer';
 import { refuseUnauthenticated } from './refusals';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 
 /** A vault that is away is asked again within that, at first. */
 const RETRY_SECONDS = '5';

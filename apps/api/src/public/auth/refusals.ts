@@ -1,4 +1,4 @@
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 
 const CHALLENGE = 'Bearer realm="audit-query"';
 

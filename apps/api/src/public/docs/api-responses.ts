@@ -3,7 +3,7 @@ import { ApiResponse } from '@nestjs/swagger';
 import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
 import { describeCodes, toProblemSchema } from './error-schemas';
 import { type HeaderName, toHeaders } from './headers';
-import { type JsonSchema, toSchema } from './json-schema';
+import { type JsonSchema, toSchema } from '../../openapi/json-schema';
 import { QUERY_EXAMPLES } from './query-examples';
 
 interface MediaType {

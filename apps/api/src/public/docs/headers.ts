@@ -1,4 +1,4 @@
-import type { JsonSchema } from './json-schema';
+import type { JsonSchema } from '../../openapi/json-schema';
 
 interface Header {
   readonly description: string;

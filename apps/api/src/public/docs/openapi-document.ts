@@ -6,7 +6,7 @@ import { HEADER_COMPONENTS, SECURITY_HEADERS, toHeaders } from './headers';
 import { HEALTH_SCHEMAS } from './health-operations';
 import { ORIGINAL_SCHEMAS } from './original-operations';
 import { QUERY_EXAMPLES } from './query-examples';
-import { QUERY_SCHEMAS } from './query-schemas';
+import { QUERY_SCHEMAS } from '../../openapi/query-schemas';
 
 const DESCRIPTION = `Counts the distinct people in an audit table over a range of days. A query can take minutes: submit it,
 follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anything but 202.

@@ -3,8 +3,8 @@ import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery } from '@nestjs/sw
 import { type Answer, ApiAnswers, AUTH_CODES, problems, queryContent, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
-import { type JsonSchema, toSchema } from './json-schema';
-import { FAILURE_CODES, STATUS_SCHEMA } from './query-schemas';
+import { type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { FAILURE_CODES, STATUS_SCHEMA } from '../../openapi/query-schemas';
 
 const TAG = 'queries';
 

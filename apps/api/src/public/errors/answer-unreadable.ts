@@ -2,8 +2,9 @@ import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
 import { STRICT_HEADERS } from '../security-headers';
-import { toProblemDocument } from './problem-document';
-import { ProblemError } from './problem-error';
+import { toProblemDocument } from '../../errors/problem-document';
+import { ProblemError } from '../../errors/problem-error';
+import { EXPLANATION } from './explanation';
 
 /** Node's codes of what has a code of ours; all others are bytes that are not HTTP. */
 const CODES: ReadonlyMap<string | undefined, ErrorCode> = new Map([
@@ -20,7 +21,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const code = CODES.get(error.code) ?? 'REQUEST_UNREADABLE';
   const { status } = ERROR_TABLE[code];
-  const body = JSON.stringify(toProblemDocument(new ProblemError(code), '/'));
+  const body = JSON.stringify(toProblemDocument(new ProblemError(code), EXPLANATION, '/'));
   const headers = {
     ...STRICT_HEADERS,
     'Cache-Control': 'no-store',

@@ -2,9 +2,9 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import type { FastifyRequest } from 'fastify';
 import { isQueryId } from '#shared/contract/query-id';
 import { ClientGoneError } from '../queries/query-waiter';
-import type { ProblemError } from './problem-error';
+import type { ProblemError } from '../../errors/problem-error';
 import { sendError } from './send-error';
-import { toProblemError } from './to-problem-error';
+import { toProblemError } from '../../errors/to-problem-error';
 
 /** Turns everything that is thrown into an answer. */
 @Catch()

@@ -1,5 +1,5 @@
-import { ERROR_TABLE } from '#shared/contract/error-codes';
-import type { ProblemError } from './problem-error';
+import { ALL_ERRORS } from '#shared/contract/error-codes';
+import type { ProblemError } from '../../errors/problem-error';
 
 /** What a person sees whose browser asks for the page of a query and is refused: no style, no script, no form. */
 export function toRefusalPage({ code, detail }: ProblemError): string {
@@ -15,7 +15,7 @@ export function toRefusalPage({ code, detail }: ProblemError): string {
 <body>
 <main>
 <h1>This page needs a credential</h1>
-<p>${ERROR_TABLE[code].title} <small>(${code}: ${detail})</small></p>
+<p>${ALL_ERRORS[code].title} <small>(${code}: ${detail})</small></p>
 <p>The service asks for a credential in a header, which a browser does not send for an address that is typed or followed.
 The same query can be looked at on the <a href="/api/docs">page of the routes</a>, where <i>Authorize</i> takes a
 credential, or with a client that sends the header.</p>

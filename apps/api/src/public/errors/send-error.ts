@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ProblemError } from '../../errors/problem-error';
+import { sendProblem } from '../../errors/send-problem';
 import { wantsStatusPage } from '../queries/wants-status-page';
-import { toProblemDocument } from './problem-document';
-import type { ProblemError } from './problem-error';
+import { EXPLANATION } from './explanation';
 import { toRefusalPage } from './refusal-page';
 
 /** The routes of the Durable Functions service, whose clients know errors as one text. */
@@ -12,18 +13,17 @@ const ORIGINAL_ROUTE = /^\/api\/(submit\/query|status)(\/|\?|$)/;
  * the page of a query, since it cannot send a credential.
  */
 export function sendError(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): void {
-  const { status } = problem;
-  void reply.status(status).headers({ ...problem.headers, 'Cache-Control': 'no-store' });
   if (ORIGINAL_ROUTE.test(request.url)) return sendOriginalError(problem, reply);
+  const { status, headers } = problem;
   if ((status === 401 || status === 403) && wantsStatusPage(request)) {
-    return void reply.header('Vary', 'Accept').type('text/html; charset=utf-8').send(toRefusalPage(problem));
+    void reply.status(status).headers({ ...headers, 'Cache-Control': 'no-store', Vary: 'Accept' });
+    return void reply.type('text/html; charset=utf-8').send(toRefusalPage(problem));
   }
-  const document = toProblemDocument(problem, request.url.split('?', 1)[0]);
-  // Bytes, since Fastify adds a charset to the type of a text, and this type has none.
-  void reply.type('application/problem+json').send(Buffer.from(JSON.stringify(document)));
+  sendProblem(problem, EXPLANATION, request, reply);
 }
 
-function sendOriginalError({ detail, status }: ProblemError, reply: FastifyReply): void {
+function sendOriginalError({ detail, status, headers }: ProblemError, reply: FastifyReply): void {
+  void reply.status(status).headers({ ...headers, 'Cache-Control': 'no-store' });
   if (status === 404) void reply.type('text/plain').send('Job not found');
   else void reply.send({ error: detail });
 }

@@ -1,4 +1,4 @@
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 
 /** Printable, of any alphabet: a header's bytes reach us as Latin-1. */
 // eslint-disable-next-line no-control-regex -- control characters are what it refuses

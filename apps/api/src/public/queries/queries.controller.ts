@@ -14,13 +14,14 @@ import {
   SubmitQueryOperation,
   TerminateQueryOperation,
 } from '../docs/query-operations';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
+import { ListRequest, parseParameters } from '../../queries/list-request';
 import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';
-import { toQueryDocument } from './query-document';
-import { parseListRequest, QueryList } from './query-list';
+import { toQueryDocument } from '../../queries/query-document';
+import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
 import { QueryStreams } from './query-streams';
@@ -60,7 +61,7 @@ export class QueriesController {
   @Get()
   @ListQueriesOperation()
   async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const { states, nextPageToken = null } = await this.list.read(caller, parseListRequest(query));
+    const { states, nextPageToken = null } = await this.list.read(caller, parseParameters(ListRequest, query));
     if (nextPageToken !== null) {
       const next = new URLSearchParams({ ...(query as Record<string, string>), pageToken: nextPageToken });
       void reply.header('Link', `</api/queries?${next.toString()}>; rel="next"`);

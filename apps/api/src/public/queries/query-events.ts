@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from './etag';
-import { toQueryDocument } from './query-document';
+import { toQueryDocument } from '../../queries/query-document';
 
 /** Proxies close what is silent; most wait for a minute at least. */
 const COMMENT_MS = 15_000;

@@ -4,9 +4,9 @@ import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { QueryQueue } from '../../queue/query-queue';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 import { isNamedBy, toETag } from './etag';
-import { toQueryDocument } from './query-document';
+import { toQueryDocument } from '../../queries/query-document';
 import { toRetryAfterSeconds } from './retry-after';
 import { toLocation } from './to-location';
 

@@ -14,16 +14,11 @@ import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
+import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../../errors/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
-import { deriveQueryId, newQueryId } from './new-query-id';
-
-/** Redis is back within a second after most outages. */
-const UNAVAILABLE_RETRY_SECONDS = '5';
-
-/** An answer reaches for Redis twice at the most, and 503 is promised within two seconds. */
-const REACH_LIMIT_MS = 950;
+import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
 
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
 const LIVE_RETRY_SECONDS = '10';
@@ -110,24 +105,9 @@ export class QueryService {
     return { state: { id, ...outcome }, wasTerminal: !written };
   }
 
-  /**
-   * Runs what needs Redis. Whatever Redis says or does not say - away, silent, loading, full - without it nothing
-   * can be looked up or taken.
-   *
-   * @param call Is given what tells whether its answer comes too late to be given. No AbortSignal: to make one for
-   *   every request took a tenth of the time of most.
-   * @throws ProblemError SERVICE_UNAVAILABLE, or the one that `call` throws; TypeError and the like as they are.
-   */
-  async reach<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
-    try {
-      if (this.redis.status !== 'ready') throw new Error(`the connection is ${this.redis.status}`);
-      return await withinLimit(call);
-    } catch (cause) {
-      const isOwn = cause instanceof ProblemError || cause instanceof TypeError || cause instanceof SyntaxError;
-      if (isOwn) throw cause;
-      const headers = { 'Retry-After': UNAVAILABLE_RETRY_SECONDS };
-      throw new ProblemError('SERVICE_UNAVAILABLE', { headers, cause });
-    }
+  /** See `reachRedis`. */
+  reach<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
+    return reachRedis(this.redis, call);
   }
 
   private async submitNew(request: QueryRequest, caller: string, isTooLate: () => boolean): Promise<Submission> {
@@ -201,18 +181,4 @@ function replay(state: QueryState, { start, end, maxAgeSeconds }: QueryRequest, 
   const isSame = request.start === start && request.end === end && request.maxAgeSeconds === maxAgeSeconds;
   if (!isSame) throw new ProblemError('IDEMPOTENCY_KEY_REUSED', { headers: limits });
   return { state, isReplayed: true, limits };
-}
-
-async function withinLimit<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
-  let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const giveUp = () => {
-      isLate = true;
-      reject(new Error('Redis took too long'));
-    };
-    // A busy process may have the reply at hand and not have looked at it: it does before the next turn.
-    timer = setTimeout(() => setImmediate(giveUp), REACH_LIMIT_MS);
-  });
-  return Promise.race([call(() => isLate), late]).finally(() => clearTimeout(timer));
 }

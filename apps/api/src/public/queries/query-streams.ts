@@ -11,7 +11,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
 import { toETag } from './etag';
-import { toQueryDocument } from './query-document';
+import { toQueryDocument } from '../../queries/query-document';
 import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
 import { waitForQuery } from './query-waiter';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { describeError } from '#shared/contract/error-codes';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
-import { toQueryDocument } from './query-document';
+import { toQueryDocument } from '../../queries/query-document';
 import { toStatusPage, toStatusPageHeaders, toStatusPagePolicy } from './status-page';
 
 const NONCE = 'bm9uY2Utb2YtMTI4LWJpdA==';

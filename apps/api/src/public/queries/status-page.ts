@@ -5,7 +5,7 @@
  * `toStatusView` and `followQuery` run in the browser, which gets them as text (`Function.prototype.toString`): they may
  * use their own parameters and what every browser has, nothing else of this file and nothing that is imported.
  */
-import type { toQueryDocument } from './query-document';
+import type { toQueryDocument } from '../../queries/query-document';
 
 type QueryDocument = ReturnType<typeof toQueryDocument>;
 

@@ -1,4 +1,4 @@
-import { describeError, ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
+import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
 
 /** An answer that is an error. `detail` and `headers` go to the caller; `message` and `cause` only to the log. */
 export class ProblemError extends Error {
@@ -8,11 +8,11 @@ export class ProblemError extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    readonly code: ErrorCode,
+    readonly code: AnyErrorCode,
     options: { detail?: string; headers?: Record<string, string>; cause?: unknown } = {},
   ) {
     super(code, { cause: options.cause });
-    this.status = ERROR_TABLE[code].status;
+    this.status = ALL_ERRORS[code].status;
     this.detail = options.detail ?? describeError(code);
     this.headers = options.headers ?? {};
   }

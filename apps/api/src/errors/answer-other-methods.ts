@@ -1,16 +1,19 @@
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { ProblemError } from './problem-error';
-import { sendError } from './send-error';
 
 /**
  * Lets every route say which methods it has: OPTIONS is answered with 204 and `Allow`, any other method that it lacks
  * with 405 and `Allow` (RFC 9110, 15.5.6), where the router alone would say 404. None has TRACE, which would send a
  * credential back.
  *
+ * @param sendError How the listener answers with an error.
  * @returns What to call when all routes are there.
  */
-export function answerOtherMethods(adapter: FastifyAdapter): () => void {
+export function answerOtherMethods(
+  adapter: FastifyAdapter,
+  sendError: (problem: ProblemError, request: FastifyRequest, reply: FastifyReply) => void,
+): () => void {
   const fastify = adapter.getInstance();
   const methodsByUrl = new Map<string, Set<string>>();
   const allowByUrl = new Map<string, string>();

@@ -1,0 +1,23 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toProblemDocument } from './problem-document';
+import type { ProblemError } from './problem-error';
+
+/**
+ * Problem details (RFC 9457).
+ *
+ * @param explanation Where the listener explains its codes; the code follows it.
+ */
+export function sendProblem(
+  problem: ProblemError,
+  explanation: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const document = toProblemDocument(problem, explanation, request.url.split('?', 1)[0]);
+  void reply
+    .status(problem.status)
+    .headers({ ...problem.headers, 'Cache-Control': 'no-store' })
+    // Bytes, since Fastify adds a charset to the type of a text, and this type has none.
+    .type('application/problem+json')
+    .send(Buffer.from(JSON.stringify(document)));
+}

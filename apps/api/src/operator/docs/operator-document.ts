@@ -1,0 +1,99 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
+import { toProblems } from './describe-operation';
+import { OPERATOR_HEADERS, toHeaders } from './operator-headers';
+import { OPERATOR_SCHEMAS } from './operator-schemas';
+
+const DESCRIPTION = `Manages the queries of all callers. For operators, on a listener of its own.
+
+- Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document.
+- A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
+  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`).
+- The dashboard at \`/queues\` is for people, and not described here.`;
+
+/** Relative: the document is right wherever it is served from. */
+const SERVER = { url: '/', description: 'This listener, in production and wherever else it runs', 'x-internal': true };
+
+const RESPONSES = {
+  Options: { description: 'The methods that the route has.', headers: toHeaders(['Allow']) },
+  MethodNotAllowed: toProblems(['METHOD_NOT_ALLOWED'])[405],
+  RouteNotFound: toProblems(['ROUTE_NOT_FOUND'])[404],
+};
+
+const toResponse = (name: keyof typeof RESPONSES) => ({ $ref: `#/components/responses/${name}` });
+
+/** The OpenAPI document of the operators' listener, from its controllers. */
+export function createOperatorDocument(app: INestApplication): OpenAPIObject {
+  const base = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Audit Query for operators')
+    .setDescription(DESCRIPTION)
+    .setVersion('1')
+    .setLicense('MIT', 'https://spdx.org/licenses/MIT.html')
+    .addTag('queries', 'The queries of all callers.')
+    .addTag('service', 'The service as a whole.')
+    .addTag('documentation', 'This document.')
+    .build();
+  const { paths, ...document } = SwaggerModule.createDocument(app, { ...base, servers: [SERVER], components: {} });
+  const all = Object.entries({ ...paths, ...DOCUMENT_PATH }).map(
+    ([path, item]) =>
+      [
+        path,
+        { ...item, 'x-options': toResponse('Options'), 'x-other-methods': toResponse('MethodNotAllowed') },
+      ] as const,
+  );
+  const answers = JSON.stringify([all, RESPONSES]);
+  const used = (kind: string) => (name: string) => answers.includes(`#/components/${kind}/${name}"`);
+  const components = {
+    schemas: OPERATOR_SCHEMAS,
+    headers: pick(OPERATOR_HEADERS, used('headers')),
+    responses: RESPONSES,
+    examples: pick(PROBLEM_EXAMPLES, used('examples')),
+  };
+  const whole = {
+    ...document,
+    paths: Object.fromEntries(all),
+    components,
+    'x-other-paths': toResponse('RouteNotFound'),
+  };
+  // Through JSON: what is undefined is not there, and nobody can change what the decorators hold.
+  return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;
+}
+
+function pick<T>(all: Record<string, T>, isWanted: (name: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => isWanted(name)));
+}
+
+const PROBLEM_EXAMPLES = Object.fromEntries(
+  (Object.keys(ALL_ERRORS) as AnyErrorCode[]).map((code) => {
+    const { title, status } = ALL_ERRORS[code];
+    const detail = describeError(code);
+    const type = `/operator/openapi.json#/components/examples/${code}`;
+    const error = { code, message: detail };
+    return [
+      code,
+      { summary: code, value: { type, title, status, code, detail, instance: '/operator/queries', error } },
+    ];
+  }),
+);
+
+/** The route that is no controller's. */
+const DOCUMENT_PATH = {
+  '/operator/openapi.json': {
+    get: {
+      operationId: 'getOperatorDocument',
+      tags: ['documentation'],
+      summary: 'This document',
+      description: 'OpenAPI 3.1.',
+      responses: {
+        200: {
+          description: 'The document.',
+          headers: toHeaders([]),
+          content: { 'application/json': { schema: { type: 'object', required: ['openapi', 'info', 'paths'] } } },
+        },
+        ...toProblems(['INTERNAL_ERROR']),
+      },
+    },
+  },
+};

@@ -1,0 +1,170 @@
+import { ALL_ERRORS } from '#shared/contract/error-codes';
+import { TERMINAL_STATUSES } from '#shared/contract/purge-job';
+import { DaySource } from '#shared/contract/query-history';
+import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from '../../openapi/json-schema';
+import { FAILURE_CODES, ID_SCHEMA, QUERY_SCHEMAS, STATUS_SCHEMA } from '../../openapi/query-schemas';
+import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';
+import type { PurgeDocument } from '../management/purges';
+import type { toAuditDocument, toWorkerDocument } from '../management/service-documents';
+
+type Members<T> = Record<keyof T, JsonSchema>;
+
+const TEXT: JsonSchema = { type: 'string', maxLength: 2_000, pattern: '^[^]*$' };
+const LINK: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
+const CODE: JsonSchema = { type: 'string', enum: Object.keys(ALL_ERRORS) };
+const WORKER_ID: JsonSchema = {
+  type: 'string',
+  maxLength: 64,
+  pattern: '^[0-9a-f]+$',
+  description: 'Of a worker process.',
+};
+
+const QUERY_SUMMARY = {
+  id: ID_SCHEMA,
+  status: STATUS_SCHEMA,
+  caller: { ...TEXT, description: 'Whose query it is.' },
+  request: toSchema('QueryRequest'),
+  createdAt: orNull(time('When the query was submitted.')),
+  startedAt: orNull(time('When a worker first took it.')),
+  finishedAt: orNull(time('When it ended.')),
+  expiresAt: orNull(time('Until when it is kept; null while it lives.')),
+  progress: toSchema('QueryProgress'),
+  result: { ...orNull(toSchema('QueryResult')), description: 'Null but in a completed query.' },
+  error: { ...orNull(toSchema('QueryFailure')), description: 'Null but in a failed or terminated query.' },
+  links: toSchema('QueryLinks'),
+} satisfies Members<ReturnType<typeof toListItem>>;
+
+const QUERY = {
+  ...QUERY_SUMMARY,
+  request: { ...orNull(toSchema('QueryRequest')), description: 'Null where it is not to be shown.' },
+  worker: { ...orNull(toSchema('Holder')), description: 'Null while no worker has it.' },
+  history: { ...orNull(toSchema('History')), description: 'Null where it is not to be shown.' },
+} satisfies Members<ReturnType<typeof toOperatorQueryDocument>>;
+
+const PURGE = {
+  id: ID_SCHEMA,
+  status: { type: 'string', enum: ['Pending', 'Running', 'Completed', 'Failed'] },
+  request: closedObject('Which of the queries that have ended.', {
+    status: { type: ['string', 'null'], enum: [...TERMINAL_STATUSES, null], description: 'Null: whichever.' },
+    createdBefore: time('Those that were created by then.'),
+  }),
+  createdAt: time('When it was asked for.'),
+  finishedAt: orNull(time('When it ended.')),
+  progress: closedObject('How far it is.', { looked: count('Queries looked at.'), purged: count('Queries purged.') }),
+  links: closedObject('Where to go on.', { self: LINK }),
+} satisfies Members<PurgeDocument>;
+
+const WORKER = {
+  id: WORKER_ID,
+  host: { ...TEXT, description: 'The name of its machine or container.' },
+  pid: count('Of its process there.'),
+  startedAt: time('When it was started, by its own clock.'),
+  version: { ...TEXT, description: 'Of the program.' },
+  lastBeatAt: time('When it last said that it lives.'),
+  isAlive: { type: 'boolean', description: 'False when it has missed several beats.' },
+  queries: {
+    type: 'array',
+    maxItems: 64,
+    items: closedObject('A query that it runs.', { id: ID_SCHEMA, since: time('When the run began.'), link: LINK }),
+  },
+} satisfies Members<ReturnType<typeof toWorkerDocument>>;
+
+const AUDIT_ENTRY = {
+  at: time('When it was done.'),
+  who: { ...TEXT, description: 'The operator.' },
+  action: { ...TEXT, description: 'Method and route.' },
+  target: { ...TEXT, description: 'The id of what it was done to; empty where it concerns all.' },
+  parameters: { type: 'object', description: 'Those of the request, shortened.' },
+  outcome: { ...TEXT, description: 'The status of the answer, with its code, or where it led to.' },
+} satisfies Members<ReturnType<typeof toAuditDocument>>;
+
+const EVENT: JsonSchema = {
+  ...closedObject('What has happened; which members there are depends on the kind.', {
+    at: time('When, by the clock of Redis.'),
+    kind: {
+      type: 'string',
+      enum: ['attempt-begun', 'attempt-ended', 'day', 'terminated', 'restarted', 'rewound'],
+    },
+    worker: WORKER_ID,
+    operator: TEXT,
+    reason: TEXT,
+    successor: { ...ID_SCHEMA, description: 'The query that took its place.' },
+    end: { type: 'string', enum: ['Completed', 'Failed', 'GivenBack', 'Stopped'], description: 'How a run ended.' },
+    code: { type: 'string', enum: [...Object.keys(ALL_ERRORS), 'LOCK_LOST'], description: 'Why a run ended.' },
+    day: day('Of the range.'),
+    source: { type: 'string', enum: Object.values(DaySource), description: 'How the run came by the day.' },
+    entities: count('Of the whole day, whoever read them.'),
+    pages: count('That the run read.'),
+    milliseconds: count('That the run took for the day.'),
+    retries: count('Requests that were sent again, throttled ones included.'),
+    throttles: count('Of `retries`, those after the table said that it was busy.'),
+  }),
+  required: ['at', 'kind'],
+};
+
+const { QueryRequest, QueryProgress, QueryResult } = QUERY_SCHEMAS;
+
+export const OPERATOR_SCHEMAS: Record<string, JsonSchema | undefined> = {
+  QueryRequest,
+  QueryProgress,
+  QueryResult,
+  QueryFailure: closedObject('Why there will be no answer.', {
+    code: { type: 'string', enum: FAILURE_CODES },
+    message: { type: 'string', pattern: '^.+$', maxLength: 500, description: 'As callers are told.' },
+  }),
+  QueryLinks: closedObject('Where to go on, relative to this listener.', {
+    self: LINK,
+    terminate: LINK,
+    restart: LINK,
+    rewind: LINK,
+  } satisfies Members<ReturnType<typeof toListItem>['links']>),
+  QuerySummary: closedObject('A query, whosever it is.', QUERY_SUMMARY),
+  Query: closedObject('A query with who has it and what has happened to it.', QUERY),
+  QueryPage: closedObject('One page of all queries.', {
+    items: { type: 'array', items: toSchema('QuerySummary'), maxItems: 100, description: 'Newest first.' },
+    nextPageToken: orNull({
+      type: 'string',
+      pattern: '^\\d{1,15}-[0-9a-f]{32}$',
+      maxLength: 48,
+      description: 'The `pageToken` of the next page; null on the last.',
+    }),
+  }),
+  Holder: closedObject('The worker that has the query. One that is not alive is lost, not slow.', {
+    id: WORKER_ID,
+    since: time('When it took the query, by its own clock.'),
+    isAlive: { type: 'boolean' },
+    lastBeatAt: orNull(time('When it last said that it lives; null when that is forgotten.')),
+  }),
+  History: closedObject('What has happened, in order.', {
+    events: { type: 'array', items: toSchema('HistoryEvent'), maxItems: 4_000 },
+    dropped: count('Events that were left out.'),
+  }),
+  HistoryEvent: EVENT,
+  Purge: closedObject('A purge of many queries.', PURGE),
+  ServiceState: closedObject('How the service is.', {
+    suspended: { type: 'boolean', description: 'Whether no worker takes queries.' },
+    queries: closedObject('How many there are.', {
+      waiting: count('For a worker.'),
+      active: count('With a worker.'),
+    }),
+    workersAlive: count('Workers that live.'),
+  }),
+  Worker: closedObject('A worker process.', WORKER),
+  WorkerList: closedObject('The workers.', { items: { type: 'array', maxItems: 10_000, items: toSchema('Worker') } }),
+  AuditEntry: closedObject('What an operator has changed, or tried to.', AUDIT_ENTRY),
+  AuditList: closedObject('Newest first.', {
+    items: { type: 'array', maxItems: 1_000, items: toSchema('AuditEntry') },
+  }),
+  Problem: closedObject('Problem details (RFC 9457).', {
+    type: { type: 'string', format: 'uri-reference', maxLength: 200, description: 'Where the code is explained.' },
+    title: { ...TEXT, description: 'Fixed for each code.' },
+    status: { type: 'integer', format: 'int32', minimum: 400, maximum: 599, description: 'The HTTP status.' },
+    code: CODE,
+    detail: { ...TEXT, description: 'For people.' },
+    instance: { type: 'string', pattern: '^/', maxLength: 16_384, description: 'The path of the request.' },
+    error: closedObject('`code` and `detail` once more, in the form that Azure clients read.', {
+      code: CODE,
+      message: { ...TEXT, description: 'For people.' },
+    }),
+  }),
+};

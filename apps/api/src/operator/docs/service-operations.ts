@@ -1,0 +1,71 @@
+import { DescribeOperation } from './describe-operation';
+
+const STATE = { 200: { description: 'The state after that.', body: 'ServiceState' } };
+
+/** `POST /operator/suspend` */
+export function SuspendOperation(): MethodDecorator {
+  return DescribeOperation({
+    id: 'suspend',
+    tag: 'service',
+    summary: 'Suspend all work',
+    description: 'No worker takes a query from now on; what is being run is finished. Queries are accepted, and wait.',
+    answers: STATE,
+    codes: [],
+  });
+}
+
+/** `POST /operator/resume` */
+export function ResumeOperation(): MethodDecorator {
+  return DescribeOperation({
+    id: 'resume',
+    tag: 'service',
+    summary: 'Resume the work',
+    description: 'Workers take queries again.',
+    answers: STATE,
+    codes: [],
+  });
+}
+
+/** `GET /operator/state` */
+export function GetStateOperation(): MethodDecorator {
+  return DescribeOperation({
+    id: 'getState',
+    tag: 'service',
+    summary: 'Read how the service is',
+    description: 'Whether its work is suspended, and how much there is.',
+    answers: { 200: { description: 'The state.', body: 'ServiceState' } },
+    codes: [],
+  });
+}
+
+/** `GET /operator/workers` */
+export function ListWorkersOperation(): MethodDecorator {
+  return DescribeOperation({
+    id: 'listWorkers',
+    tag: 'service',
+    summary: 'List the workers',
+    description: 'Those that live, and those that were lost within the last hour, with the queries that they run.',
+    answers: { 200: { description: 'The workers.', body: 'WorkerList' } },
+    codes: [],
+  });
+}
+
+/** `GET /operator/audit` */
+export function ListAuditOperation(): MethodDecorator {
+  return DescribeOperation({
+    id: 'listAudit',
+    tag: 'service',
+    summary: 'List what operators have changed',
+    description: 'Newest first: every request that changes something, or tried to. The oldest are dropped.',
+    parameters: [
+      {
+        name: 'count',
+        in: 'query',
+        description: 'The most that are listed.',
+        schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 1_000, default: 100 },
+      },
+    ],
+    answers: { 200: { description: 'The latest entries.', body: 'AuditList' } },
+    codes: ['REQUEST_INVALID'],
+  });
+}

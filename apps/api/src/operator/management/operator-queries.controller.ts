@@ -1,0 +1,104 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { parseParameters } from '../../queries/list-request';
+import { Operator } from '../auth/operator';
+import {
+  GetOperatorQueryOperation,
+  ListOperatorQueriesOperation,
+  PurgeQueriesOperation,
+  PurgeQueryOperation,
+  RestartQueryOperation,
+  RewindQueryOperation,
+  TerminateOperatorQueryOperation,
+} from '../docs/management-operations';
+import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
+import { toListItem, toOperatorQueryDocument } from './operator-query-document';
+import { Purges } from './purges';
+import { QueryManagement, type Succession } from './query-management';
+
+@Controller('operator/queries')
+export class OperatorQueriesController {
+  constructor(
+    private readonly queries: QueryManagement,
+    private readonly purges: Purges,
+  ) {}
+
+  @Get()
+  @ListOperatorQueriesOperation()
+  async list(@Query() query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    const { states, nextPageToken = null } = await this.queries.list(parseParameters(OperatorListRequest, query));
+    if (nextPageToken !== null) {
+      const next = new URLSearchParams({ ...(query as Record<string, string>), pageToken: nextPageToken });
+      void reply.header('Link', `</operator/queries?${next.toString()}>; rel="next"`);
+    }
+    return { items: states.map(toListItem), nextPageToken };
+  }
+
+  @Get(':id')
+  @GetOperatorQueryOperation()
+  async read(@Param('id') id: string, @Query() query: object): Promise<object> {
+    const show = parseParameters(ShowRequest, query);
+    const { state, details } = await this.queries.read(id, show.showHistory);
+    return toOperatorQueryDocument(state, details, show);
+  }
+
+  @Post(':id/terminate')
+  @TerminateOperatorQueryOperation()
+  async terminate(
+    @Param('id') id: string,
+    @Query() query: object,
+    @Operator() operator: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { reason } = parseParameters(TerminateRequest, query);
+    const { state, wasTerminal } = await this.queries.terminate(id, operator, reason);
+    void reply.status(wasTerminal ? 200 : 202);
+    return toListItem(state);
+  }
+
+  @Post(':id/restart')
+  @RestartQueryOperation()
+  async restart(
+    @Param('id') id: string,
+    @Operator() operator: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return toSuccessor(await this.queries.restart(id, operator), reply);
+  }
+
+  @Post(':id/rewind')
+  @RewindQueryOperation()
+  async rewind(
+    @Param('id') id: string,
+    @Operator() operator: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return toSuccessor(await this.queries.rewind(id, operator), reply);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @PurgeQueryOperation()
+  async purge(@Param('id') id: string): Promise<void> {
+    await this.queries.purge(id);
+  }
+
+  @Delete()
+  @HttpCode(202)
+  @PurgeQueriesOperation()
+  async purgeMany(
+    @Query() query: object,
+    @Operator() operator: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const purge = await this.purges.begin(parseParameters(PurgeRequest, query), operator);
+    void reply.headers({ Location: purge.links.self, 'Retry-After': 1 });
+    return purge;
+  }
+}
+
+function toSuccessor({ state, wasThere }: Succession, reply: FastifyReply): object {
+  const item = toListItem(state);
+  void reply.status(wasThere ? 200 : 202).header('Location', item.links.self);
+  return item;
+}

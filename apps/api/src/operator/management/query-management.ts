@@ -1,0 +1,159 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import type { QueryState } from '#shared/contract/query-document';
+import type { HistoryEvent, OperatorAction } from '#shared/contract/query-history';
+import { isQueryId } from '#shared/contract/query-id';
+import { toJobPayload } from '#shared/contract/query-job';
+import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { CallerQueries } from '#shared/redis/caller-queries';
+import { JobHolders } from '#shared/redis/job-holders';
+import { JobRetirement } from '#shared/redis/job-retirement';
+import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import { QueryHistories } from '#shared/redis/query-histories';
+import { QueryPurge } from '#shared/redis/query-purge';
+import { QueryStates } from '#shared/redis/query-states';
+import { readRedisClock } from '#shared/redis/redis-clock';
+import { WorkerBeats } from '#shared/redis/worker-beats';
+import { ProblemError } from '../../errors/problem-error';
+import { deriveQueryId } from '../../queries/new-query-id';
+import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
+import { QueryQueue } from '../../queue/query-queue';
+import { reachRedis } from '../../queue/reach-redis';
+import { REDIS } from '../../queue/redis.token';
+import type { OperatorListRequest } from './management-requests';
+import type { QueryDetails } from './operator-query-document';
+
+/** Operators are held to no limit of a caller's. */
+const ANY_NUMBER = Number.MAX_SAFE_INTEGER;
+
+/** How long a worker takes to notice that its query was terminated, and to let go of it. */
+const LET_GO_SECONDS = '2';
+
+/** A query that takes the place of another, and whether it was there before. */
+export interface Succession {
+  state: QueryState;
+  wasThere: boolean;
+}
+
+/**
+ * What operators can do to queries, whosever they are. Each can be done again without doing more. Every method throws
+ * ProblemError SERVICE_UNAVAILABLE, within two seconds, when Redis cannot be reached, and QUERY_NOT_FOUND for an id
+ * that is unknown, expired or malformed.
+ */
+@Injectable()
+export class QueryManagement {
+  private readonly logger = new Logger(QueryManagement.name);
+
+  constructor(
+    private readonly queue: QueryQueue,
+    private readonly states: QueryStates,
+    private readonly outcomes: Outcomes,
+    private readonly callerQueries: CallerQueries,
+    private readonly retirement: JobRetirement,
+    private readonly histories: QueryHistories,
+    private readonly holders: JobHolders,
+    private readonly beats: WorkerBeats,
+    private readonly purging: QueryPurge,
+    @Inject(REDIS) private readonly redis: Redis,
+  ) {}
+
+  list(request: OperatorListRequest): Promise<QueryPage> {
+    const { caller } = request;
+    const queries = caller === undefined ? this.callerQueries.ofAll() : this.callerQueries.of(caller);
+    return reachRedis(this.redis, () => readQueryPage(queries, this.states, request));
+  }
+
+  read(id: string, withHistory: boolean): Promise<{ state: QueryState; details: QueryDetails }> {
+    return reachRedis(this.redis, async () => {
+      const [state, holder, workers, history] = await Promise.all([
+        this.find(id),
+        this.holders.read(id),
+        this.beats.list(),
+        withHistory ? this.histories.read(id) : undefined,
+      ]);
+      return { state, details: { holder, workers, history } };
+    });
+  }
+
+  /** @param reason For operators alone: the public document has the fixed text of its code. */
+  terminate(id: string, operator: string, reason?: string): Promise<{ state: QueryState; wasTerminal: boolean }> {
+    return reachRedis(this.redis, async () => {
+      const state = await this.find(id);
+      if (isTerminal(state.status)) return { state, wasTerminal: true };
+      const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
+      const { written, outcome } = await this.outcomes.publish(id, facts);
+      if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
+      if (written) this.queue.discard(id);
+      if (written) await this.note(id, 'terminated', { operator, ...(reason === undefined ? {} : { reason }) });
+      return { state: { id, ...outcome }, wasTerminal: !written };
+    });
+  }
+
+  /**
+   * The same request once more, for the same caller. A query has one restart: asked again, this gives the same one for
+   * as long as it is kept.
+   */
+  restart(id: string, operator: string): Promise<Succession> {
+    return reachRedis(this.redis, async () => this.succeed(await this.find(id), 'restarted', operator));
+  }
+
+  /**
+   * Lets a failed query go on from the days that it has: a query as `restart` makes one, for which the days count that
+   * were fresh for the failed one.
+   *
+   * @throws ProblemError QUERY_NOT_FAILED
+   */
+  rewind(id: string, operator: string): Promise<Succession> {
+    return reachRedis(this.redis, async () => {
+      const state = await this.find(id);
+      if (state.status !== QueryStatus.Failed) throw new ProblemError('QUERY_NOT_FAILED');
+      // One that was itself a rewind has days from before its own creation.
+      const freshAsOf = (await this.queue.readPayload(id))?.freshAsOf ?? state.createdAt;
+      return this.succeed(state, 'rewound', operator, freshAsOf);
+    });
+  }
+
+  /** Takes all away that is kept of a query that has ended. @throws ProblemError QUERY_NOT_ENDED */
+  purge(id: string): Promise<void> {
+    return reachRedis(this.redis, async () => {
+      const { caller } = await this.find(id);
+      if ((await this.purging.purge(id, caller)) === 'purged') return;
+      throw new ProblemError('QUERY_NOT_ENDED', { headers: { 'Retry-After': LET_GO_SECONDS } });
+    });
+  }
+
+  private async find(id: string): Promise<QueryState> {
+    const state = isQueryId(id) ? await this.states.read(id) : undefined;
+    if (state === undefined) throw new ProblemError('QUERY_NOT_FOUND');
+    return state;
+  }
+
+  private async succeed(
+    { id: source, caller, request }: QueryState,
+    action: OperatorAction,
+    operator: string,
+    freshAsOf?: number,
+  ): Promise<Succession> {
+    // Derived, so that whoever asks again, or at the same time, means the same query.
+    const id = deriveQueryId('', `${action} ${source}`);
+    const present = await this.states.read(id);
+    if (present !== undefined) return { state: present, wasThere: true };
+    await this.retirement.retire(id);
+    const { now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
+    const rewound = freshAsOf === undefined ? {} : { freshAsOf };
+    await this.queue.add(id, { ...toJobPayload(request, caller), ...rewound }, now);
+    await this.note(source, action, { operator, successor: id });
+    return { state: await this.find(id), wasThere: false };
+  }
+
+  /** What was done is done, whether or not it can be told. */
+  private async note(id: string, kind: OperatorAction, what: Omit<NotedEvent, 'kind' | 'at'>): Promise<void> {
+    try {
+      await this.histories.append(id, [{ kind, at: await readRedisClock(this.redis), ...what }]);
+    } catch (error) {
+      this.logger.warn(`the history of query ${id} lacks that it was ${kind}: ${String(error)}`);
+    }
+  }
+}
+
+type NotedEvent = Extract<HistoryEvent, { kind: OperatorAction }>;

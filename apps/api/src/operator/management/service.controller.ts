@@ -1,0 +1,88 @@
+import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
+import { Type } from 'class-transformer';
+import { IsInt, Max, Min } from 'class-validator';
+import type { Redis } from 'ioredis';
+import { AuditLog } from '#shared/redis/audit-log';
+import { WorkerBeats } from '#shared/redis/worker-beats';
+import { parseParameters } from '../../queries/list-request';
+import { QueryQueue } from '../../queue/query-queue';
+import { reachRedis } from '../../queue/reach-redis';
+import { REDIS } from '../../queue/redis.token';
+import {
+  GetStateOperation,
+  ListAuditOperation,
+  ListWorkersOperation,
+  ResumeOperation,
+  SuspendOperation,
+} from '../docs/service-operations';
+import { toAuditDocument, toWorkerDocument } from './service-documents';
+
+const MOST_AUDIT_ENTRIES = 1_000;
+const COUNT_RULE = `count must be a whole number from 1 to ${MOST_AUDIT_ENTRIES}`;
+
+class AuditRequest {
+  @Type(() => Number)
+  @IsInt({ message: COUNT_RULE })
+  @Min(1, { message: COUNT_RULE })
+  @Max(MOST_AUDIT_ENTRIES, { message: COUNT_RULE })
+  count: number = 100;
+}
+
+/** What concerns the service as a whole. Throws SERVICE_UNAVAILABLE as `reachRedis` does. */
+@Controller('operator')
+export class ServiceController {
+  constructor(
+    private readonly queue: QueryQueue,
+    private readonly beats: WorkerBeats,
+    private readonly audit: AuditLog,
+    @Inject(REDIS) private readonly redis: Redis,
+  ) {}
+
+  @Post('suspend')
+  @HttpCode(200)
+  @SuspendOperation()
+  suspend(): Promise<object> {
+    return reachRedis(this.redis, async () => {
+      await this.queue.suspend();
+      return this.readState();
+    });
+  }
+
+  @Post('resume')
+  @HttpCode(200)
+  @ResumeOperation()
+  resume(): Promise<object> {
+    return reachRedis(this.redis, async () => {
+      await this.queue.resume();
+      return this.readState();
+    });
+  }
+
+  @Get('state')
+  @GetStateOperation()
+  state(): Promise<object> {
+    return reachRedis(this.redis, () => this.readState());
+  }
+
+  @Get('workers')
+  @ListWorkersOperation()
+  workers(): Promise<object> {
+    return reachRedis(this.redis, async () => ({ items: (await this.beats.list()).map(toWorkerDocument) }));
+  }
+
+  @Get('audit')
+  @ListAuditOperation()
+  listAudit(@Query() query: object): Promise<object> {
+    const { count } = parseParameters(AuditRequest, query);
+    return reachRedis(this.redis, async () => ({ items: (await this.audit.list(count)).map(toAuditDocument) }));
+  }
+
+  private async readState(): Promise<object> {
+    const [suspended, queries, workers] = await Promise.all([
+      this.queue.isSuspended(),
+      this.queue.count(),
+      this.beats.list(),
+    ]);
+    return { suspended, queries, workersAlive: workers.filter(({ isAlive }) => isAlive).length };
+  }
+}

@@ -1,0 +1,17 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import { toProblemError } from '../errors/to-problem-error';
+import { sendOperatorError } from './send-operator-error';
+
+/** Turns everything that is thrown into an answer. */
+@Catch()
+export class OperatorErrorFilter implements ExceptionFilter {
+  private readonly logger = new Logger(OperatorErrorFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const problem = toProblemError(thrown);
+    const { code, status, cause } = problem;
+    if (status === 503) this.logger.warn(`${code}: ${String(cause)}`);
+    else if (status >= 500) this.logger.error(code, cause instanceof Error ? cause.stack : String(cause));
+    sendOperatorError(problem, host.switchToHttp().getRequest(), host.switchToHttp().getResponse());
+  }
+}

@@ -1,0 +1,2 @@
+/** The documentation page explains each code; the code follows. */
+export const EXPLANATION = '/api/docs#';

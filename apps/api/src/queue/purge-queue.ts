@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { InjectQueue } from '@nestjs/bullmq';
+import { Injectable } from '@nestjs/common';
+import type { Job, Queue } from 'bullmq';
+import { PURGE_JOB, PURGE_QUEUE, type PurgeJobPayload } from '#shared/contract/purge-job';
+
+/** How long a purge that has ended can be looked up. */
+const KEPT_SECONDS = 86_400;
+
+/** Enough for any number of lost workers: a purge goes on where it was. */
+const ATTEMPTS = 10;
+
+export type PurgeJob = Job<PurgeJobPayload>;
+
+/** The one place that adds purges. */
+@Injectable()
+export class PurgeQueue {
+  constructor(@InjectQueue(PURGE_QUEUE) private readonly queue: Queue<PurgeJobPayload>) {
+    // The connection's own listener tells of outages; without this one BullMQ would print each error too.
+    queue.on('error', () => {});
+  }
+
+  /** @returns The id of the purge, once Redis has acknowledged it. */
+  async add(payload: PurgeJobPayload): Promise<string> {
+    const id = randomUUID().replaceAll('-', '');
+    const keep = { age: KEPT_SECONDS };
+    const retrying = { attempts: ATTEMPTS, backoff: { type: 'exponential', delay: 1_000 } };
+    await this.queue.add(PURGE_JOB, payload, { jobId: id, ...retrying, removeOnComplete: keep, removeOnFail: keep });
+    return id;
+  }
+
+  read(id: string): Promise<PurgeJob | undefined> {
+    return this.queue.getJob(id);
+  }
+}

@@ -1,0 +1,40 @@
+import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
+import { Injectable, Logger } from '@nestjs/common';
+import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
+import { type PurgePorts, purgeQueries } from './purge-queries';
+
+/** BullMQ's edge: takes a purge and goes on with it where it was. */
+@Injectable()
+export class PurgeProcessor extends WorkerHost {
+  private readonly logger = new Logger(PurgeProcessor.name);
+
+  constructor(private readonly ports: PurgePorts) {
+    super();
+  }
+
+  // Three plain parameters, without which BullMQ hands over no signal.
+  override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
+    const payload = readPurgePayload(job.name, job.data);
+    if (payload === undefined || signal === undefined) throw new UnrecoverableError('PURGE_INVALID');
+    try {
+      const store = (progress: object) => job.updateProgress(progress);
+      await purgeQueries(payload, this.ports, readPurgeProgress(job.progress), store, signal);
+    } catch (error) {
+      // This process goes away; a lost lock, the other reason for an abort, makes giving back fail, which is no harm.
+      if (signal.aborted) {
+        await job.moveToWait(token).catch((cause: unknown) => this.logger.warn(`purge ${job.id}: ${String(cause)}`));
+        throw new WaitingError();
+      }
+      this.logger.error(`purge ${job.id} failed`, error instanceof Error ? error.stack : String(error));
+      // Kept with the job and shown to operators: a code alone.
+      throw new Error('UNEXPECTED', { cause: error });
+    }
+  }
+
+  @OnWorkerEvent('error')
+  onError(error: Error): void {
+    // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
+    this.logger.debug(error.message);
+  }
+}

@@ -1,0 +1,60 @@
+import type { CalendarDay } from './calendar-day';
+import type { AnyErrorCode } from './error-codes';
+
+/** How a query came by a day. */
+export const DaySource = {
+  /** From a day set that was read before the query was submitted, as `maxAgeSeconds` allows. */
+  Reused: 'reused',
+  /** From a day set that another run, or another query, has stored since. */
+  Stored: 'stored',
+  /** From a scan of the same process that was under way for another query. */
+  Shared: 'shared',
+  /** Read from its start. */
+  Scanned: 'scanned',
+  /** Read on from where an earlier scan was stopped. */
+  Resumed: 'resumed',
+  /** Read in part: the run ended first. What was read is kept for the next one. */
+  Interrupted: 'interrupted',
+} as const;
+export type DaySource = (typeof DaySource)[keyof typeof DaySource];
+
+/** What it took to get one day; zeros where nothing was read. */
+export interface DayEffort {
+  pages: number;
+  milliseconds: number;
+  /** Requests that were sent again, throttled ones included. */
+  retries: number;
+  /** Of `retries`, those after the table said that it was busy. */
+  throttles: number;
+}
+
+/** How a run came by a day, and what it took. */
+export interface DayScanRecord extends DayEffort {
+  source: DaySource;
+  /** Of the whole day, whoever read them; of one that was interrupted, those read by then. */
+  entities: number;
+}
+
+/** One day of a run. */
+export interface DayRecord extends DayScanRecord {
+  day: CalendarDay;
+}
+
+/** How a run can end. `GivenBack`: its worker was told to go; `Stopped`: nobody wanted to hear of it any more. */
+export type AttemptEnd = 'Completed' | 'Failed' | 'GivenBack' | 'Stopped';
+
+/** What operators can do to one query. */
+export type OperatorAction = 'terminated' | 'restarted' | 'rewound';
+
+/** `at` is milliseconds since 1970 by Redis' clock; `worker` the id of a worker process. No event names a person. */
+export type HistoryEvent =
+  | { kind: 'attempt-begun'; at: number; worker: string }
+  | { kind: 'attempt-ended'; at: number; worker: string; end: AttemptEnd; code?: AnyErrorCode | 'LOCK_LOST' }
+  | ({ kind: 'day'; at: number; worker: string } & DayRecord)
+  | { kind: OperatorAction; at: number; operator: string; reason?: string; successor?: string };
+
+/** `dropped`: how many events were left out, since there is a bound. */
+export interface QueryHistory {
+  events: HistoryEvent[];
+  dropped: number;
+}

@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis';
+import type { HistoryEvent, QueryHistory } from '../contract/query-history';
+import type { RecordKeys } from './record-keys';
+import { hasRoomToSpare } from './redis-health';
+import { RedisScript } from './redis-script';
+
+/** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
+const MOST_EVENTS = 4_000;
+
+/** Longer than any query waits and runs. */
+const LONGEST_LIFE_MS = 30 * 86_400_000;
+
+/**
+ * KEYS events, count of dropped ones, outcome; ARGV most events, time to live in ms while there is no outcome,
+ * how many were dropped before, events. The oldest are kept: how it began explains the rest.
+ */
+const APPEND = new RedisScript<number>(`
+local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
+local dropped = tonumber(ARGV[3])
+for i = 4, #ARGV do
+  if i - 3 <= room then redis.call('RPUSH', KEYS[1], ARGV[i]) else dropped = dropped + 1 end
+end
+if dropped > 0 then redis.call('INCRBY', KEYS[2], dropped) end
+local ttl = redis.call('PTTL', KEYS[3])
+if ttl < 0 then ttl = ARGV[2] end
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('PEXPIRE', KEYS[2], ttl)
+return dropped`);
+
+/** What has happened to queries. It is told to operators and decides nothing: a full Redis costs history alone. */
+export class QueryHistories {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: RecordKeys,
+    private readonly mostEvents = MOST_EVENTS,
+  ) {}
+
+  /**
+   * @param droppedBefore Events that never got here.
+   * @returns Whether it was stored; false when Redis has no room to spare.
+   */
+  async append(id: string, events: readonly HistoryEvent[], droppedBefore = 0): Promise<boolean> {
+    if (!(await hasRoomToSpare(this.redis))) return false;
+    const { events: key, dropped } = this.keys.history(id);
+    const texts = events.map((event) => JSON.stringify(event));
+    const args = [this.mostEvents, LONGEST_LIFE_MS, droppedBefore, ...texts];
+    await APPEND.run(this.redis, [key, dropped, this.keys.outcome(id)], args);
+    return true;
+  }
+
+  async read(id: string): Promise<QueryHistory> {
+    const { events, dropped } = this.keys.history(id);
+    const [texts, count] = await Promise.all([this.redis.lrange(events, 0, -1), this.redis.get(dropped)]);
+    return { events: texts.map((text) => JSON.parse(text) as HistoryEvent), dropped: Number(count ?? 0) };
+  }
+}

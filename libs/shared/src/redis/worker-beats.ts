@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis';
+import type { WorkerBeat, WorkerSighting } from '../contract/worker-beat';
+import type { RecordKeys } from './record-keys';
+import { toMilliseconds } from './redis-clock';
+import { RedisScript } from './redis-script';
+import { runPipeline } from './run-pipeline';
+
+/** How often a worker says that it lives. */
+export const BEAT_MS = 2_000;
+
+/** Five beats: a pause of the process or of the network is no death. */
+const GONE_AFTER_MS = 10_000;
+
+/** A worker that is gone is remembered this long, for whoever looks into it. */
+const REMEMBERED_MS = 3_600_000;
+
+/** KEYS workers, worker; ARGV id, beat, how long it is remembered in ms */
+const BEAT = new RedisScript<void>(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])`);
+
+/** Which workers there are, by what they say of themselves, and by Redis' clock. */
+export class WorkerBeats {
+  constructor(
+    private readonly redis: Redis,
+    private readonly keys: RecordKeys,
+  ) {}
+
+  async beat(beat: WorkerBeat): Promise<void> {
+    const keys = [this.keys.workers, this.keys.worker(beat.id)];
+    await BEAT.run(this.redis, keys, [beat.id, JSON.stringify(beat), REMEMBERED_MS]);
+  }
+
+  /** A worker that ends in order leaves no trace, so that whatever is left was lost. */
+  async end(id: string): Promise<void> {
+    await Promise.all([this.redis.zrem(this.keys.workers, id), this.redis.del(this.keys.worker(id))]);
+  }
+
+  /** Those that live, and those that were lost within the last hour. */
+  async list(): Promise<WorkerSighting[]> {
+    const pipeline = this.redis.pipeline().time().zrange(this.keys.workers, 0, -1, 'WITHSCORES');
+    const [time, scored] = (await runPipeline(pipeline)) as [string[], string[]];
+    const ids = scored.filter((_, i) => i % 2 === 0);
+    if (ids.length === 0) return [];
+    const texts = await this.redis.mget(ids.map((id) => this.keys.worker(id)));
+    return texts.flatMap((text, i) => {
+      if (text === null) return [];
+      const lastBeatAt = Number(scored[i * 2 + 1]);
+      const isAlive = toMilliseconds(time) - lastBeatAt < GONE_AFTER_MS;
+      return [{ ...(JSON.parse(text) as WorkerBeat), lastBeatAt, isAlive }];
+    });
+  }
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ALL_ERRORS, OPERATOR_ERROR_TABLE } from '#shared/contract/error-codes';
+import { createOperatorDocument } from '../../apps/api/src/operator/docs/operator-document';
+import { checkedOperatorFetch } from '../support/checked-fetch';
+import { listPaths } from '../support/list-paths';
+import { type OperatorListener, startOperatorListener } from '../support/operator-listener';
+import { type PublicListener, startPublicListener } from '../support/public-listener';
+
+const UNKNOWN = '0123456789abcdef0123456789abcdef';
+
+let operator: OperatorListener;
+let callers: PublicListener;
+
+beforeAll(async () => {
+  const env = { KEY_PREFIX: `{t-${randomUUID()}}` };
+  [operator, callers] = await Promise.all([
+    startOperatorListener(inject('redisUrl'), env),
+    startPublicListener(inject('redisUrl'), env),
+  ]);
+});
+afterAll(() => Promise.all([operator.stop(), callers.stop()]));
+
+describe('openapi.operator.json', () => {
+  it('is what the code says: after a change, run `npm run openapi`', async () => {
+    const committed = JSON.parse(readFileSync('openapi.operator.json', 'utf8')) as unknown;
+    expect(createOperatorDocument(operator.app)).toEqual(committed);
+    expect(await (await checkedOperatorFetch(`${operator.url}/operator/openapi.json`)).json()).toEqual(committed);
+  });
+
+  it('has the routes that there are, but for the dashboard, with the methods that they have', async () => {
+    const { paths } = createOperatorDocument(operator.app);
+    const own = listPaths(operator.app).filter((path) => !path.startsWith('/queues'));
+    expect(Object.keys(paths).sort()).toEqual(own.sort());
+    for (const [path, item] of Object.entries(paths)) {
+      const url = operator.url + path.replace('{id}', UNKNOWN);
+      const answer = await checkedOperatorFetch(url, { method: 'OPTIONS' });
+      const methods = Object.keys(item).filter((member) => !member.startsWith('x-'));
+      const allowed = (answer.headers.get('allow') ?? '').toLowerCase().split(', ');
+      expect([path, allowed.filter((method) => method !== 'head').sort()]).toEqual([path, methods.sort()]);
+    }
+  });
+
+  it('has every code that is for operators alone, and explains each where a problem says so', async () => {
+    const document = JSON.stringify(createOperatorDocument(operator.app));
+    for (const code of Object.keys(OPERATOR_ERROR_TABLE)) expect(document).toContain(`/components/examples/${code}"`);
+    const answer = await checkedOperatorFetch(`${operator.url}/operator/purges/${UNKNOWN}`);
+    const { type } = (await answer.json()) as { type: string };
+    const [path = '', pointer = ''] = type.split('#/');
+    const found = pointer
+      .split('/')
+      .reduce<unknown>(
+        (value, step) => (value as Record<string, unknown>)[step],
+        await (await checkedOperatorFetch(operator.url + path)).json(),
+      );
+    expect(found).toMatchObject({ value: { code: 'PURGE_NOT_FOUND', title: ALL_ERRORS.PURGE_NOT_FOUND.title } });
+  });
+});
+
+describe('the two listeners', () => {
+  it('have no route of each other’s', () => {
+    const [theirs, ours] = [new Set(listPaths(callers.app)), listPaths(operator.app)];
+    expect(ours.filter((path) => theirs.has(path))).toEqual([]);
+    expect(ours.filter((path) => !/^\/(operator|queues)(\/|$)/.test(path))).toEqual([]);
+    expect([...theirs].filter((path) => !/^\/(api|health)(\/|$)/.test(path))).toEqual([]);
+  });
+
+  it('do not answer to each other’s paths', async () => {
+    const fill = (path: string) => path.replace(/\{\w+\}/g, UNKNOWN);
+    for (const path of listPaths(callers.app)) {
+      expect([path, (await fetch(operator.url + fill(path))).status]).toEqual([path, 404]);
+    }
+    for (const path of listPaths(operator.app)) {
+      expect([path, (await fetch(callers.url + fill(path))).status]).toEqual([path, 404]);
+    }
+  });
+});

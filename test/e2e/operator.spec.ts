@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
+import { followLocation, toSubmission } from '../support/conversation';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { waitUntil } from '../support/wait-until';
+
+interface HistoryEvent {
+  kind: string;
+  worker: string;
+  day?: string;
+  source?: string;
+  pages?: number;
+  retries?: number;
+  throttles?: number;
+  end?: string;
+  code?: string;
+}
+
+interface Document {
+  id: string;
+  status: string;
+  progress: { daysDone: number };
+  result: { count: number; daysReused: number; daysScanned: number; oldestScanAt: string } | null;
+  createdAt: string;
+  worker: { id: string; isAlive: boolean } | null;
+  history: { events: HistoryEvent[]; dropped: number };
+}
+
+interface Workers {
+  items: { id: string; pid: number; isAlive: boolean; version: string; queries: { id: string }[] }[];
+}
+
+const RANGE = { start: '2021-10-01', end: '2021-10-06' };
+const SLOW = { fault: { kind: 'latency', ms: 60 } } as const;
+
+let double: TableDouble;
+let env: Record<string, string>;
+let api: ServiceProcess;
+let workers: ServiceProcess[];
+
+beforeEach(async () => {
+  const rows = { partitions: generateDays(RANGE.start, 6, 8_500), distinctIdentifiers: 9_000 };
+  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } }, faults: [SLOW] });
+  env = {
+    REDIS_URL: inject('redisUrl'),
+    KEY_PREFIX: `{t-${randomUUID()}}`,
+    TABLE_CONNECTION_STRING: double.connectionString,
+    SCAN_CONCURRENCY: '1',
+    LOCK_SECONDS: '1',
+    PAGE_RETRY_SECONDS: '1',
+  };
+  api = await startApi(env);
+  await waitUntilReady(api);
+  workers = [];
+});
+
+afterEach(async () => {
+  const ends = await Promise.all([api, ...workers].map((process) => process.end()));
+  await double.stop();
+  for (const end of ends) expect([0, 'SIGKILL']).toContain(end);
+});
+
+async function addWorker(): Promise<ServiceProcess> {
+  const worker = await startWorker(env);
+  workers.push(worker);
+  return worker;
+}
+
+async function submit(): Promise<string> {
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  return ((await answer.json()) as Document).id;
+}
+
+async function ask<T = Document>(path: string, method = 'GET'): Promise<T> {
+  return (await (await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method })).json()) as T;
+}
+
+const read = (id: string) => ask(`queries/${id}?showHistory=true&showHistoryOutput=true`);
+
+function waitFor(id: string, what: string, isReached: (document: Document) => boolean): Promise<Document> {
+  return waitUntil(what, () => read(id), isReached, 60_000);
+}
+
+const isOver = ({ status }: Document) => status !== 'Pending' && status !== 'Running';
+const count = () => double.truth('audit', RANGE.start, RANGE.end).count;
+
+describe('the history of a query', () => {
+  it('has every run and every day, by which worker, through a drain and a lost worker', async () => {
+    const first = await addWorker();
+    const id = await submit();
+    const running = await waitFor(id, 'a day to be done', ({ progress }) => progress.daysDone >= 1);
+    const { items } = await ask<Workers>('workers');
+    expect(items).toMatchObject([{ pid: first.child.pid, isAlive: true, version: '0.1.0' }]);
+    expect(running.worker).toMatchObject({ id: items[0]?.id, isAlive: true });
+    expect(await first.end('SIGTERM')).toBe(0);
+    expect(await ask<Workers>('workers')).toEqual({ items: [] });
+    expect((await read(id)).worker).toBeNull();
+
+    const second = await addWorker();
+    await waitFor(id, 'more days to be done', ({ progress }) => progress.daysDone >= 3);
+    await second.end('SIGKILL');
+    const lost = await waitFor(id, 'the worker to be missed', ({ worker }) => worker?.isAlive === false);
+    expect(lost.status).toBe('Running');
+
+    double.configure({ faults: [] });
+    await addWorker();
+    const { history, result } = await waitFor(id, 'the end of the last run', ({ history: { events } }) =>
+      events.some(({ end }) => end === 'Completed'),
+    );
+    expect(result).toMatchObject({ count: count(), daysReused: 0 });
+    expect(history.dropped).toBe(0);
+    const runs = history.events.filter(({ kind }) => kind.startsWith('attempt'));
+    expect(runs.map(({ kind, end }) => end ?? kind)).toEqual([
+      ...['attempt-begun', 'GivenBack', 'attempt-begun', 'attempt-begun', 'Completed'],
+    ]);
+    expect(new Set(runs.map(({ worker }) => worker)).size).toBe(3);
+    const lastRun = history.events.slice(history.events.lastIndexOf(runs.at(-2) as HistoryEvent));
+    expect(lastRun.filter(({ kind }) => kind === 'day')).toHaveLength(6);
+    const sources = new Set(history.events.map(({ source }) => source));
+    for (const source of ['scanned', 'stored', 'resumed', 'interrupted']) expect(sources).toContain(source);
+    const page = { kind: 'day', source: 'scanned', pages: 9, entities: 8_500, retries: 0, throttles: 0 };
+    expect(history.events).toContainEqual(expect.objectContaining(page));
+    expect(JSON.stringify(history)).not.toMatch(/identificationNumber|AccountKey/i);
+    const plain = await ask(`queries/${id}?showHistory=true`);
+    expect(JSON.stringify(plain.history)).not.toContain('pages');
+  });
+});
+
+describe('a query that failed', () => {
+  it('goes on by a rewind with the days that it has, and says so', async () => {
+    const busy = { fault: { kind: 'status', status: 503 }, day: '2021-10-06' } as const;
+    double.configure({ faults: [busy] });
+    await addWorker();
+    const id = await submit();
+    const failed = await waitFor(id, 'the end', ({ history }) => history.events.some(({ end }) => end === 'Failed'));
+    expect(failed).toMatchObject({ status: 'Failed', error: { code: 'TABLE_THROTTLED' } });
+    const day = failed.history.events.find(({ source }) => source === 'interrupted');
+    expect(day?.throttles).toBeGreaterThan(0);
+    expect(day?.retries).toBe(day?.throttles);
+    double.configure({ faults: [] });
+    double.reset();
+    const { id: successor } = await ask(`queries/${id}/rewind`, 'POST');
+    const done = await waitFor(successor, 'the end', isOver);
+    expect(done).toMatchObject({ status: 'Completed', result: { count: count(), daysReused: 5, daysScanned: 1 } });
+    expect(Date.parse(done.result?.oldestScanAt ?? '')).toBeLessThan(Date.parse(done.createdAt));
+    expect(new Set(double.requests.map((request) => request.day))).toEqual(new Set(['2021-10-06']));
+  });
+});
+
+describe('suspended work', () => {
+  it('is taken up when it is resumed; what was running is finished', async () => {
+    await addWorker();
+    const running = await submit();
+    await waitFor(running, 'it to run', ({ status }) => status === 'Running');
+    await ask('suspend', 'POST');
+    const waiting = await submit();
+    await waitFor(running, 'the end', isOver);
+    expect(await read(waiting)).toMatchObject({ status: 'Pending', worker: null });
+    expect(await ask<object>('state')).toMatchObject({ suspended: true, queries: { waiting: 1 }, workersAlive: 1 });
+    await ask('resume', 'POST');
+    expect(await waitFor(waiting, 'the end', isOver)).toMatchObject({ status: 'Completed' });
+  });
+});
+
+describe('purging many queries', () => {
+  it('is done by a worker, and can be followed', async () => {
+    double.configure({ faults: [] });
+    const ids = await Promise.all([submit(), submit(), submit()]);
+    await ask(`queries/${ids[0]}/terminate`, 'POST');
+    const { links } = await ask<{ links: { self: string } }>('queries?status=Terminated', 'DELETE');
+    await addWorker();
+    const purge = await waitUntil(
+      'the purge to end',
+      async () => (await checkedOperatorFetch(api.operatorUrl + links.self)).json() as Promise<Document>,
+      ({ status }) => status === 'Completed',
+    );
+    expect(purge).toMatchObject({ progress: { looked: 3, purged: 1 } });
+    expect((await checkedFetch(`${api.url}/api/queries/${ids[0]}`)).status).toBe(404);
+    const answer = await followLocation(`${api.url}/api/queries/${ids[1]}/result`);
+    expect(answer.status).toBe(200);
+  });
+});

@@ -1,0 +1,14 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+
+/** The paths of Fastify's own table, as OpenAPI writes them. */
+export function listPaths(app: NestFastifyApplication): string[] {
+  const lines = app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }).split('\n');
+  const steps: string[] = [];
+  const paths = lines.map((line) => {
+    const [, indent = '', step = ''] = /^((?:[│ ] {3})*)[├└]── (\S+)/.exec(line) ?? [];
+    steps.splice(indent.length / 4, Infinity, step);
+    return steps.join('').replace(/:(\w+)/g, '{$1}');
+  });
+  // The files of Swagger UI, and what answers CORS preflights, are not for callers.
+  return [...new Set(paths)].filter((path) => path !== '' && !path.includes('*'));
+}
