@@ -8,6 +8,7 @@ import { QueryStatus } from '#shared/contract/query-status';
 import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
+import { untilTaken } from '#shared/redis/until-taken';
 import { type QueryPorts, runQuery } from './run-query';
 
 /** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
@@ -57,7 +58,7 @@ export class QueryExecution {
     const { request, caller } = payload;
     // Side by side, so that it is one round trip.
     const [begun, heads] = await Promise.all([
-      this.runs.begin(id, token),
+      untilTaken(() => this.runs.begin(id, token), signal),
       this.ports.daySets.readHeads(listDays(request.start, request.end)),
     ]);
     const { verdict, progress: earlier, now } = begun;
@@ -81,7 +82,7 @@ export class QueryExecution {
       const onStart = (read: () => QueryProgress) => (readProgress = read);
       const answer = await runQuery({ request, createdAt, earlier, heads }, { ...this.ports, onStart }, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
-      const { outcome } = await this.outcomes.publish(id, facts, token);
+      const { outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), stop.signal);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
     } finally {
       clearTimeout(limit);
@@ -90,11 +91,16 @@ export class QueryExecution {
     }
   }
 
-  /** Publishes the query as Failed, unless it has an outcome or belongs to another run by now. */
-  async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode): Promise<void> {
+  /**
+   * Publishes the query as Failed, unless it has an outcome or belongs to another run by now.
+   *
+   * @throws The signal's reason, when Redis takes no writes.
+   */
+  async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode, signal: AbortSignal): Promise<void> {
     const state = await this.states.read(id);
     if (state === undefined) return;
-    await this.outcomes.publish(id, toEndedFacts(state, QueryStatus.Failed, code), token);
+    const facts = toEndedFacts(state, QueryStatus.Failed, code);
+    await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
   }
 
   /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
