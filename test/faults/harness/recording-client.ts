@@ -9,7 +9,7 @@ const CALL_LIMIT_MS = 20_000;
 export class RecordingClient {
   constructor(
     readonly caller: string,
-    private readonly key: string,
+    readonly key: string,
     private readonly history: History,
     /** The API to call next; a load balancer in front of several. */
     private readonly nextUrl: () => string,

@@ -10,7 +10,7 @@ import { waitUntil } from '../../support/wait-until';
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
-  /** Where its files are; a temporary folder by default. */
+  /** Where its files are, which then stay; a temporary folder by default. */
   folder?: string;
 }
 
@@ -24,6 +24,7 @@ export class RedisProcess {
     readonly port: number,
     readonly folder: string,
     private readonly appendfsync: string,
+    private readonly isFolderGiven: boolean,
   ) {
     this.client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50 });
     this.client.on('error', () => {});
@@ -31,7 +32,7 @@ export class RedisProcess {
 
   static async create({ appendfsync = 'everysec', folder }: RedisProcessOptions): Promise<RedisProcess> {
     const files = folder ?? (await mkdtemp(join(tmpdir(), 'audit-query-faults-')));
-    const redis = new RedisProcess(await pickAnyPort(), files, appendfsync);
+    const redis = new RedisProcess(await pickAnyPort(), files, appendfsync, folder !== undefined);
     await redis.start();
     return redis;
   }
@@ -100,6 +101,6 @@ export class RedisProcess {
   async stop(): Promise<void> {
     this.client.disconnect();
     await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
+    if (!this.isFolderGiven) await rm(this.folder, { recursive: true, force: true });
   }
 }
