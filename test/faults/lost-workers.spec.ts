@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { waitUntilReady } from '../support/service-processes';
@@ -70,6 +72,24 @@ describe('fault 3: workers are replaced one after the other, without a break', (
         expect(job).toEqual([null, null]);
       }
       expect(stage.workers.map((worker) => /stalled|LOCK_LOST|UNEXPECTED/.test(worker.output()))).not.toContain(true);
+    }));
+});
+
+describe('fault 3: a worker is told to go while it starts', () => {
+  it('goes at once and in good order', () =>
+    onStage({ workers: 0 }, async (stage) => {
+      const child = spawn(process.execPath, ['dist/apps/worker/src/main.js'], {
+        env: {
+          REDIS_URL: `redis://127.0.0.1:${stage.redis.port}`,
+          TABLE_CONNECTION_STRING: stage.connectionString(stage.double.port),
+          HEALTH_PORT: '0',
+        },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const ended = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
     }));
 });
 

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** A fault may be that nothing happens for a while; with production's values that is minutes. */
 const TEST_LIMIT_MS = process.env['FAULTS_PROFILE'] === 'slow' ? 900_000 : 240_000;
 const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
-const globalSetup = ['test/faults/harness/compile-table-double.ts'];
+const globalSetup = ['test/faults/harness/global-setup.ts'];
 
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
@@ -18,7 +18,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'faults', include: ['test/faults/*.spec.ts', 'test/faults/checker/*.spec.ts'], globalSetup },
+        test: {
+          name: 'faults',
+          include: ['test/faults/*.spec.ts', 'test/faults/{brief,checker}/*.spec.ts'],
+          globalSetup,
+        },
       },
       {
         extends: true,
