@@ -14,7 +14,7 @@ const toKey = () => randomBytes(64).toString('base64');
 
 interface Scene {
   vault: Awaited<ReturnType<typeof startKeyVault>>;
-  addWorker(): Promise<ServiceProcess>;
+  addWorker: () => Promise<ServiceProcess>;
 }
 
 /** The stage, with a vault that has the secrets of its workers. */

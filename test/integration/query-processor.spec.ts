@@ -26,7 +26,7 @@ describe('a job that is taken in the very moment in which the process is told to
     // As Nest gives it its worker, and its own beginning the execution, which would have this worker run too.
     Reflect.set(processor, '_worker', worker);
     Reflect.set(processor, 'execution', { complete: async () => (hasBegun = true) });
-    const processing = processor.process(job!, 'token', new AbortController().signal);
+    const processing = processor.process(job, 'token', new AbortController().signal);
     await expect(processing).rejects.toMatchObject({ name: 'WaitingError' });
     expect(hasBegun).toBe(false);
     expect(await queue.getWaitingCount()).toBe(1);

@@ -6,7 +6,7 @@ import { type LineQuality, ProxiedLine } from './proxied-line';
  * `reset` breaks those that there are, once, and lets new ones through. `silent` swallows both directions,
  * `requests-lost` and `replies-lost` one each: a line that has lost a byte is broken by the next mode, as TCP would.
  */
-export type ProxyMode = 'pass' | 'cut' | 'refuse' | 'reset' | 'silent' | 'requests-lost' | 'replies-lost';
+type ProxyMode = 'pass' | 'cut' | 'refuse' | 'reset' | 'silent' | 'requests-lost' | 'replies-lost';
 
 export interface TcpProxy {
   port: number;

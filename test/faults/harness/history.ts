@@ -52,7 +52,7 @@ export interface ProcessEnd {
 }
 
 /** A time in which a worker could not know better, such as while it was frozen or its Redis away. */
-export interface Blindness {
+interface Blindness {
   from: number;
   to: number;
 }

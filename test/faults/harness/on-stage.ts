@@ -45,6 +45,7 @@ export async function onStage(options: StageOptions, test: (stage: Stage) => Pro
     await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
     await test(stage);
     await stage.settle(options.check?.mayBeLost ?? false);
+    await stage.waitUntilIdle();
     await stage.endAll();
     const violations = await checkStage(stage, options.check);
     if (violations.length > 0) throw new Error(violations.join('\n'));

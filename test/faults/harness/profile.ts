@@ -1,5 +1,5 @@
 /** How the service is configured, and how long it may take to settle. */
-export interface Profile {
+interface Profile {
   name: 'fast' | 'slow';
   lockSeconds: number;
   pageTimeoutSeconds: number;

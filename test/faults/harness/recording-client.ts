@@ -63,7 +63,7 @@ export class RecordingClient {
       });
       call.answer = toAnswer(reply, await reply.text());
     } catch (error) {
-      call.failure = `${String(error)} ${String((error as Error).cause ?? '')}`.trim();
+      call.failure = describe(error);
     }
     call.endedAt = now();
     return call;
@@ -76,4 +76,9 @@ function toAnswer({ status, headers }: Response, body: string): CallAnswer {
   const value = isJson ? (JSON.parse(body) as Partial<QueryDocument>) : {};
   // A refusal has an id too, but no status that is a word.
   return typeof value.status === 'string' ? { ...answer, document: value as QueryDocument } : answer;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

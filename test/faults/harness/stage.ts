@@ -112,6 +112,7 @@ export class Stage {
       `${count} pages`,
       () => this.pagesServed(),
       (pages) => pages >= count,
+      profile.settleMs,
     );
   }
 
@@ -126,6 +127,15 @@ export class Stage {
         profile.settleMs,
       );
     }
+  }
+
+  /** Waits until the workers that live have nothing to do: also of what was refused, or terminated before it was begun. */
+  async waitUntilIdle(): Promise<void> {
+    if (this.workers.every((worker) => this.isGone(worker))) return;
+    const queue = '{audit-query}:queries';
+    const countJobs = async () =>
+      (await this.redis.client.llen(`${queue}:wait`)) + (await this.redis.client.llen(`${queue}:active`));
+    await waitUntil('the queue to be empty', countJobs, (jobs) => jobs === 0, profile.settleMs);
   }
 
   /** Ends all processes that are left. */

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { untilTaken } from './until-taken';
 
 function refuse(message: string): Promise<string> {
-  return Promise.reject(Object.assign(new (ReplyError as ErrorConstructor)(message)));
+  const error: Error = new (ReplyError as ErrorConstructor)(message);
+  return Promise.reject(error);
 }
 
 const { signal } = new AbortController();
