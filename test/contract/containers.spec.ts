@@ -105,6 +105,7 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
+  readonly volumes?: readonly (string | object)[];
   readonly stop_grace_period?: string;
   readonly user?: string;
   readonly cap_drop?: readonly string[];
@@ -114,9 +115,14 @@ interface Compose {
   readonly services: Readonly<Record<'api' | 'azurite' | 'redis' | 'sample-data' | 'worker', Service>>;
 }
 
-/** As compose reads it where no variable of `${NAME:-default}` is set. */
-const parseCompose = (text: string): Compose =>
-  parse(text.replace(/\$\{\w+:-([^}]*)\}/g, '$1'), { merge: true }) as Compose;
+/** As compose reads it with these variables: `${NAME:-where it is not set}` and `${NAME:+where it is}`. */
+const parseCompose = (text: string, env: Record<string, string> = {}): Compose => {
+  const interpolated = text.replace(/\$\{(\w+):([-+])([^}]*)\}/g, (_, name: string, sign: string, word: string) => {
+    const value = env[name] ?? '';
+    return (value === '') === (sign === '-') ? word : sign === '-' ? value : '';
+  });
+  return parse(interpolated, { merge: true }) as Compose;
+};
 
 const composeRules: Rules<Compose> = {
   'Redis evicts nothing': ({ services }) =>
@@ -180,9 +186,16 @@ describe('docker-compose.yml', () => {
     expect({ nodeEnv, host, operatorHost, redisUrl }).toEqual({
       nodeEnv: 'development',
       host: '0.0.0.0',
-      operatorHost: '0.0.0.0',
+      operatorHost: '127.0.0.1',
       redisUrl: 'redis://redis:6379',
     });
+  });
+
+  it('lets operators in with a list of keys, which the api reads where it is mounted', () => {
+    const { api } = parseCompose(text, { OPERATOR_KEYS_FILE: './keys.json' }).services;
+    const { operatorHost, operatorAuth, operatorKeysFile } = parseConfig(ApiConfig, api.environment ?? {});
+    expect({ operatorHost, operatorAuth }).toEqual({ operatorHost: '0.0.0.0', operatorAuth: 'basic' });
+    expect(api.volumes).toEqual([{ type: 'bind', source: './keys.json', target: operatorKeysFile, read_only: true }]);
   });
 
   it('configures the worker as the worker accepts it, with the table that the sample data is in', () => {

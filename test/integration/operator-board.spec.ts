@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
 import { Queue, Worker } from 'bullmq';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -9,6 +8,7 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
 import { findChromium, launchChromium } from '../support/browser';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';
+import { sendRaw } from '../support/send-raw';
 import { waitUntil } from '../support/wait-until';
 
 /** What nobody who looks at the dashboard may see. */
@@ -124,7 +124,7 @@ describe('the one hook of the listener', () => {
     ...['/queues/static/js/none.js', '/queues/static/', '/queues/api/queues', '/operator/state', '/operator/nothing'],
     ...['/operator/openapi.json', '/', '/%FF'],
   ])('is passed by %s', async (path) => {
-    const { headers } = await get(listener.url, path);
+    const { headers } = await sendRaw(listener.url, path);
     expect(headers['content-security-policy']).toMatch(/^default-src 'none'/);
     expect(headers['content-security-policy']).not.toContain('upgrade-insecure-requests');
     expect(headers['x-content-type-options']).toBe('nosniff');
@@ -165,15 +165,3 @@ describe.skipIf(findChromium() === undefined)('the dashboard in a browser', () =
     expect(html).toContain('TABLE_THROTTLED');
   });
 });
-
-/** A request with the path as it is: `fetch` would tidy it up. */
-function get(origin: string, path: string): Promise<{ headers: Record<string, string | string[] | undefined> }> {
-  return new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(origin);
-    const request = httpRequest({ hostname, port, path, agent: false }, (response) => {
-      response.resume();
-      response.on('end', () => resolve({ headers: response.headers }));
-    });
-    request.on('error', reject).end();
-  });
-}

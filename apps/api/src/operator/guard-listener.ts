@@ -1,4 +1,8 @@
+import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
+import type { Authenticator } from '../auth/authenticator';
+import { toProblemError } from '../errors/to-problem-error';
+import { sendOperatorError } from './send-operator-error';
 
 /**
  * What the dashboard needs: its own files, and the styles and fonts that its scripts set. Unlike helmet's, it has no
@@ -26,11 +30,24 @@ export const LISTENER_HEADERS = {
 
 /**
  * The one hook that every request of the listener passes, whatever its path and whoever answers it: controllers, the
- * dashboard and its files, and what there is not. Whoever may not go on is refused here and nowhere else. (Only a path that
- * the router cannot read never gets here; it is no route whoever asks.)
+ * dashboard and its files, the metrics, and what there is not. Whoever may not go on is refused here and nowhere else,
+ * without Redis. (Only a path that the router cannot read never gets here; it is no route whoever asks.)
  */
-export function guardListener(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', async (_request, reply) => {
+export function guardListener(fastify: FastifyInstance, authenticator: Authenticator): void {
+  const logger = new Logger('OperatorGuard');
+  fastify.decorateRequest('operator', '');
+  fastify.addHook('onRequest', async (request, reply) => {
     void reply.headers(LISTENER_HEADERS);
+    try {
+      request.operator = await authenticator.authenticate(request.headers);
+      return undefined;
+    } catch (error) {
+      // Answered here: the dashboard has an error handler of its own.
+      const problem = toProblemError(error);
+      if (problem.status >= 500) logger.warn(`${problem.code}: ${String(problem.cause)}`);
+      sendOperatorError(problem, request, reply);
+      return reply;
+    }
   });
+  fastify.addHook('onClose', async () => authenticator.close());
 }

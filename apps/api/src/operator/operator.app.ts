@@ -10,19 +10,25 @@ import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { auditChanges } from './audit/audit-changes';
+import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
 import { guardListener, LISTENER_HEADERS } from './guard-listener';
 import { ignoreBodies } from './ignore-bodies';
 import { OperatorModule } from './operator.module';
 import { sendOperatorError } from './send-operator-error';
 
-/** The operators' listener, ready to listen. */
+/**
+ * The operators' listener, ready to listen.
+ *
+ * @throws ConfigInvalidError when what `OPERATOR_AUTH` needs cannot be had.
+ */
 export async function createOperatorApp({
   config,
   redis,
   logger,
   metrics,
 }: ListenerOptions): Promise<NestFastifyApplication> {
+  const authenticator = await createOperatorAuthenticator(config);
   const adapter = new FastifyAdapter({
     forceCloseConnections: true,
     // Longer than any id; what is longer than that is no route.
@@ -33,7 +39,7 @@ export async function createOperatorApp({
   });
   const fastify = adapter.getInstance();
   // Before anything else has a route.
-  guardListener(fastify);
+  guardListener(fastify, authenticator);
   const finishRoutes = answerOtherMethods(adapter, sendOperatorError);
   const module = OperatorModule.register(config, redis, QueryQueueModule.register(config, redis), metrics);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { SUBSCRIBER } from '../queue/redis.token';
-import { AUTHENTICATOR, type Authenticator } from './auth/authenticator';
+import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
 import { ErrorFilter } from './errors/error.filter';
 import { HealthController } from './health/health.controller';
 import { RequestLimiter } from './limits/request-limiter';

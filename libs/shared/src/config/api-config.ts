@@ -1,14 +1,10 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { Flag, Port, Rule, UrlOf, WholeNumber } from './rules';
-
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+import { Flag, LOOPBACK, Port, Rule, UrlOf, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
-/** No mode asks operators who they are. */
-const OPERATORS_BEYOND_LOOPBACK = 'must be a loopback address, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
 /** What `apps/api` is told. */
 export class ApiConfig extends AuthConfig {
@@ -22,14 +18,6 @@ export class ApiConfig extends AuthConfig {
 
   @Port()
   port: number = 3_000;
-
-  @IsString()
-  @Rule<ApiConfig>(
-    'isGuarded',
-    OPERATORS_BEYOND_LOOPBACK,
-    ({ operatorHost, allowAnonymous }) => LOOPBACK.has(operatorHost) || allowAnonymous,
-  )
-  operatorHost: string = '127.0.0.1';
 
   @Port()
   operatorPort: number = 3_001;

@@ -81,9 +81,9 @@ describe('who may call', () => {
       'ENTRA_AUTHORITY must be https://login.microsoftonline.com, or, where NODE_ENV is not production, at a loopback address',
     ],
     [
-      'operators beyond loopback, though callers are asked',
-      { ...ENTRA, OPERATOR_HOST: '0.0.0.0' },
-      'OPERATOR_HOST must be a loopback address, unless ALLOW_ANONYMOUS=true says that anyone may call',
+      'the tenant of operators, for callers that are not asked',
+      { ...TENANT, OPERATOR_AUTH: 'entra', OPERATOR_REQUIRED_ROLE: 'o', ENTRA_REQUIRED_ROLE: 'r' },
+      'AUTH_MODE must be api-key or entra when there are settings of either: none would ask nobody for a credential',
     ],
   ])('is refused at the start where it is not safe, in a sentence: %s', (_name, env, problem) => {
     expect(problemsOf(env)).toEqual([problem]);

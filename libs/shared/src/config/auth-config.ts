@@ -1,17 +1,12 @@
-import { IsIn, IsOptional, IsUUID, Matches } from 'class-validator';
-import { isLocalTrial } from '../secrets/is-local-trial';
-import { CommonConfig } from './common-config';
-import { Flag, Rule, UrlOf } from './rules';
+import { IsIn, IsOptional } from 'class-validator';
+import { hasTenant } from './entra-config';
+import { OperatorAuthConfig } from './operator-auth-config';
+import { Flag, PermissionName, Rule, SecretName } from './rules';
 
 const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
-const ENTRA_AUTHORITY = 'https://login.microsoftonline.com';
-
-/** What RFC 6749 (3.3) lets a scope be made of; a role goes the same way, into a list of such. */
-const SCOPE = { pattern: /^[\x21\x23-\x5b\x5d-\x7e]{1,120}$/, message: 'must be one word, without quotation marks' };
-
-/** Whom `apps/api` lets in. */
-export class AuthConfig extends CommonConfig {
+/** Whom `apps/api` lets in, at the callers' listener too. */
+export class AuthConfig extends OperatorAuthConfig {
   /** Who may call: anyone, the holders of keys, or those whom a tenant of Microsoft Entra ID vouches for. */
   @IsIn(AUTH_MODES, { message: `must be one of ${AUTH_MODES.join(', ')}` })
   @Rule<AuthConfig>(
@@ -34,8 +29,7 @@ export class AuthConfig extends CommonConfig {
   @Rule<AuthConfig>(
     'hasTenant',
     'needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
-    ({ authMode, entraTenantId, entraAudience }) =>
-      authMode !== 'entra' || (entraTenantId !== undefined && entraAudience !== undefined),
+    (config) => config.authMode !== 'entra' || hasTenant(config),
   )
   @Rule<AuthConfig>(
     'hasPermission',
@@ -55,45 +49,45 @@ export class AuthConfig extends CommonConfig {
 
   /** A JSON file with the digests of the keys: see `parseApiKeyList`. */
   @IsOptional()
+  @Rule<AuthConfig>(
+    'isOfCallers',
+    'must not be OPERATOR_KEYS_FILE: every caller would be an operator',
+    ({ apiKeysFile, operatorKeysFile }) => apiKeysFile !== operatorKeysFile,
+  )
   apiKeysFile: string | undefined = undefined;
 
   /** The name of the vault's secret that is such a list. */
   @IsOptional()
-  @Matches(/^[A-Za-z0-9-]{1,127}$/, { message: 'must be the name of a secret: letters, digits and dashes' })
+  @SecretName()
+  @Rule<AuthConfig>(
+    'isOfCallers',
+    'must not be OPERATOR_KEYS_SECRET: every caller would be an operator',
+    ({ apiKeysSecret, operatorKeysSecret }) => apiKeysSecret !== operatorKeysSecret,
+  )
   apiKeysSecret: string | undefined = undefined;
-
-  @IsOptional()
-  @IsUUID('all', { message: 'must be the id of a tenant, which is a UUID; its domain name will not do' })
-  entraTenantId: string | undefined = undefined;
-
-  /** What tokens must be made out to: the application (client) id of this service's registration. */
-  @IsOptional()
-  @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be one word: the application id of this service' })
-  entraAudience: string | undefined = undefined;
 
   /** One of the two is enough: the app role in `roles`, or the delegated scope in `scp`. */
   @IsOptional()
-  @Matches(SCOPE.pattern, { message: SCOPE.message })
+  @PermissionName()
+  @Rule<AuthConfig>(
+    'isOfCallers',
+    'must not be OPERATOR_REQUIRED_ROLE: every caller would be an operator',
+    ({ entraRequiredRole, operatorRequiredRole }) => entraRequiredRole !== operatorRequiredRole,
+  )
   entraRequiredRole: string | undefined = undefined;
 
   @IsOptional()
-  @Matches(SCOPE.pattern, { message: SCOPE.message })
+  @PermissionName()
   entraRequiredScope: string | undefined = undefined;
-
-  /** Who issues the tokens. Whoever could point it elsewhere could let anyone in. */
-  @UrlOf('http', 'https')
-  @Rule<AuthConfig>(
-    'isTrusted',
-    `must be ${ENTRA_AUTHORITY}, or, where NODE_ENV is not production, at a loopback address`,
-    ({ entraAuthority, nodeEnv }) => entraAuthority === ENTRA_AUTHORITY || isLocalTrial(entraAuthority, nodeEnv),
-  )
-  entraAuthority: string = ENTRA_AUTHORITY;
 }
 
 function hasKeys({ apiKeysFile, apiKeysSecret }: AuthConfig): boolean {
   return apiKeysFile !== undefined || apiKeysSecret !== undefined;
 }
 
-function hasEntra({ entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope }: AuthConfig): boolean {
-  return [entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
+/** The tenant's own settings may be there for the operators alone. */
+function hasEntra(config: AuthConfig): boolean {
+  const { operatorAuth, entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope } = config;
+  const shared = operatorAuth === 'entra' ? [] : [entraTenantId, entraAudience];
+  return [...shared, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
 }

@@ -3,12 +3,16 @@ import {
   buildMessage,
   IsBoolean,
   IsInt,
+  Matches,
   Max,
   Min,
   ValidateBy,
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
+
+/** The addresses that only this machine reaches. */
+export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** A whole number from `min` to `max`. */
 export function WholeNumber(min: number, max: number): PropertyDecorator {
@@ -30,6 +34,16 @@ export function Port(): PropertyDecorator {
 export function Flag(): PropertyDecorator {
   const toBoolean = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
   return all(Transform(toBoolean), IsBoolean({ message: 'must be true or false' }));
+}
+
+/** The name of a secret in a vault. */
+export function SecretName(): PropertyDecorator {
+  return Matches(/^[A-Za-z0-9-]{1,127}$/, { message: 'must be the name of a secret: letters, digits and dashes' });
+}
+
+/** What RFC 6749 (3.3) lets a scope be made of; an app role goes the same way, into a list of such. */
+export function PermissionName(): PropertyDecorator {
+  return Matches(/^[\x21\x23-\x5b\x5d-\x7e]{1,120}$/, { message: 'must be one word, without quotation marks' });
 }
 
 /** A rule over the whole configuration, told as a problem of this member. */

@@ -60,7 +60,7 @@ export const ERROR_TABLE = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'The request has no valid credential.',
-    remedy: 'Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are.',
+    remedy: 'Send one as the WWW-Authenticate header says; the documentation tells which kinds there are.',
     retryable: false,
   },
   FORBIDDEN: {

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditEntry, AuditLog } from '#shared/redis/audit-log';
-import { readOperator } from '../auth/operator';
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -15,8 +14,9 @@ const LONGEST_VALUE = 500;
 export function auditChanges(fastify: FastifyInstance, audit: AuditLog): void {
   const logger = new Logger('Audit');
   fastify.addHook('onSend', async (request, reply, payload) => {
-    // Without a route nothing can have changed.
-    if (READING.has(request.method) || request.routeOptions.url === undefined) return payload;
+    // Without a route nothing can have changed; whoever was not let in could fill the log.
+    if (READING.has(request.method) || request.routeOptions.url === undefined || request.operator === '')
+      return payload;
     const entry = toEntry(request, reply, payload);
     logger.log(entry);
     await audit.append(entry).catch((error: unknown) => logger.error(`an entry is only here: ${String(error)}`));
@@ -31,7 +31,7 @@ function toEntry(request: FastifyRequest, reply: FastifyReply, payload: unknown)
     ([name, value]) => [name.slice(0, LONGEST_VALUE), String(value).slice(0, LONGEST_VALUE)] as const,
   );
   return {
-    who: readOperator(request),
+    who: request.operator,
     action: `${request.method} ${route}`,
     target: (id ?? jobId ?? '').slice(0, LONGEST_VALUE),
     parameters: JSON.stringify(Object.fromEntries(parameters)),

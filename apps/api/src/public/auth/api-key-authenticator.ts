@@ -1,12 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ApiKeys } from './api-keys';
-import type { Authenticator } from './authenticator';
-import { MAX_CREDENTIAL_LENGTH, readBearer } from './read-bearer';
-import { refuseUnauthenticated } from './refusals';
-import { ProblemError } from '../../errors/problem-error';
-
-/** A vault that is away is asked again within that, at first. */
-const RETRY_SECONDS = '5';
+import type { ApiKeys } from '../../auth/api-keys';
+import type { Authenticator } from '../../auth/authenticator';
+import { MAX_CREDENTIAL_LENGTH, readBearer } from '../../auth/read-bearer';
+import { refuseForNow, refuseUnauthenticated } from '../../auth/refusals';
 
 /** Lets in who has a key of the list, sent as `x-api-key` or as a bearer token. */
 export class ApiKeyAuthenticator implements Authenticator {
@@ -21,7 +17,7 @@ export class ApiKeyAuthenticator implements Authenticator {
   }
 
   authenticate(headers: IncomingHttpHeaders): string {
-    if (!this.keys.isKnown) throw new ProblemError('AUTH_UNAVAILABLE', { headers: { 'Retry-After': RETRY_SECONDS } });
+    if (!this.keys.isKnown) throw refuseForNow();
     const caller = this.keys.findCaller(readKey(headers));
     if (caller === undefined) throw refuseUnauthenticated('The API key is not known.');
     return `key:${caller}`;

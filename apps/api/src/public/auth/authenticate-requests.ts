@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Authenticator } from './authenticator';
+import type { Authenticator } from '../../auth/authenticator';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,13 +1,8 @@
 import type { ApiConfig } from '#shared/config/api-config';
-import { ConfigInvalidError } from '#shared/config/parse-config';
+import type { Authenticator } from '../../auth/authenticator';
+import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
+import { openApiKeys } from '../../auth/open-api-keys';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
-import { ApiKeyListInvalidError } from './api-key-list';
-import type { Authenticator } from './authenticator';
-import { EntraAuthenticator } from './entra-authenticator';
-import { readTenantKeys } from './read-tenant-keys';
-import { TenantKeys } from './tenant-keys';
-import { toListSource } from './to-list-source';
-import { watchApiKeys } from './watch-api-keys';
 
 /** Whose queries they are while nobody is asked who they are. */
 const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefined, close() {} };
@@ -24,33 +19,15 @@ export async function createAuthenticator(config: ApiConfig): Promise<Authentica
     case 'api-key':
       return createApiKeyAuthenticator(config);
     case 'entra':
-      return createEntraAuthenticator(config);
+      return createEntraAuthenticator(config, {
+        requiredRole: config.entraRequiredRole,
+        requiredScope: config.entraRequiredScope,
+      });
   }
 }
 
 async function createApiKeyAuthenticator(config: ApiConfig): Promise<Authenticator> {
-  const source = toListSource(config);
-  try {
-    const { keys, close } = await watchApiKeys(source);
-    return new ApiKeyAuthenticator(keys, close);
-  } catch (error) {
-    if (error instanceof ApiKeyListInvalidError) {
-      throw new ConfigInvalidError(error.problems.map((problem) => `${source.name}: ${problem}`));
-    }
-    const { code, name } = error as NodeJS.ErrnoException;
-    throw new ConfigInvalidError([`${source.name} must be a file that can be read (${code ?? name})`]);
-  }
-}
-
-function createEntraAuthenticator(config: ApiConfig): Authenticator {
-  const { entraAuthority, entraAudience: audience = '' } = config;
-  // As tokens have it.
-  const tenantId = (config.entraTenantId ?? '').toLowerCase();
-  return new EntraAuthenticator(new TenantKeys(() => readTenantKeys(entraAuthority, tenantId)), {
-    tenantId,
-    issuer: new URL(`/${tenantId}/v2.0`, entraAuthority).href,
-    audience,
-    requiredRole: config.entraRequiredRole,
-    requiredScope: config.entraRequiredScope,
-  });
+  const { apiKeysFile: file, apiKeysSecret: secret } = config;
+  const { keys, close } = await openApiKeys({ variables: 'API_KEYS', file, secret }, config);
+  return new ApiKeyAuthenticator(keys, close);
 }

@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { Redis } from 'ioredis';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
-import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
+import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
 import { ProblemError } from '../../errors/problem-error';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Logger } from '@nestjs/common';
 import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../errors/problem-error';
 import type { Authenticator } from './authenticator';
 import { readBearer } from './read-bearer';
 import { refuseForbidden, refuseUnauthenticated } from './refusals';

@@ -1,6 +1,9 @@
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../errors/problem-error';
 
 const CHALLENGE = 'Bearer realm="audit-query"';
+
+/** A vault that is away is asked again within that, at first. */
+const RETRY_SECONDS = '5';
 
 /**
  * The answer to a request without a credential, or with one that is not valid.
@@ -21,4 +24,9 @@ export function refuseForbidden(requiredScope: string | undefined): ProblemError
   const scope = requiredScope === undefined ? '' : `, scope="${requiredScope}"`;
   const challenge = `${CHALLENGE}, error="insufficient_scope"${scope}`;
   return new ProblemError('FORBIDDEN', { headers: { 'WWW-Authenticate': challenge } });
+}
+
+/** The answer while there is no list of keys to look a credential up in. */
+export function refuseForNow(): ProblemError {
+  return new ProblemError('AUTH_UNAVAILABLE', { headers: { 'Retry-After': RETRY_SECONDS } });
 }

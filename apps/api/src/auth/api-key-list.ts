@@ -5,7 +5,7 @@ import { Matches, validateSync } from 'class-validator';
 const CALLER_RULE = 'caller must be 1 to 64 letters, digits, dots, dashes and underscores, a letter or digit first';
 const DIGEST_RULE = 'sha256 must be 64 lower-case hexadecimal digits';
 
-/** Who may call with which key; the key itself is known to its holder alone. */
+/** Who may call, or operate the service, with which key; the key itself is known to its holder alone. */
 export class ApiKey {
   @Matches(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { message: CALLER_RULE })
   caller!: string;
