@@ -29,6 +29,15 @@ export default defineConfig({
       services('integration', 'integration'),
       services('contract', 'contract'),
       services('e2e', 'e2e'),
+      {
+        extends: true,
+        test: {
+          name: 'faults-brief',
+          // The checker, and of each kind of fault what tells most in little time; `npm run test:faults` has all of them.
+          include: ['test/faults/checker/*.spec.ts', 'test/faults/brief/*.spec.ts'],
+          globalSetup: ['test/faults/harness/global-setup.ts'],
+        },
+      },
     ],
   },
 });

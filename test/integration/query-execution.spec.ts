@@ -49,6 +49,9 @@ function createExecution(timeLimitMs = 60_000) {
   return { begun, outcomes, complete: (signal: AbortSignal) => execution.complete(run, signal), execution, run };
 }
 
+/** Of a process that nobody tells to go. */
+const { signal } = new AbortController();
+
 describe('a run', () => {
   it('hears what it is told while it begins', async () => {
     const { complete, begun } = createExecution();
@@ -63,7 +66,7 @@ describe('a run', () => {
   it('ends when its time is over', async () => {
     const { complete, execution, run } = createExecution(1);
     await expect(complete(new AbortController().signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
-    await execution.fail(run, 'QUERY_TIME_LIMIT');
+    await execution.fail(run, 'QUERY_TIME_LIMIT', signal);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
   });
 
@@ -77,7 +80,7 @@ describe('a run', () => {
     await happen();
     await expect(running).rejects.toMatchObject({ code });
     const before = await redis.get(keys.outcome(ID));
-    await execution.fail(run, 'QUERY_FAILED');
+    await execution.fail(run, 'QUERY_FAILED', signal);
     expect(await redis.get(keys.outcome(ID))).toBe(before);
   });
 });

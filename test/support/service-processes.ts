@@ -28,6 +28,9 @@ export function startWorker(env: Record<string, string>): Promise<ServiceProcess
   return start('worker', { HEALTH_PORT: '0', ...env });
 }
 
+/** A busy machine may take its time with this, and it is never the point. */
+const START_LIMIT_MS = 60_000;
+
 const LISTENING = {
   // With the quote behind: what a process prints can arrive in pieces.
   api: { url: /Public listener at (http:[^\s"]+)"/, operatorUrl: /Operator listener at (http:[^\s"]+)"/ },
@@ -49,6 +52,7 @@ async function start(app: keyof typeof LISTENING, env: Record<string, string>): 
     () => ({ exitCode: child.exitCode, output }),
     ({ exitCode }) =>
       exitCode !== null || [url, operatorUrl].every((pattern) => pattern === undefined || pattern.test(output)),
+    START_LIMIT_MS,
   );
   if (child.exitCode !== null) throw new Error(`the ${app} ended with ${child.exitCode}:\n${output}`);
   return {
@@ -73,5 +77,6 @@ export async function waitUntilReady({ url }: ServiceProcess): Promise<void> {
       return { status: answer.status, body: await answer.text() };
     },
     ({ status }) => status === 200,
+    START_LIMIT_MS,
   );
 }

@@ -1,7 +1,12 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { type LineQuality, ProxiedLine } from './proxied-line';
 
-/** What happens to what goes through. `cut` closes all connections and accepts none; `silent` answers nothing. */
-type ProxyMode = 'pass' | 'cut' | 'silent';
+/**
+ * What happens to what goes through. `cut` closes all connections and accepts none; `refuse` listens no more either;
+ * `reset` breaks those that there are, once, and lets new ones through. `silent` swallows both directions,
+ * `requests-lost` and `replies-lost` one each: a line that has lost a byte is broken by the next mode, as TCP would.
+ */
+type ProxyMode = 'pass' | 'cut' | 'refuse' | 'reset' | 'silent' | 'requests-lost' | 'replies-lost';
 
 export interface TcpProxy {
   port: number;
@@ -10,64 +15,71 @@ export interface TcpProxy {
   /** How many connections were not accepted. */
   readonly refused: number;
   setMode(mode: ProxyMode): void;
+  /** For connections from now on, and until it is called again. */
+  setQuality(quality: LineQuality): void;
   /** Holds back all that is sent to the target, from the first piece on that has this text; until the next mode. */
   holdFrom(text: string): void;
+  /** Calls `action` with every piece on its way to the target that has this text, before it goes on. */
+  onSent(text: string, action: () => void): void;
   stop(): Promise<void>;
 }
 
 /** Stands between two programs and takes the line away, for tests of what happens then. */
 export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   let mode: ProxyMode = 'pass';
+  let quality: LineQuality = {};
   let trigger: string | undefined;
   let held: (() => void)[] | undefined;
   let refused = 0;
-  const sockets = new Set<Socket>();
+  const observers: { text: string; action: () => void }[] = [];
+  const lines = new Set<ProxiedLine>();
   const server = createServer((client) => {
     if (mode === 'cut') {
       refused += 1;
       return client.destroy();
     }
-    const upstream = connect(target);
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('data', (chunk) => {
-        if (trigger !== undefined && to === upstream && chunk.includes(trigger)) held ??= [];
-        if (held !== undefined && to === upstream) held.push(() => to.write(chunk));
-        else if (mode === 'pass') to.write(chunk);
-      });
-      from.on('error', () => to.destroy());
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-    }
+    const line = new ProxiedLine(client, connect(target), quality, () => lines.delete(line));
+    lines.add(line);
+    line.start((chunk, direction, deliver) => {
+      const isRequest = direction === 'request';
+      if (isRequest) for (const { text, action } of observers) if (chunk.includes(text)) action();
+      if (isRequest && trigger !== undefined && chunk.includes(trigger)) held ??= [];
+      if (isRequest && held !== undefined) return void held.push(deliver);
+      const isLost = mode === 'silent' || mode === (isRequest ? 'requests-lost' : 'replies-lost');
+      if (isLost) line.hasLostBytes = true;
+      else deliver();
+    });
     return undefined;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get connections() {
-      return sockets.size / 2;
+      return lines.size;
     },
     get refused() {
       return refused;
     },
-    holdFrom(text) {
-      trigger = text;
-    },
+    holdFrom: (text) => (trigger = text),
+    onSent: (text, action) => observers.push({ text, action }),
+    setQuality: (next) => (quality = next),
     setMode(next) {
-      mode = next;
+      const before = mode;
+      mode = next === 'reset' ? 'pass' : next;
       trigger = undefined;
       for (const send of held?.splice(0) ?? []) send();
       held = undefined;
-      if (next === 'cut') for (const socket of sockets) socket.destroy();
+      const isBroken = ({ hasLostBytes }: ProxiedLine) =>
+        next === 'cut' || next === 'refuse' || next === 'reset' || (next === 'pass' && hasLostBytes);
+      for (const line of [...lines].filter(isBroken)) line.end(next === 'reset');
+      if (next === 'refuse' && before !== 'refuse') server.close();
+      if (before === 'refuse' && next !== 'refuse') void listen(port);
     },
     async stop() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
+      for (const line of lines) line.end(false);
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -11,6 +11,7 @@ import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import type { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
+import { untilTaken } from '#shared/redis/until-taken';
 import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
 
@@ -83,7 +84,7 @@ export class QueryExecution {
     const { request, caller } = payload;
     // Side by side, so that it is one round trip.
     const [begun, heads] = await Promise.all([
-      this.runs.begin(id, token),
+      untilTaken(() => this.runs.begin(id, token), signal),
       this.ports.daySets.readHeads(listDays(request.start, request.end)),
     ]);
     const { verdict, progress: earlier, now } = begun;
@@ -116,7 +117,8 @@ export class QueryExecution {
       const ports = { ...this.ports, onStart, onDay: (record: DayRecord) => history.addDay(record) };
       const answer = await runQuery(run, ports, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
-      const { written, outcome } = await this.outcomes.publish(id, facts, token);
+      const publish = () => this.outcomes.publish(id, facts, token);
+      const { written, outcome } = await untilTaken(publish, stop.signal);
       if (written && outcome !== undefined) this.observer?.onEnd(outcome);
       if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
       ending = { end: 'Completed' };
@@ -133,12 +135,16 @@ export class QueryExecution {
     }
   }
 
-  /** Publishes the query as Failed, unless it has an outcome or belongs to another run by now. */
-  async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode): Promise<void> {
+  /**
+   * Publishes the query as Failed, unless it has an outcome or belongs to another run by now.
+   *
+   * @throws The signal's reason, when Redis takes no writes.
+   */
+  async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode, signal: AbortSignal): Promise<void> {
     const state = await this.states.read(id);
     if (state === undefined) return;
     const facts = toEndedFacts(state, QueryStatus.Failed, code);
-    const { written, outcome } = await this.outcomes.publish(id, facts, token);
+    const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
     if (written && outcome !== undefined) this.observer?.onEnd(outcome);
   }
 

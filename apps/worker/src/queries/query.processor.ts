@@ -44,10 +44,13 @@ export class QueryProcessor extends WorkerHost {
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
       if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
-      await execution.fail(run, code).catch((cause: unknown) => {
+      try {
+        await execution.fail(run, code, signal);
+      } catch (cause) {
+        if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
         this.logger.error({ ...about, err: cause }, 'the failure of a query could not be published');
         throw new Error('UNEXPECTED', { cause });
-      });
+      }
       throw new UnrecoverableError(code);
     }
   }

@@ -9,8 +9,9 @@ export interface RunningProcess {
 
 /**
  * Starts a process and ends it on SIGTERM or SIGINT: orderly within its grace period, or else at once, since
- * an orderly end can wait for ever while Redis is away. A start that fails ends it with code 1, and so does an error
- * that nobody catches: Node itself would print it with all its members, which may be a request and its headers.
+ * an orderly end can wait for ever while Redis is away. One that is told to go while it starts has nothing yet that would
+ * have to be ended, and goes at once. A start that fails ends it with code 1, and so does an error that nobody catches:
+ * Node itself would print it with all its members, which may be a request and its headers.
  */
 export async function runUntilSignal(start: () => Promise<RunningProcess>): Promise<void> {
   const logger = new Logger('Process');
@@ -21,19 +22,19 @@ export async function runUntilSignal(start: () => Promise<RunningProcess>): Prom
     process.exit(1);
   };
   process.on('uncaughtException', (error) => die(error, 'an error that nobody caught'));
+  let end: () => void = () => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => end());
   let running: RunningProcess;
   try {
     running = await start();
   } catch (error) {
     return die(error, 'the process could not start');
   }
-  const end = () => {
+  end = () => {
     setTimeout(() => process.exit(0), running.graceSeconds * 1_000);
     running.close().then(
       () => process.exit(0),
       (error: unknown) => die(error, 'the process did not end in order'),
     );
   };
-  process.once('SIGTERM', end);
-  process.once('SIGINT', end);
 }

@@ -1,0 +1,47 @@
+import type { History } from '../harness/history';
+import { profile } from '../harness/profile';
+import type { Stage } from '../harness/stage';
+import { findBackwardSteps } from './find-backward-steps';
+import { findDoubledQueries } from './find-doubled-queries';
+import { findLateExits } from './find-late-exits';
+import { findLeaksToOthers } from './find-leaks-to-others';
+import { findLeftovers } from './find-leftovers';
+import { findSecrets } from './find-secrets';
+import { findUnfinished } from './find-unfinished';
+import { findUnwantedPages } from './find-unwanted-pages';
+import { findWrongCounts } from './find-wrong-counts';
+import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
+
+const KEY_PREFIX = '{audit-query}';
+
+export interface CheckOptions extends RefusalLimits {
+  /** Redis loses what it had acknowledged, so that accepted queries may be unknown later. */
+  mayBeLost?: boolean;
+}
+
+/** What a run has broken of what is promised, in sentences that begin with the number of the promise. */
+export async function checkStage(stage: Stage, options: CheckOptions = {}): Promise<string[]> {
+  const { history, double, redis } = stage;
+  return [
+    ...findUnfinished(history, options),
+    ...findBackwardSteps(history, options),
+    ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
+    ...findDoubledQueries(history),
+    ...findLeaksToOthers(history),
+    ...(await findLeftovers(redis.client, KEY_PREFIX)),
+    ...findSecrets(await listPlaces(stage, history), stage.secrets),
+    ...findLateExits(history.ends, profile.shutdownGraceSeconds * 1_000),
+    ...findUnwantedPages(history, await double.requests()),
+    ...findWrongRefusals(history, options),
+  ];
+}
+
+async function listPlaces({ apis, workers, redis }: Stage, { calls }: History): Promise<Record<string, string>> {
+  return {
+    answers: calls.map(({ answer }) => answer?.body ?? '').join('\n'),
+    'the log of the api': apis.map((process) => process.output()).join('\n'),
+    'the log of the worker': workers.map((process) => process.output()).join('\n'),
+    // As bytes: what is not text stays what it is.
+    Redis: (await redis.readLog()).toString('latin1'),
+  };
+}

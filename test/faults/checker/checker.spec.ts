@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest';
+import type { RecordedRequest } from '../../support/table-double/request-log';
+import type { Call, CallAnswer, History, QueryDocument } from '../harness/history';
+import { findBackwardSteps } from './find-backward-steps';
+import { findDoubledQueries } from './find-doubled-queries';
+import { findGrowth } from './find-growth';
+import { findLateExits } from './find-late-exits';
+import { findLeaksToOthers } from './find-leaks-to-others';
+import { findSecrets } from './find-secrets';
+import { findUnfinished } from './find-unfinished';
+import { findUnwantedPages } from './find-unwanted-pages';
+import { findWrongCounts } from './find-wrong-counts';
+import { findWrongRefusals } from './find-wrong-refusals';
+
+const ID = 'a'.repeat(32);
+const OTHER_ID = 'b'.repeat(32);
+const range = { start: '2021-10-01', end: '2021-10-02' };
+const result = {
+  ...{ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0, daysScanned: 2, daysReused: 0 },
+  oldestScanAt: '2026-01-01T00:00:00.000Z',
+};
+
+function documentOf(change: Partial<QueryDocument> = {}): QueryDocument {
+  const { percent = 0, atLeast = 0 } = change.progress ?? {};
+  return {
+    ...{ id: ID, status: 'Pending', request: { ...range, maxAgeSeconds: 0 }, createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ startedAt: null, finishedAt: null, result: null, error: null, ...change },
+    progress: { percent, atLeast, daysTotal: 2, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null },
+  };
+}
+
+const running = (percent: number) => documentOf({ status: 'Running', progress: { percent, atLeast: 0 } as never });
+const full = { percent: 100, atLeast: 3 } as never;
+const completed = documentOf({ status: 'Completed', result, progress: full });
+
+function toAnswer(status: number, document?: QueryDocument, retryAfter: string | null = '1'): CallAnswer {
+  return { status, retryAfter, body: JSON.stringify(document ?? {}), ...(document && { document }) };
+}
+
+/** Calls one after the other, 100 ms each, a second apart. */
+function historyOf(...calls: Partial<Call>[]): History {
+  const toCall = (call: Partial<Call>, i: number): Call => {
+    const startedAt = i * 1_000;
+    return { kind: 'read', caller: 'one', id: ID, startedAt, endedAt: startedAt + 100, ...call };
+  };
+  return { calls: calls.map(toCall), ends: [], blindnesses: [] };
+}
+
+const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
+const read = (document: QueryDocument): Partial<Call> => ({ answer: toAnswer(200, document) });
+const good = historyOf(submitted, read(running(10)), read(running(20)), read(completed), read(completed));
+const truth = async () => ({ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0 });
+
+function pageAt(receivedAtMs: number, day = '2021-10-01'): RecordedRequest {
+  return {
+    ...{ ordinal: 1, receivedAtMs, endedAtMs: null, end: 'answered', table: 'audit', filter: 'x', day },
+    ...{ select: null, top: null, continuation: null, status: 200, entities: 1, faults: [] },
+  };
+}
+
+describe('a history in which nothing is wrong', () => {
+  it('is found good by every check', async () => {
+    expect(findUnfinished(good, { limitMs: 5_000 })).toEqual([]);
+    expect(findBackwardSteps(good)).toEqual([]);
+    expect(await findWrongCounts(good, truth)).toEqual([]);
+    expect(findDoubledQueries(historyOf(submitted, submitted))).toEqual([]);
+    expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
+    expect(findSecrets({ log: 'nothing', other: 'token' }, ['secret'])).toEqual([]);
+    expect(findGrowth('api', [90e6, 100e6, 140e6, 130e6, 150e6, 130e6, 140e6, 150e6])).toEqual([]);
+    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900 }], 3_000)).toEqual([]);
+    expect(findUnwantedPages(good, [pageAt(50), pageAt(5_000)])).toEqual([]);
+    expect(findWrongRefusals(historyOf({ answer: toAnswer(503) }, { answer: toAnswer(404) }))).toEqual([]);
+  });
+});
+
+describe('I1, every accepted query ends', () => {
+  it.each([
+    ['one that nobody has seen end', historyOf(submitted, read(running(10))), {}],
+    ['one that ends too late', good, { limitMs: 1_000 }],
+    ['one that is lost', historyOf(submitted, { answer: toAnswer(404) }), {}],
+  ])('refuses %s', (_name, history, options) => {
+    expect(findUnfinished(history, options)).toEqual([expect.stringMatching(`^I1: ${ID}`)]);
+  });
+
+  it('lets one be lost where that was said to be possible', () => {
+    expect(findUnfinished(historyOf(submitted, { answer: toAnswer(404) }), { mayBeLost: true })).toEqual([]);
+  });
+});
+
+describe('I2, a status only moves forward', () => {
+  it.each<[string, Partial<Call>[]]>([
+    ['from Running to Pending', [read(running(1)), read(documentOf())]],
+    ['from Completed to Running', [read(completed), read(running(99))]],
+    ['from Completed to Failed', [read(completed), read(documentOf({ status: 'Failed', progress: full }))]],
+    [
+      'to another count',
+      [read(completed), read(documentOf({ status: 'Completed', result: { ...result, count: 4 }, progress: full }))],
+    ],
+    ['to another time of its end', [read(completed), read({ ...completed, finishedAt: 'later' })]],
+    ['to less progress', [read(running(20)), read(running(10))]],
+    ['to unknown', [{ answer: toAnswer(404) }]],
+  ])('refuses one that goes %s', (_name, calls) => {
+    expect(findBackwardSteps(historyOf(submitted, ...calls))).toEqual([expect.stringMatching(`^I2: ${ID}`)]);
+  });
+
+  it('does not judge the order of calls at the same time', () => {
+    const overlapping = { ...read(running(10)), startedAt: 900, endedAt: 1_200 };
+    expect(findBackwardSteps(historyOf(submitted, read(running(20)), overlapping))).toEqual([]);
+  });
+});
+
+describe('I3, a count is the truth', () => {
+  it.each([{ count: 4 }, { entitiesRead: 5 }])('refuses %j', async (change) => {
+    const wrong = documentOf({ status: 'Completed', result: { ...result, ...change } });
+    expect(await findWrongCounts(historyOf(submitted, read(wrong)), truth)).toEqual([expect.stringMatching('^I3')]);
+  });
+});
+
+describe('I4, one key is one query', () => {
+  it('refuses two ids of one caller, and not those of two', () => {
+    const second = { ...submitted, answer: toAnswer(202, documentOf({ id: OTHER_ID })) };
+    expect(findDoubledQueries(historyOf(submitted, second))).toEqual([expect.stringMatching('^I4: one k is 2')]);
+    expect(findDoubledQueries(historyOf(submitted, { ...second, caller: 'two' }))).toEqual([]);
+  });
+});
+
+describe('I5, a query is its caller’s alone', () => {
+  it.each<[string, Partial<Call>]>([
+    ['reads it', read(documentOf())],
+    [
+      'lists it',
+      { kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items: [documentOf()] }) } },
+    ],
+    ['is told of it in a refusal', { id: OTHER_ID, answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } }],
+  ])('refuses that another %s', (_name, call) => {
+    expect(findLeaksToOthers(historyOf(submitted, { ...call, caller: 'two' }))).toEqual([
+      expect.stringMatching('^I5: two'),
+    ]);
+  });
+
+  it('lets a 404 repeat what was asked for', () => {
+    const unknown = { caller: 'two', answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } };
+    expect(findLeaksToOthers(historyOf(submitted, unknown))).toEqual([]);
+  });
+});
+
+describe('I7, no secret leaves', () => {
+  it.each(['a secret', 'number 100012345KX.'])('refuses "%s"', (text) => {
+    expect(findSecrets({ log: text }, ['secret'])).toEqual([expect.stringMatching('^I7: .* is in log')]);
+  });
+});
+
+describe('I8, memory does not grow', () => {
+  it('refuses a process that grows to the end', () => {
+    expect(
+      findGrowth(
+        'api',
+        [100, 110, 120, 140, 160, 180, 200, 220, 240, 260].map((mb) => mb * 1e6),
+      ),
+    ).toEqual(['I8: api grew from 120 MB to 240 MB']);
+  });
+});
+
+describe('I9, a process goes in time', () => {
+  it.each([
+    { name: 'api', code: 1, tookMs: 10 },
+    { name: 'api', code: 'SIGKILL', tookMs: 10 },
+    { name: 'api', code: 0, tookMs: 5_000 },
+  ])('refuses %j', (end) => {
+    expect(findLateExits([end], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+  });
+});
+
+describe('I10, no page is asked for in vain', () => {
+  const terminated = documentOf({ status: 'Terminated' });
+  const history = historyOf(submitted, { kind: 'terminate', answer: toAnswer(202, terminated) });
+
+  it('refuses one later than two seconds after the end, one before the beginning, and one of another day', () => {
+    expect(findUnwantedPages(history, [pageAt(3_000)])).toEqual([]);
+    for (const page of [pageAt(3_200), pageAt(-1), pageAt(500, '2021-10-03')]) {
+      expect(findUnwantedPages(history, [page])).toEqual([expect.stringMatching('^I10: 1 pages')]);
+    }
+  });
+
+  it('does not judge a time in which the worker could not know', () => {
+    const blind = { ...history, blindnesses: [{ from: 0, to: 2_000 }] };
+    expect(findUnwantedPages(blind, [pageAt(3_200)])).toEqual([]);
+  });
+});
+
+describe('I11, of the server’s errors only 503, soon and with Retry-After', () => {
+  it.each<[string, Partial<Call>]>([
+    ['a 500', { answer: toAnswer(500) }],
+    ['a 503 without Retry-After', { answer: toAnswer(503, undefined, null) }],
+    ['a late 503', { answer: toAnswer(503), endedAt: 3_000 }],
+    ['silence', { failure: 'cut' }],
+  ])('refuses %s', (_name, call) => {
+    expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
+  });
+});

@@ -1,0 +1,87 @@
+import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
+import type { QueryStatus } from '#shared/contract/query-status';
+
+export interface QueryRange {
+  start: string;
+  end: string;
+}
+
+/** A status document as a caller gets it. */
+export interface QueryDocument {
+  id: string;
+  status: QueryStatus;
+  request: QueryRange & { maxAgeSeconds: number };
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  progress: QueryProgress;
+  result: QueryResult | null;
+  error: { code: string; message: string } | null;
+}
+
+export interface CallAnswer {
+  status: number;
+  retryAfter: string | null;
+  body: string;
+  /** Where the body is one. */
+  document?: QueryDocument;
+}
+
+/** One request of one caller, and what came of it. Times are milliseconds since 1970, with fractions. */
+export interface Call {
+  kind: 'submit' | 'read' | 'result' | 'terminate' | 'list';
+  caller: string;
+  startedAt: number;
+  endedAt: number;
+  /** Of a submission: what was asked, and under which idempotency key. */
+  range?: QueryRange;
+  key?: string;
+  /** Which query was asked for. */
+  id?: string;
+  /** Undefined when none came. */
+  answer?: CallAnswer;
+  /** Why none came. */
+  failure?: string;
+}
+
+/** How a process ended that was told to. */
+export interface ProcessEnd {
+  name: string;
+  code: number | string | null;
+  tookMs: number;
+}
+
+/** A time in which a worker could not know better, such as while it was frozen or its Redis away. */
+interface Blindness {
+  from: number;
+  to: number;
+}
+
+/** All that callers saw of a run, and how its processes ended. */
+export interface History {
+  calls: Call[];
+  ends: ProcessEnd[];
+  blindnesses: Blindness[];
+}
+
+/** Comparable between processes. */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export function isOver({ status }: { status: string }): boolean {
+  return status !== 'Pending' && status !== 'Running';
+}
+
+/** The queries that were accepted, by id, with the call that accepted each first. */
+export function listAccepted({ calls }: History): Map<string, Call & { answer: CallAnswer }> {
+  const accepted = new Map<string, Call & { answer: CallAnswer }>();
+  for (const call of calls) {
+    const { answer } = call;
+    const id = answer?.status === 202 ? answer.document?.id : undefined;
+    if (call.kind === 'submit' && answer !== undefined && id !== undefined && !accepted.has(id)) {
+      accepted.set(id, { ...call, answer });
+    }
+  }
+  return accepted;
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { createApiKeyFile, createKey } from '../../support/api-key-file';
+import { waitUntilReady } from '../../support/service-processes';
+import { type GeneratedRows, generateDays } from '../../support/table-double/generated-table';
+import { startTableDoubleProcess } from '../../support/table-double/start-table-double-process';
+import { startTcpProxy } from '../../support/tcp-proxy';
+import { type CheckOptions, checkStage } from '../checker/check-stage';
+import type { QueryRange } from './history';
+import { RedisProcess, type RedisProcessOptions } from './redis-process';
+import { Stage } from './stage';
+
+const TABLE_DOUBLE = join(process.cwd(), 'dist/test/support/table-double/table-double-process.js');
+
+/** What the double has unless a test says otherwise: 20 days of three pages, 60 ms each. */
+export const DAYS = 20;
+export const WHOLE_RANGE: QueryRange = { start: '2021-10-01', end: '2021-10-20' };
+const ROWS: GeneratedRows = {
+  partitions: generateDays(WHOLE_RANGE.start, DAYS, 2_500),
+  distinctIdentifiers: 20_000,
+  withoutIdentifier: 0.01,
+};
+export const PAGE_LATENCY = { fault: { kind: 'latency', ms: 60 } } as const;
+
+export interface StageOptions {
+  apis?: number;
+  workers?: number;
+  redis?: RedisProcessOptions;
+  rows?: GeneratedRows;
+  /** More for every process. */
+  env?: Record<string, string>;
+  /** What this run may do that none may by itself. */
+  check?: CheckOptions;
+}
+
+/**
+ * Runs a test on a stage of its own. Afterwards every accepted query has to end, every process too, and what the
+ * callers saw, what is in Redis and what the processes printed is judged.
+ *
+ * @throws Error with every violation of what is promised.
+ */
+export async function onStage(options: StageOptions, test: (stage: Stage) => Promise<void>): Promise<void> {
+  const stage = await buildStage(options);
+  try {
+    await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
+    await test(stage);
+    await stage.settle(options.check?.mayBeLost ?? false);
+    await stage.waitUntilIdle();
+    await stage.endAll();
+    const violations = await checkStage(stage, options.check);
+    if (violations.length > 0) throw new Error(violations.join('\n'));
+  } finally {
+    await stage.tearDown();
+  }
+}
+
+async function buildStage({ apis = 1, workers = 1, redis: redisOptions = {}, rows = ROWS, env = {} }: StageOptions) {
+  const tableKey = randomBytes(64).toString('base64');
+  const keys: [string, string] = [createKey(), createKey()];
+  const redis = await RedisProcess.create(redisOptions);
+  const double = await startTableDoubleProcess(TABLE_DOUBLE, {
+    tables: { audit: { kind: 'generated', rows } },
+    accountKeys: [tableKey],
+    faults: [PAGE_LATENCY],
+    pageCacheBytes: 50_000_000,
+  });
+  const toLine = (port: number) => startTcpProxy({ host: '127.0.0.1', port });
+  const lines = { api: await toLine(redis.port), worker: await toLine(redis.port), table: await toLine(double.port) };
+  const keyFile = await createApiKeyFile({ reporting: [keys[0]], billing: [keys[1]] });
+  const stage = new Stage(redis, double, lines, keyFile, keys, tableKey, env);
+  const adding = [
+    ...Array.from({ length: apis }, () => stage.addApi()),
+    ...Array.from({ length: workers }, () => stage.addWorker()),
+  ];
+  const failed = (await Promise.allSettled(adding)).find(({ status }) => status === 'rejected');
+  if (failed === undefined) return stage;
+  await stage.tearDown();
+  throw (failed as PromiseRejectedResult).reason;
+}

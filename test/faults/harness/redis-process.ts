@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { pickAnyPort } from '../../../apps/local/src/ports';
+import { waitUntil } from '../../support/wait-until';
+
+/** For a busy machine; how long it takes is told to whoever starts it. */
+const START_LIMIT_MS = 60_000;
+
+export interface RedisProcessOptions {
+  /** How often the append-only file is forced to the disk. */
+  appendfsync?: 'always' | 'everysec';
+  /** Where its files are, which then stay; a temporary folder by default. */
+  folder?: string;
+}
+
+/** A Redis that can be killed, stopped and started again at the same port with the same files. */
+export class RedisProcess {
+  /** For the test itself; connects again by itself. */
+  readonly client: Redis;
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    readonly folder: string,
+    private readonly appendfsync: string,
+    private readonly isFolderGiven: boolean,
+  ) {
+    this.client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50 });
+    this.client.on('error', () => {});
+  }
+
+  static async create({ appendfsync = 'everysec', folder }: RedisProcessOptions): Promise<RedisProcess> {
+    const files = folder ?? (await mkdtemp(join(tmpdir(), 'audit-query-faults-')));
+    const redis = new RedisProcess(await pickAnyPort(), files, appendfsync, folder !== undefined);
+    await redis.start();
+    return redis;
+  }
+
+  /** Until it has loaded its files and answers. @returns After how many milliseconds it did. */
+  async start(): Promise<number> {
+    const begun = performance.now();
+    this.child = spawn(
+      'redis-server',
+      [
+        ...['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.folder],
+        ...['--maxmemory-policy', 'noeviction', '--save', ''],
+        ...['--appendonly', 'yes', '--appendfsync', this.appendfsync],
+      ],
+      { stdio: 'ignore' },
+    );
+    const { child } = this;
+    await waitUntil(
+      'Redis to answer',
+      async () => {
+        if (child.exitCode !== null) throw new Error(`Redis ended with ${child.exitCode}`);
+        return this.client.ping().catch((error: Error) => error.message);
+      },
+      (answer) => answer === 'PONG',
+      START_LIMIT_MS,
+    );
+    return performance.now() - begun;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  /** Without a chance to write anything more. */
+  async kill(): Promise<void> {
+    const { child } = this;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** The append-only files, the youngest last. */
+  async listLogs(): Promise<string[]> {
+    const folder = join(this.folder, 'appendonlydir');
+    const names = await readdir(folder);
+    return names
+      .filter((name) => name.endsWith('.incr.aof'))
+      .sort()
+      .map((name) => join(folder, name));
+  }
+
+  async logSize(): Promise<number> {
+    return (await stat((await this.listLogs()).at(-1) ?? '')).size;
+  }
+
+  /** Takes the end off the append-only file, as a power cut does with what never reached the disk. */
+  async cutLog(sizeBytes: number): Promise<void> {
+    await truncate((await this.listLogs()).at(-1) ?? '', sizeBytes);
+  }
+
+  /** Everything that it has written down. */
+  async readLog(): Promise<Buffer> {
+    return Buffer.concat(await Promise.all((await this.listLogs()).map((path) => readFile(path))));
+  }
+
+  async stop(): Promise<void> {
+    this.client.disconnect();
+    await this.kill();
+    if (!this.isFolderGiven) await rm(this.folder, { recursive: true, force: true });
+  }
+}

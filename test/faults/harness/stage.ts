@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import type { ApiKeyFile } from '../../support/api-key-file';
+import { type ServiceProcess, startApi, startWorker } from '../../support/service-processes';
+import { toConnectionString } from '../../support/table-double/start-table-double';
+import type { RemoteTableDouble } from '../../support/table-double/start-table-double-process';
+import type { TcpProxy } from '../../support/tcp-proxy';
+import { waitUntil } from '../../support/wait-until';
+import { type History, isOver, listAccepted, now, type QueryDocument } from './history';
+import { profile, PROFILE_ENV } from './profile';
+import { RecordingClient } from './recording-client';
+import type { RedisProcess } from './redis-process';
+
+/** The whole service on one machine, with everything between its parts in a test's hands. */
+export class Stage {
+  readonly history: History = { calls: [], ends: [], blindnesses: [] };
+  readonly apis: ServiceProcess[] = [];
+  readonly workers: ServiceProcess[] = [];
+  readonly callers: [RecordingClient, RecordingClient];
+  /** What must never be seen anywhere. */
+  readonly secrets: readonly string[];
+  private readonly ended = new Map<ServiceProcess, Promise<unknown>>();
+  private turn = 0;
+
+  constructor(
+    readonly redis: RedisProcess,
+    readonly double: RemoteTableDouble,
+    /** Between Redis and the APIs, Redis and the workers, the workers and the table. */
+    readonly lines: { api: TcpProxy; worker: TcpProxy; table: TcpProxy },
+    private readonly keyFile: ApiKeyFile,
+    keys: [string, string],
+    private readonly tableKey: string,
+    private readonly env: Record<string, string>,
+  ) {
+    const hashKey = randomBytes(32).toString('hex');
+    this.env = { ...PROFILE_ENV, SCAN_CONCURRENCY: '2', IDENTIFIER_HASH_KEY: hashKey, ...env };
+    this.secrets = [...keys, tableKey, hashKey];
+    const nextUrl = () => this.nextApi().url;
+    this.callers = [
+      new RecordingClient('key:reporting', keys[0], this.history, nextUrl),
+      new RecordingClient('key:billing', keys[1], this.history, nextUrl),
+    ];
+  }
+
+  async addApi(env: Record<string, string> = {}): Promise<ServiceProcess> {
+    const redisUrl = `redis://127.0.0.1:${this.lines.api.port}`;
+    const api = await startApi({ ...this.env, ...this.keyFile.env, REDIS_URL: redisUrl, ...env });
+    this.apis.push(api);
+    return api;
+  }
+
+  async addWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
+    const worker = await startWorker({
+      ...this.env,
+      REDIS_URL: `redis://127.0.0.1:${this.lines.worker.port}`,
+      TABLE_CONNECTION_STRING: this.connectionString(this.lines.table.port),
+      ...env,
+    });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  connectionString(port: number): string {
+    return toConnectionString(port, this.tableKey);
+  }
+
+  isGone(process: ServiceProcess): boolean {
+    return this.ended.has(process) || process.child.exitCode !== null || process.child.signalCode !== null;
+  }
+
+  /** Ends a process and notes how. */
+  end(process: ServiceProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
+    const begun = now();
+    const ending = process.end(signal).then((code) => {
+      const name = this.apis.includes(process) ? 'api' : 'worker';
+      this.history.ends.push({ name, code: signal === 'SIGKILL' ? 0 : code, tookMs: now() - begun });
+    });
+    this.ended.set(process, ending);
+    return ending;
+  }
+
+  /** Runs what takes from the workers the means to know that their queries were ended. */
+  async blind(during: () => Promise<unknown>): Promise<void> {
+    const blindness = { from: now(), to: Infinity };
+    this.history.blindnesses.push(blindness);
+    await during();
+    blindness.to = now();
+  }
+
+  async waitFor(
+    id: string,
+    what: string,
+    isReached: (document: QueryDocument) => boolean,
+    limitMs = profile.settleMs,
+  ): Promise<QueryDocument> {
+    const [owner] = this.callers.filter(({ caller }) => caller === listAccepted(this.history).get(id)?.caller);
+    const read = async () => (await (owner ?? this.callers[0]).read(id)).answer?.document;
+    const isThere = (document: QueryDocument | undefined) => document !== undefined && isReached(document);
+    return (await waitUntil(what, read, isThere, limitMs)) as QueryDocument;
+  }
+
+  waitForEnd(id: string): Promise<QueryDocument> {
+    return this.waitFor(id, `the end of ${id}`, isOver);
+  }
+
+  /** Pages that the table has answered since the double was reset. */
+  async pagesServed(): Promise<number> {
+    return (await this.double.requests()).filter(({ status, end }) => status === 200 && end === 'answered').length;
+  }
+
+  async waitForPages(count: number): Promise<void> {
+    await waitUntil(
+      `${count} pages`,
+      () => this.pagesServed(),
+      (pages) => pages >= count,
+      profile.settleMs,
+    );
+  }
+
+  /** Waits until every accepted query has ended, or is not known any more where that may be. */
+  async settle(mayBeLost: boolean): Promise<void> {
+    for (const [id, { caller }] of listAccepted(this.history)) {
+      const owner = this.callers.find((client) => client.caller === caller) ?? this.callers[0];
+      await waitUntil(
+        `the end of ${id}`,
+        async () => (await owner.read(id)).answer,
+        (answer) => (answer?.document && isOver(answer.document)) || (mayBeLost && answer?.status === 404) || false,
+        profile.settleMs,
+      );
+    }
+  }
+
+  /** Waits until the workers that live have nothing to do: also of what was refused, or terminated before it was begun. */
+  async waitUntilIdle(): Promise<void> {
+    if (this.workers.every((worker) => this.isGone(worker))) return;
+    const queue = '{audit-query}:queries';
+    const countJobs = async () =>
+      (await this.redis.client.llen(`${queue}:wait`)) + (await this.redis.client.llen(`${queue}:active`));
+    await waitUntil('the queue to be empty', countJobs, (jobs) => jobs === 0, profile.settleMs);
+  }
+
+  /** Ends all processes that are left. */
+  async endAll(): Promise<void> {
+    const left = [...this.apis, ...this.workers].filter((process) => !this.isGone(process));
+    await Promise.all([...this.ended.values(), ...left.map((process) => this.end(process))]);
+  }
+
+  async tearDown(): Promise<void> {
+    for (const process of [...this.apis, ...this.workers]) await process.end('SIGKILL');
+    const { api, worker, table } = this.lines;
+    await Promise.all([api, worker, table].map((line) => line.stop()));
+    await Promise.all([this.redis.stop(), this.double.stop(), this.keyFile.remove()]);
+  }
+
+  private nextApi(): ServiceProcess {
+    const living = this.apis.filter((api) => !this.isGone(api));
+    const api = living[this.turn++ % living.length] ?? this.apis[0];
+    if (api === undefined) throw new Error('there is no API');
+    return api;
+  }
+}

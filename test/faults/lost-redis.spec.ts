@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { waitUntilReady } from '../support/service-processes';
+import { waitUntil } from '../support/wait-until';
+import { type Call, listAccepted, now } from './harness/history';
+import { onStage, WHOLE_RANGE } from './harness/on-stage';
+import { profile } from './harness/profile';
+import type { Stage } from './harness/stage';
+
+/** After Redis answers again. */
+const BACK_WITHIN_MS = 3_000;
+const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
+
+/** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
+const EVERYSEC_LOSS_MS = 2_000;
+
+function readAs(stage: Stage, id: string, { caller }: Call): Promise<Call> {
+  return (stage.callers.find((client) => client.caller === caller) ?? stage.callers[0]).read(id);
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/health/ready`)).status === 200;
+}
+
+function waitUntilUnready(url: string) {
+  return waitUntil(
+    'readiness to be lost',
+    () => isReady(url),
+    (ready) => !ready,
+  );
+}
+
+/** Both callers submit side by side, `count` times at once, until told to stop. @returns What stops them. */
+function submitAllTheTime(stage: Stage, count: number): () => Promise<void> {
+  let isStopped = false;
+  const submitting = Array.from({ length: count }, async (_, i) => {
+    while (!isStopped) await stage.callers[i % 2]!.submit(ONE_DAY);
+  });
+  return async () => {
+    isStopped = true;
+    await Promise.all(submitting);
+  };
+}
+
+describe.each(['always', 'everysec'] as const)(
+  'fault 6: Redis is killed and comes back (appendfsync %s)',
+  (appendfsync) => {
+    it('idle: what was accepted is there, and the service is back within three seconds', () =>
+      onStage({ redis: { appendfsync }, workers: 0 }, async (stage) => {
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.redis.kill();
+        await waitUntilUnready(stage.apis[0]!.url);
+        expect((await stage.callers[0].read(id)).answer?.status).toBe(503);
+        await stage.redis.start();
+        const backAt = now();
+        await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
+        await stage.addWorker();
+      }));
+
+    it('under 20 submitters: what is lost, if anything, was accepted in the last two seconds', () =>
+      onStage({ redis: { appendfsync }, check: { mayBeLost: appendfsync === 'everysec' } }, async (stage) => {
+        const stop = submitAllTheTime(stage, 20);
+        const accepted = () => listAccepted(stage.history);
+        const killedAt: number[] = [];
+        for (let time = 1; time <= 2; time += 1) {
+          const before = accepted().size;
+          await waitUntil(
+            'many to be accepted',
+            () => accepted().size,
+            (count) => count >= before + 60,
+          );
+          await stage.blind(async () => {
+            await stage.redis.kill();
+            killedAt.push(now());
+            await stage.redis.start();
+          });
+        }
+        await stop();
+        const reads = await Promise.all(
+          [...accepted()].map(async ([id, call]) => ({ call, read: await readAs(stage, id, call) })),
+        );
+        const lost = reads.filter(({ read }) => read.answer?.status === 404);
+        console.log(`Redis killed twice, appendfsync ${appendfsync}: ${lost.length} of ${reads.length} lost`);
+        for (const { call } of lost) {
+          expect(killedAt.some((at) => call.endedAt > at - EVERYSEC_LOSS_MS && call.startedAt < at)).toBe(true);
+        }
+      }));
+
+    it('while a query finishes: it is Completed once', () =>
+      onStage({ redis: { appendfsync } }, async (stage) => {
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.waitForPages(59);
+        await stage.blind(async () => {
+          await stage.redis.kill();
+          await stage.redis.start();
+        });
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      }));
+  },
+);
+
+describe('fault 7: Redis is away when a process starts', () => {
+  it('the API lives, is not ready, answers 503 and leaves no job behind; both recover', () =>
+    onStage({ apis: 0, workers: 0 }, async (stage) => {
+      await stage.redis.kill();
+      const api = await stage.addApi();
+      const worker = await stage.addWorker();
+      for (const { url } of [api, worker]) {
+        expect((await fetch(`${url}/health/live`)).status).toBe(200);
+        expect(await isReady(url)).toBe(false);
+      }
+      const { answer } = await stage.callers[0].submit(WHOLE_RANGE);
+      expect(answer?.status).toBe(503);
+      await stage.redis.start();
+      await Promise.all([api, worker].map(waitUntilReady));
+      const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      // The refused one reads twenty days, the accepted one a single one.
+      const days = new Set((await stage.double.requests()).map(({ day }) => day));
+      expect(days).toEqual(new Set([null, ONE_DAY.start]));
+    }));
+});
+
+describe('fault 8: the line to Redis is broken', () => {
+  it.each(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const)(
+    'for the API (%s): 503, or the same query when it is submitted again',
+    (mode) =>
+      onStage({}, async (stage) => {
+        const [caller] = stage.callers;
+        for (let time = 1; time <= 3; time += 1) {
+          const submissions = [1, 2, 3].map((n) => caller.submit(ONE_DAY, `${mode}-${time}-${n}`));
+          stage.lines.api.setMode(mode);
+          await Promise.all(submissions);
+          await caller.submit(ONE_DAY);
+          stage.lines.api.setMode('pass');
+          for (const n of [1, 2, 3]) await caller.submitUntilAccepted(ONE_DAY, `${mode}-${time}-${n}`);
+        }
+      }),
+  );
+
+  it.each(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const)(
+    'for a worker (%s): it connects again, and a run whose lock was lost stops',
+    (mode) =>
+      onStage({}, async (stage) => {
+        await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
+        const [cut] = stage.workers;
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.waitForPages(5);
+        await stage.blind(async () => {
+          stage.lines.worker.setMode(mode);
+          // Another one has a line of its own, and takes over where the first was silent for too long.
+          const url = `redis://127.0.0.1:${stage.redis.port}`;
+          if (mode !== 'reset') await waitUntilReady(await stage.addWorker({ REDIS_URL: url }));
+          await stage.waitForPages(20);
+          stage.lines.worker.setMode('pass');
+          await waitUntilReady(cut!);
+        });
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      }),
+  );
+
+  it('slow and late: everything comes out all the same', () =>
+    onStage({}, async (stage) => {
+      for (const line of [stage.lines.api, stage.lines.worker]) {
+        line.setQuality({ latencyMs: 40, bytesPerSecond: 200_000 });
+        line.setMode('reset');
+      }
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
+
+  it('breaking after so many bytes, again and again: everything comes out all the same', () =>
+    onStage({}, async (stage) => {
+      stage.lines.worker.setQuality({ cutAfterBytes: 20_000 });
+      stage.lines.worker.setMode('reset');
+      const ids = await Promise.all([1, 2, 3].map(() => stage.callers[0].submitUntilAccepted(WHOLE_RANGE)));
+      for (const id of ids) expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
+});
+
+describe('fault 9: Redis pauses for longer than the lock', () => {
+  it.each([
+    ['as a query finishes', 57],
+    ['in its middle', 30],
+  ])('%s: it ends once, and no page is read twice', (_name, pages) =>
+    onStage({}, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(pages);
+      const pauseMs = profile.lockSeconds * 2_500;
+      await stage.blind(async () => {
+        await stage.redis.client.call('CLIENT', 'PAUSE', pauseMs, 'ALL');
+        await stage.redis.client.ping();
+      });
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      const served = (await stage.double.requests()).filter(({ status, day }) => status === 200 && day !== null);
+      const distinct = new Set(served.map(({ day, continuation }) => JSON.stringify([day, continuation])));
+      expect(served.length).toBe(distinct.size);
+    }),
+  );
+
+  it('for all connections at once being killed: everything comes out all the same', () =>
+    onStage({}, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      for (const pages of [10, 25, 40]) {
+        await stage.waitForPages(pages);
+        await stage.redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal');
+      }
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
+});

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { waitUntilReady } from '../support/service-processes';
+import { waitUntil } from '../support/wait-until';
+import { DAYS, onStage, WHOLE_RANGE } from './harness/on-stage';
+import { profile } from './harness/profile';
+
+describe('fault 1: a worker is killed in the middle of a scan', () => {
+  it.each([1, 10])('%i times in one query: another one goes on, and stored days are not read again', (times) =>
+    onStage({}, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: times === 1 ? 60 : 200 } }] });
+      const [caller] = stage.callers;
+      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+      for (let time = 1; time <= times; time += 1) {
+        const worker = stage.workers.at(-1)!;
+        await waitUntil(
+          'the worker to read pages',
+          () => stage.pagesServed(),
+          (pages) => pages >= 5,
+          profile.settleMs,
+        );
+        await stage.end(worker, 'SIGKILL');
+        const { progress, status } = await stage.waitFor(id, 'a status', () => true);
+        expect(status).toBe('Running');
+        await stage.double.reset();
+        await stage.addWorker();
+        if (time < times) continue;
+        expect(await stage.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { daysReused: 0 } });
+        const begun = (await stage.double.requests()).filter(({ continuation, day }) => day && continuation === null);
+        expect(new Set(begun.map(({ day }) => day)).size).toBeLessThanOrEqual(DAYS - progress.daysDone);
+      }
+    }),
+  );
+});
+
+describe('fault 2: there is no worker for a while', () => {
+  it('is Pending before and Running in the middle, and goes on when one comes', () =>
+    onStage({ workers: 0 }, async (stage) => {
+      const [caller] = stage.callers;
+      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+      expect((await caller.read(id)).answer?.document?.status).toBe('Pending');
+      const first = await stage.addWorker();
+      await stage.waitFor(id, 'progress', ({ progress }) => progress.daysDone > 0);
+      await stage.end(first, 'SIGKILL');
+      const other = await caller.submitUntilAccepted(WHOLE_RANGE);
+      // Longer than any lock is held.
+      await delay(profile.lockSeconds * 3_000);
+      expect((await caller.read(id)).answer?.document?.status).toBe('Running');
+      expect((await caller.result(id)).answer?.status).toBe(202);
+      expect((await caller.read(other)).answer?.document?.status).toBe('Pending');
+      await stage.addWorker();
+      for (const one of [id, other]) expect((await stage.waitForEnd(one)).status).toBe('Completed');
+    }));
+});
+
+describe('fault 3: workers are replaced one after the other, without a break', () => {
+  it('counts no query as lost, and no caller notices', () =>
+    onStage({ workers: 3 }, async (stage) => {
+      const [caller, other] = stage.callers;
+      const ids: string[] = [];
+      for (let turn = 0; turn < 6; turn += 1) {
+        ids.push(await caller.submitUntilAccepted(WHOLE_RANGE), await other.submitUntilAccepted(WHOLE_RANGE));
+        await waitUntilReady(await stage.addWorker());
+        await stage.end(stage.workers[turn]!);
+      }
+      for (const id of ids) {
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+        // Of BullMQ: how often it was taken for lost, and why it failed.
+        const job = await stage.redis.client.hmget(`{audit-query}:queries:${id}`, 'stc', 'failedReason');
+        expect(job).toEqual([null, null]);
+      }
+      expect(stage.workers.map((worker) => /stalled|LOCK_LOST|UNEXPECTED/.test(worker.output()))).not.toContain(true);
+    }));
+});
+
+describe('fault 3: a worker is told to go while it starts', () => {
+  it('goes at once and in good order', () =>
+    onStage({ workers: 0 }, async (stage) => {
+      const child = spawn(process.execPath, ['dist/apps/worker/src/main.js'], {
+        env: {
+          REDIS_URL: `redis://127.0.0.1:${stage.redis.port}`,
+          TABLE_CONNECTION_STRING: stage.connectionString(stage.double.port),
+          HEALTH_PORT: '0',
+        },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const ended = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+    }));
+});
+
+describe('fault 4: a worker is told to go while its Redis is away', () => {
+  it.each(['refuse', 'silent'] as const)('goes within its grace period (%s)', (mode) =>
+    onStage({}, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(5);
+      stage.lines.worker.setMode(mode);
+      await stage.blind(() => stage.end(stage.workers[0]!));
+      expect(stage.history.ends.at(-1)?.code).toBe(0);
+      stage.lines.worker.setMode('pass');
+      await stage.addWorker();
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }),
+  );
+});
+
+describe('fault 5: a worker is frozen for longer than its lock, and comes back', () => {
+  it('publishes nothing, and stops', () =>
+    onStage({}, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
+      const [late] = stage.workers;
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(5);
+      await stage.blind(async () => {
+        late!.child.kill('SIGSTOP');
+        await stage.addWorker();
+        await stage.waitForPages(15);
+        late!.child.kill('SIGCONT');
+        await waitUntil(
+          'the late one to notice',
+          () => late!.output(),
+          (output) => output.includes('LOCK_LOST'),
+        );
+      });
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
+});

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceProcess } from '../../support/service-processes';
+import { PAGE_LATENCY } from '../harness/on-stage';
+import { profile } from '../harness/profile';
+import type { Stage } from '../harness/stage';
+import type { Random } from './random';
+
+/** Does one thing wrong and mends it again. All of them leave the service complete. */
+type Disturb = (stage: Stage, random: Random) => Promise<unknown>;
+
+const shortly = (random: Random) => delay(random.whole(200, 3_000));
+
+function pickLiving(processes: readonly ServiceProcess[], stage: Stage, random: Random): ServiceProcess {
+  return random.pick(processes.filter((process) => !stage.isGone(process)));
+}
+
+async function freeze(process: { kill(signal: NodeJS.Signals): unknown }, forMs: number): Promise<void> {
+  process.kill('SIGSTOP');
+  await delay(forMs);
+  process.kill('SIGCONT');
+}
+
+const TABLE_FAULTS = [
+  { kind: 'status', status: 503 },
+  { kind: 'status', status: 500 },
+  { kind: 'reset' },
+  { kind: 'cut-body' },
+  { kind: 'html' },
+  { kind: 'empty-page' },
+  { kind: 'short-page' },
+  { kind: 'partition-boundary' },
+] as const;
+
+export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
+  'a worker is killed': async (stage, random) => {
+    await stage.end(pickLiving(stage.workers, stage, random), 'SIGKILL');
+    await shortly(random);
+    await stage.addWorker();
+  },
+  'a worker is replaced': async (stage, random) => {
+    await stage.addWorker();
+    await stage.end(pickLiving(stage.workers, stage, random));
+  },
+  'a worker is frozen': (stage, random) => {
+    const { child } = pickLiving(stage.workers, stage, random);
+    return stage.blind(() => freeze(child, profile.lockSeconds * random.whole(500, 4_000)));
+  },
+  'an API is killed': async (stage, random) => {
+    await stage.addApi();
+    await stage.end(pickLiving(stage.apis, stage, random), 'SIGKILL');
+  },
+  'Redis is killed': (stage, random) =>
+    stage.blind(async () => {
+      await stage.redis.kill();
+      await shortly(random);
+      await stage.redis.start();
+    }),
+  'Redis is frozen': (stage, random) =>
+    stage.blind(() => freeze({ kill: (signal) => stage.redis.signal(signal) }, random.whole(500, 4_000))),
+  'Redis pauses': (stage, random) =>
+    stage.blind(async () => {
+      const pauseMs = profile.lockSeconds * random.whole(500, 2_500);
+      await stage.redis.client.call('CLIENT', 'PAUSE', pauseMs, random.pick(['ALL', 'WRITE']));
+      await delay(pauseMs);
+    }),
+  'connections are killed': (stage) => stage.redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal'),
+  'a line to Redis is broken': (stage, random) => {
+    const line = random.pick([stage.lines.api, stage.lines.worker]);
+    return stage.blind(async () => {
+      line.setMode(random.pick(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost']));
+      await shortly(random);
+      line.setMode('pass');
+    });
+  },
+  'Redis is full': (stage, random) =>
+    stage.blind(async () => {
+      await stage.redis.client.config('SET', 'maxmemory', 1);
+      await shortly(random);
+      await stage.redis.client.config('SET', 'maxmemory', 0);
+    }),
+  'the table does wrong': async (stage, random) => {
+    const rule = { fault: random.pick(TABLE_FAULTS), probability: random.pick([0.01, 0.2]) };
+    await stage.double.configure({ faults: [PAGE_LATENCY, rule], faultSeed: random.whole(1, 1_000) });
+    await shortly(random);
+    await stage.double.configure({ faults: [PAGE_LATENCY] });
+  },
+  'the table is away': async (stage, random) => {
+    stage.lines.table.setMode(random.pick(['reset', 'refuse', 'silent']));
+    await delay(random.whole(100, 1_000));
+    stage.lines.table.setMode('pass');
+  },
+};

@@ -1,0 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Stage } from '../harness/stage';
+import { listAccepted, now } from '../harness/history';
+import type { Random } from './random';
+
+/** What callers do all the time: submit, look, look at others', terminate, list. @returns When `isOver` says so. */
+export async function keepCalling(stage: Stage, random: Random, isOver: () => boolean): Promise<void> {
+  const keys: string[] = [];
+  while (!isOver()) {
+    const [caller, other] =
+      random.fraction() < 0.5 ? stage.callers : ([...stage.callers].reverse() as typeof stage.callers);
+    const draw = random.fraction();
+    const id = pickRecent(stage, caller.caller, random);
+    if (draw < 0.25 || id === undefined) {
+      const [first, last] = [random.whole(1, 20), random.whole(1, 20)].sort((a, b) => a - b) as [number, number];
+      const toDay = (day: number) => `2021-10-${String(day).padStart(2, '0')}`;
+      const isAgain = keys.length > 0 && random.fraction() < 0.3;
+      const key = isAgain ? random.pick(keys) : `${toDay(first)} ${toDay(last)} ${keys.length}`;
+      if (!isAgain) keys.push(key);
+      const [start = '', end = ''] = key.split(' ');
+      await caller.submit({ start, end }, random.fraction() < 0.7 ? key : undefined);
+    } else if (draw < 0.28) await caller.terminate(id);
+    else if (draw < 0.33) await other.read(id);
+    else if (draw < 0.38) await caller.list();
+    else if (draw < 0.5) await caller.result(id);
+    else await caller.read(id);
+    await delay(random.whole(20, 200));
+  }
+}
+
+/** One of those that were accepted in the last half minute, so that what is old does not drown what runs. */
+function pickRecent(stage: Stage, caller: string, random: Random): string | undefined {
+  const isRecent = (endedAt: number) => endedAt > now() - 30_000;
+  const recent = [...listAccepted(stage.history)].filter(
+    ([, call]) => call.caller === caller && isRecent(call.endedAt),
+  );
+  return recent.length === 0 ? undefined : random.pick(recent)[0];
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { ServiceProcess } from '../../support/service-processes';
+import { findGrowth } from '../checker/find-growth';
+import { listAccepted, now } from '../harness/history';
+import { onStage } from '../harness/on-stage';
+import type { Stage } from '../harness/stage';
+import { DISTURBANCES } from './disturbances';
+import { keepCalling } from './load';
+import { Random } from './random';
+
+const SEED = Number(process.env['FAULTS_SEED'] ?? 1);
+const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
+const CALLERS_AT_ONCE = 6;
+const SAMPLE_MS = 2_000;
+
+it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
+  onStage({ apis: 2, workers: 3, redis: { appendfsync: 'always' }, check: { mayBeSilent: true } }, async (stage) => {
+    const end = now() + MINUTES * 60_000;
+    const isOver = () => now() > end;
+    const samples = new Map<ServiceProcess, number[]>();
+    const calling = Array.from({ length: CALLERS_AT_ONCE }, (_, i) =>
+      keepCalling(stage, new Random(SEED + i + 1), isOver),
+    );
+    const happened = await Promise.all([disturb(stage, isOver), sampleMemory(stage, samples, isOver), ...calling]);
+    const { calls } = stage.history;
+    const refused = calls.filter(({ answer }) => answer?.status === 503).length;
+    console.log(
+      `seed ${SEED}: ${happened[0]} disturbances, ${calls.length} calls, ${listAccepted(stage.history).size} queries, ${refused} times 503`,
+    );
+    expect([...samples].flatMap(([process, bytes]) => findGrowth(`process ${process.child.pid}`, bytes))).toEqual([]);
+  }));
+
+/** One after the other, with some peace in between. @returns How many. */
+async function disturb(stage: Stage, isOver: () => boolean): Promise<number> {
+  const random = new Random(SEED);
+  const names = Object.keys(DISTURBANCES);
+  let count = 0;
+  for (; !isOver(); count += 1) {
+    const name = random.pick(names);
+    console.log(`${new Date().toISOString()} ${name}`);
+    await DISTURBANCES[name]?.(stage, random);
+    await delay(random.whole(0, 3_000));
+  }
+  return count;
+}
+
+async function sampleMemory(
+  stage: Stage,
+  samples: Map<ServiceProcess, number[]>,
+  isOver: () => boolean,
+): Promise<void> {
+  while (!isOver()) {
+    for (const process of [...stage.apis, ...stage.workers].filter((one) => !stage.isGone(one))) {
+      samples.set(process, [...(samples.get(process) ?? []), readResidentBytes(process.child.pid)]);
+    }
+    await delay(SAMPLE_MS);
+  }
+}
+
+function readResidentBytes(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1_024;
+}

@@ -1,0 +1,179 @@
+import { Queue } from 'bullmq';
+import { describe, expect, it } from 'vitest';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTcpProxy } from '../support/tcp-proxy';
+import { waitUntil } from '../support/wait-until';
+import { type Call, isOver } from './harness/history';
+import { onStage, WHOLE_RANGE } from './harness/on-stage';
+import type { Stage } from './harness/stage';
+
+const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
+
+function readStatus({ answer }: Call): string | undefined {
+  return answer?.document?.status;
+}
+
+/** Terminates three times side by side, each through whichever API is next. */
+async function terminate(stage: Stage, id: string): Promise<void> {
+  const calls = await Promise.all([1, 2, 3].map(() => stage.callers[0].terminate(id)));
+  // One outcome for all, and 202 for whoever wrote it at the most.
+  expect(new Set(calls.map(readStatus)).size).toBe(1);
+  expect(
+    calls
+      .map(({ answer }) => answer?.status)
+      .sort()
+      .slice(0, 2),
+  ).toEqual([200, 200]);
+  const again = await stage.callers[0].terminate(id);
+  expect([again.answer?.status, readStatus(again)]).toEqual([200, readStatus(calls[0]!)]);
+}
+
+describe('fault 14: 200 submissions of one key at three APIs, one of which is killed', () => {
+  it('are one query', () =>
+    onStage({ apis: 3, check: { mayBeSilent: true } }, async (stage) => {
+      const submissions = Array.from({ length: 200 }, (_, i) => {
+        if (i === 100) void stage.end(stage.apis[1]!, 'SIGKILL');
+        return stage.callers[0].submit(WHOLE_RANGE, 'one');
+      });
+      const calls = await Promise.all(submissions);
+      const answered = calls.filter(({ answer }) => answer?.status === 202);
+      expect(answered.length).toBeGreaterThan(100);
+      expect(new Set(answered.map(({ answer }) => answer?.document?.id)).size).toBe(1);
+      // Another caller's query under the same key is another one.
+      const other = await stage.callers[1].submit(WHOLE_RANGE, 'one');
+      expect(other.answer?.document?.id).not.toBe(answered[0]?.answer?.document?.id);
+    }));
+});
+
+describe('fault 15: a query is terminated', () => {
+  it('while it waits, through another API: it is never begun', () =>
+    onStage({ apis: 2, workers: 0 }, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await terminate(stage, id);
+      await stage.addWorker();
+      const other = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      await stage.waitForEnd(other);
+      const days = (await stage.double.requests()).map(({ day }) => day).filter((day) => day !== null);
+      expect(new Set(days)).toEqual(new Set([ONE_DAY.start]));
+    }));
+
+  it('while it runs, through another API: no page is asked for after two seconds', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 300 } }] });
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(4);
+      await terminate(stage, id);
+      await waitUntil(
+        'its pages to stop',
+        () => stage.double.requests(),
+        (requests) => performance.timeOrigin + performance.now() - (requests.at(-1)?.receivedAtMs ?? 0) > 2_500,
+      );
+      expect(await stage.pagesServed()).toBeLessThan(60);
+    }));
+
+  it.each([
+    ['is picked up', 0],
+    ['finishes', 55],
+  ])('in the moment in which it %s: one outcome, the same for all', (_name, pages) =>
+    onStage({ apis: 2 }, async (stage) => {
+      const ends: (string | undefined)[] = [];
+      for (let time = 0; time < 12; time += 1) {
+        await stage.double.reset();
+        const id = await stage.callers[0].submitUntilAccepted(pages === 0 ? ONE_DAY : WHOLE_RANGE);
+        if (pages > 0) await stage.waitForPages(pages + (time % 6));
+        await terminate(stage, id);
+        ends.push((await stage.waitFor(id, 'the end', isOver)).status);
+      }
+      expect(ends.every((status) => status === 'Terminated' || status === 'Completed')).toBe(true);
+    }),
+  );
+});
+
+describe('fault 16: what is in Redis is deleted in the middle of a run', () => {
+  it.each([
+    ['the records of the query', (stage: Stage, id: string) => deleteRecords(stage, id)],
+    ['everything', (stage: Stage) => stage.redis.client.flushall()],
+  ])('%s: the run stops, nothing is published, the worker goes on with others', (_name, erase) =>
+    onStage({ check: { mayBeLost: true } }, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(6);
+      await erase(stage, id);
+      await waitUntil(
+        'the run to stop',
+        () => stage.workers[0]!.output(),
+        (output) => output.includes('LOCK_LOST'),
+      );
+      expect((await stage.callers[0].read(id)).answer?.status).toBe(404);
+      const other = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      expect((await stage.waitForEnd(other)).status).toBe('Completed');
+      expect(await stage.redis.client.exists(`{audit-query}:outcome:${id}`)).toBe(0);
+    }),
+  );
+});
+
+async function deleteRecords({ redis: { client } }: Stage, id: string): Promise<void> {
+  const job = `{audit-query}:queries:${id}`;
+  await client.del(job, `${job}:lock`, `{audit-query}:outcome:${id}`);
+  await client.lrem('{audit-query}:queries:active', 0, id);
+}
+
+describe('fault 17: a query takes its worker down each time', () => {
+  it('ends as WORKER_LOST after a bound, and others are Completed', () =>
+    onStage(
+      {
+        workers: 0,
+        rows: { partitions: generateDays(WHOLE_RANGE.start, 20, 1_000), distinctIdentifiers: 900 },
+      },
+      async (stage) => {
+        const POISON = '2021-10-20';
+        let deaths = 0;
+        /** Dies as soon as it asks for the poisoned day. */
+        const addWorker = async () => {
+          const line = await startTcpProxy({ host: '127.0.0.1', port: stage.double.port });
+          const connection = { TABLE_CONNECTION_STRING: stage.connectionString(line.port) };
+          const worker = await stage.addWorker({ ...connection, QUERIES_PER_WORKER: '1' });
+          line.onSent(encodeURIComponent(`ge '${POISON}'`).replace(/'/g, '%27').slice(-15), () => {
+            if (stage.isGone(worker)) return;
+            deaths += 1;
+            void stage.end(worker, 'SIGKILL').then(() => line.stop());
+          });
+        };
+        await Promise.all([addWorker(), addWorker()]);
+        const poison = await stage.callers[0].submitUntilAccepted({ start: POISON, end: POISON });
+        const others: string[] = [];
+        while (!isOver(await stage.waitFor(poison, 'a status', () => true))) {
+          if (others.length < 10) others.push(await stage.callers[1].submitUntilAccepted(ONE_DAY));
+          while (stage.workers.filter((worker) => !stage.isGone(worker)).length < 2) await addWorker();
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        expect(await stage.waitForEnd(poison)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
+        expect(deaths).toBeGreaterThanOrEqual(10);
+        for (const id of others) expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      },
+    ));
+});
+
+describe('fault 21: the payload of a job is of another version', () => {
+  it('newer ones are Failed with a code, and those without what came later are understood', () =>
+    onStage({}, async (stage) => {
+      const queue = new Queue('queries', { connection: stage.redis.client, prefix: '{audit-query}' });
+      const request = { ...ONE_DAY, maxAgeSeconds: 0 };
+      const caller = stage.callers[0].caller;
+      const jobs: [id: string, data: object, status: string, code: string | undefined][] = [
+        ['a'.repeat(32), { version: 2, caller, request, days: [] }, 'Failed', 'QUERY_INVALID'],
+        ['b'.repeat(32), { version: 1, caller, request: { ...request, start: 'later' } }, 'Failed', 'QUERY_INVALID'],
+        ['c'.repeat(32), { version: 1, caller, request }, 'Completed', undefined],
+      ];
+      // Read last: the pages of the others are pages that it waits for, too.
+      const own = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      const timestamp = Number((await stage.redis.client.time())[0]) * 1_000;
+      for (const [jobId, data] of jobs) await queue.add('count-distinct', data, { jobId, timestamp });
+      await queue.add('count-something-else', { version: 1, caller, request }, { jobId: 'd'.repeat(32), timestamp });
+      jobs.push(['d'.repeat(32), {}, 'Failed', 'QUERY_INVALID']);
+      for (const [id, , status, code] of jobs) {
+        const document = await stage.waitForEnd(id);
+        expect([id, document.status, document.error?.code]).toEqual([id, status, code]);
+      }
+      expect((await stage.waitForEnd(own)).status).toBe('Completed');
+    }));
+});
