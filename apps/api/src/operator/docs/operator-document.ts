@@ -15,7 +15,7 @@ const DESCRIPTION = `Manages the queries of all callers. For operators, on a lis
 - Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document.
 - A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
   method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`).
-- The dashboard at \`/queues\` is for people, and not described here.`;
+- The dashboard at \`/queues\` is for people, \`/metrics\` for Prometheus; neither is described here.`;
 
 /** Relative: the document is right wherever it is served from. */
 const SERVER = { url: '/', description: 'This listener, in production and wherever else it runs', 'x-internal': true };
@@ -63,7 +63,8 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
     components: {},
     security: SECURITY,
   });
-  const all = Object.entries({ ...paths, ...DOCUMENT_PATH }).map(
+  const { '/metrics': _metrics, ...described } = paths;
+  const all = Object.entries({ ...described, ...DOCUMENT_PATH }).map(
     ([path, item]) =>
       [
         path,
