@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { connectForRequests } from '#shared/redis/connections';
+import { Metrics } from '#shared/telemetry/metrics';
 import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
+import { type EntraDouble, startEntra } from '../support/azure/entra-double';
+import { checkedOperatorFetch } from '../support/checked-fetch';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';
 import { type RawAnswer, sendRaw } from '../support/send-raw';
 import { waitUntil } from '../support/wait-until';
@@ -27,7 +30,7 @@ let listener: OperatorListener;
 beforeAll(async () => {
   file = await createApiKeyFile({ alice: [KEY], bob: [OTHER_KEY] });
   const start = { ...env, OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: file.path, BOARD_READ_ONLY: 'false' };
-  listener = await startOperatorListener(inject('redisUrl'), start);
+  listener = await startOperatorListener(inject('redisUrl'), start, new Metrics('api'));
 });
 afterAll(async () => {
   await listener.stop();
@@ -82,9 +85,12 @@ describe('without a credential', () => {
 });
 
 describe('a credential', () => {
-  it.each(['/queues', '/queues/api/queues', '/operator/state', '/operator/openapi.json'])('opens %s', async (path) => {
-    expect((await ask(toBasic('alice', KEY), path)).status).toBe(200);
-  });
+  it.each(['/queues', '/queues/api/queues', '/metrics', '/operator/state', '/operator/openapi.json'])(
+    'opens %s',
+    async (path) => {
+      expect((await ask(toBasic('alice', KEY), path)).status).toBe(200);
+    },
+  );
 
   it('opens what there is, and no more', async () => {
     expect((await ask(toBasic('alice', KEY), '/operator/nothing')).status).toBe(404);
@@ -141,6 +147,72 @@ describe('a credential', () => {
     );
     expect((await ask(toBasic('bob', OTHER_KEY))).status).toBe(401);
     expect(await statusOf(KEY)).toBe(200);
+  });
+});
+
+describe('a token of the tenant', () => {
+  let entra: EntraDouble;
+  let tenants: OperatorListener;
+  const OPERATOR_ROLE = 'Queries.Operate';
+
+  beforeAll(async () => {
+    entra = await startEntra();
+    const roles = { OPERATOR_AUTH: 'entra', OPERATOR_REQUIRED_ROLE: OPERATOR_ROLE };
+    tenants = await startOperatorListener(inject('redisUrl'), {
+      KEY_PREFIX: `{t-${randomUUID()}}`,
+      ...entra.env,
+      ...roles,
+    });
+  });
+  afterAll(async () => {
+    await tenants.stop();
+    await entra.stop();
+  });
+
+  const send = async (token: string, path = '/operator/state', method = 'GET') =>
+    checkedOperatorFetch(tenants.url + path, { method, headers: { authorization: `Bearer ${token}` } });
+
+  it('lets in who has the role, and the audit log says who it was', async () => {
+    const oid = randomUUID();
+    const token = await entra.sign({ roles: [OPERATOR_ROLE], oid });
+    expect((await send(token, '/operator/suspend', 'POST')).status).toBe(200);
+    const { items } = (await (await send(token, '/operator/audit')).json()) as { items: { who: string }[] };
+    expect(items.map(({ who }) => who)).toEqual([`entra:${entra.tenantId}/${oid}`]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['the role of callers', {}],
+    ['no role', { roles: undefined }],
+    ['a scope of that name', { roles: undefined, scp: OPERATOR_ROLE }],
+  ])('is good and not enough with %s', async (_name, claims) => {
+    const answer = await send(await entra.sign(claims));
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer realm="audit-query", error="insufficient_scope"',
+    ]);
+  });
+
+  it('is asked for on every path', async () => {
+    for (const path of PATHS) {
+      const { status, headers } = await sendRaw(tenants.url, path);
+      expect([path, status, headers['www-authenticate']]).toEqual([path, 401, 'Bearer realm="audit-query"']);
+    }
+    expect((await send('a.b.c')).status).toBe(401);
+    const basic = { authorization: toBasic('alice', KEY) };
+    expect((await sendRaw(tenants.url, '/operator/state', { headers: basic })).status).toBe(401);
+  });
+});
+
+describe('a vault that is away', () => {
+  it('lets nobody in, and says to try again', async () => {
+    const vault = { KEY_VAULT_URL: 'http://127.0.0.1:1', OPERATOR_KEYS_SECRET: 'operators' };
+    const waiting = await startOperatorListener(inject('redisUrl'), { ...env, OPERATOR_AUTH: 'basic', ...vault });
+    const answer = await checkedOperatorFetch(`${waiting.url}/operator/state`, {
+      headers: { authorization: toBasic('alice', KEY) },
+    });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(await answer.json()).toMatchObject({ code: 'AUTH_UNAVAILABLE' });
+    await waiting.stop();
   });
 });
 

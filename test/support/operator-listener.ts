@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { connectForRequests } from '#shared/redis/connections';
+import type { Metrics } from '#shared/telemetry/metrics';
 import { createOperatorApp } from '../../apps/api/src/operator/operator.app';
 import { waitUntil } from './wait-until';
 
@@ -12,11 +13,22 @@ export interface OperatorListener {
   stop(): Promise<void>;
 }
 
-export async function startOperatorListener(redisUrl: string, env: Record<string, string>): Promise<OperatorListener> {
+/** @param metrics What `/metrics` shows; without, there is no such path. */
+export async function startOperatorListener(
+  redisUrl: string,
+  env: Record<string, string>,
+  metrics?: Metrics,
+): Promise<OperatorListener> {
   const redis = connectForRequests(redisUrl);
   redis.on('error', () => {});
   const config = parseConfig(ApiConfig, env);
-  const app = await createOperatorApp({ config, redis, logger: { log() {}, error() {}, warn() {} } });
+  const logger = { log() {}, error() {}, warn() {} };
+  const app = await createOperatorApp({ config, redis, logger, ...(metrics && { metrics }) }).catch(
+    (error: unknown) => {
+      redis.disconnect();
+      throw error;
+    },
+  );
   await app.listen(0, '127.0.0.1');
   await waitUntil(
     'Redis to be connected',
