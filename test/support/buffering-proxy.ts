@@ -8,8 +8,12 @@ export interface BufferingProxy {
   stop(): Promise<void>;
 }
 
-/** An HTTP proxy that gives on nothing of an answer before it has all of it, as some do: no stream gets through. */
-export async function startBufferingProxy(target: string): Promise<BufferingProxy> {
+/**
+ * An HTTP proxy that gives on nothing of an answer before it has all of it, as some do: no stream gets through.
+ *
+ * @param lostAnswers How many of the first answers it loses, with the connection.
+ */
+export async function startBufferingProxy(target: string, lostAnswers = 0): Promise<BufferingProxy> {
   const paths: string[] = [];
   const server = createServer((incoming, outgoing) => {
     const { method, headers, url = '/' } = incoming;
@@ -18,7 +22,10 @@ export async function startBufferingProxy(target: string): Promise<BufferingProx
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', () => outgoing.destroy());
-      answer.on('end', () => outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(chunks)));
+      answer.on('end', () => {
+        if (paths.length <= lostAnswers) outgoing.destroy();
+        else outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(chunks));
+      });
     });
     forwarded.on('error', () => outgoing.destroy());
     outgoing.on('close', () => forwarded.destroy());
