@@ -364,7 +364,8 @@ describe('a terminal', () => {
     slowDown();
     const run = startInTerminal(['submit', ...RANGE, '--wait'], env);
     expect(await run.exitCode).toBe(0);
-    expect(run.stdout()).toMatch(/\u001b\[K\u001b\[36m█+░* +\d+\.\d % {2}\d+ of 20 days {2}[\d,]+ entities/);
+    const shown = run.stdout().replaceAll('\u001b', 'ESC');
+    expect(shown).toMatch(/ESC\[KESC\[36m█+░* +\d+\.\d % {2}\d+ of 20 days {2}[\d,]+ entities/);
     expect(run.stdout()).toMatch(new RegExp(`\\):\\r\\n${count}\\r\\n$`));
   });
 

@@ -11,11 +11,11 @@ const NO_CONFIG = mkdtempSync(join(tmpdir(), 'audit-query-config-'));
 
 /** A run of the built command. */
 export interface CommandRun {
-  stdout(): string;
-  stderr(): string;
-  signal(name: NodeJS.Signals): void;
+  stdout: () => string;
+  stderr: () => string;
+  signal: (name: NodeJS.Signals) => void;
   /** What is typed, where it runs in a terminal. */
-  type(text: string): void;
+  type: (text: string) => void;
   readonly exitCode: Promise<number | null>;
 }
 

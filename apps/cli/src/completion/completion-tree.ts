@@ -1,7 +1,7 @@
 import type { CommandUnknownOpts } from '@commander-js/extra-typings';
 
 /** What can be typed, and what it is for. */
-export interface CompletedWord {
+interface CompletedWord {
   word: string;
   description: string;
 }
