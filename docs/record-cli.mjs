@@ -26,7 +26,7 @@ function record() {
     '--command',
     command,
     '--screen-geometry',
-    '108x14',
+    '112x13',
     '--min-frame-duration',
     '60',
     '--loop-delay',

@@ -10,6 +10,12 @@ import { formatDuration } from './show/format';
 import type { Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
+/** Ends that say nothing of the query. */
+const GOES_ON = new Set<ExitCode>([
+  ...[ExitCode.NotFinished, ExitCode.ServiceUnavailable],
+  ...[ExitCode.HungUp, ExitCode.Interrupted, ExitCode.ToldToEnd],
+]);
+
 /** The process, as a command sees it. */
 export interface CommandContext {
   terminal: Terminal;
@@ -62,7 +68,7 @@ async function report(error: unknown, terminal: Terminal, isJson: boolean): Prom
   const { exitCode, code, message, id } = failed;
   if (isJson) await terminal.print(`${JSON.stringify({ error: { code, message }, ...(id && { id }) })}\n`);
   terminal.printError(`${terminal.style.error('red', 'audit-query:')} ${message} (${code})\n`);
-  if (id !== undefined) terminal.printError(`The query goes on without this command: audit-query watch ${id}\n`);
+  if (id !== undefined && GOES_ON.has(exitCode)) terminal.printError(`The query goes on: audit-query watch ${id}\n`);
   if (exitCode === ExitCode.Unexpected && error instanceof Error) terminal.printError(`${error.stack}\n`);
   return exitCode;
 }

@@ -3,6 +3,9 @@ import { isCalendarDay } from '#shared/contract/calendar-day';
 
 const DEFAULT_RETRY_SECONDS = 60;
 
+/** Timers take no more than 2^31 ms, and fire at once for more. */
+const LONGEST_WAIT_SECONDS = 2_000_000;
+
 /** The options that each command has; a credential is never one, since everyone on the machine sees command lines. */
 export function withCommonOptions<A extends unknown[], O extends OptionValues>(command: Command<A, O>) {
   return command
@@ -12,7 +15,7 @@ export function withCommonOptions<A extends unknown[], O extends OptionValues>(c
     .option(
       '--retry-for <seconds>',
       'how long to go on trying while the service is away or busy; 0: once',
-      parseSeconds,
+      parseWaitSeconds,
       DEFAULT_RETRY_SECONDS,
     )
     .option('--json', 'print JSON');
@@ -27,6 +30,12 @@ export function parseDay(text: string): string {
 /** @throws InvalidArgumentError */
 export function parseSeconds(text: string): number {
   return parseWholeNumber(text, 0, 1_000_000_000, 'It must be a whole number of seconds.');
+}
+
+/** @throws InvalidArgumentError */
+export function parseWaitSeconds(text: string): number {
+  const rule = `It must be a whole number of seconds, ${LONGEST_WAIT_SECONDS} at most.`;
+  return parseWholeNumber(text, 0, LONGEST_WAIT_SECONDS, rule);
 }
 
 /** @throws InvalidArgumentError */

@@ -7,7 +7,7 @@ import { type CommandContext, runCommand } from '../run-command';
 import type { Query } from '../service/query';
 import type { Session } from '../session';
 import { waitForEnd } from '../wait-for-end';
-import { parseDay, parseSeconds, withCommonOptions } from './arguments';
+import { parseDay, parseSeconds, parseWaitSeconds, withCommonOptions } from './arguments';
 
 interface Submission {
   start: string;
@@ -23,7 +23,7 @@ export function createSubmitCommand(context: CommandContext) {
     .option('--max-age <seconds>', 'reuse days that were read no longer ago than this', parseSeconds, 0)
     .option('--idempotency-key <key>', 'makes all submissions under it one query; made anew by default')
     .option('--wait', 'wait for the end and print the count')
-    .option('--timeout <seconds>', 'stop waiting after this; the query goes on', parseSeconds);
+    .option('--timeout <seconds>', 'stop waiting after this; the query goes on', parseWaitSeconds);
   return withCommonOptions(command).action((start, end, options) =>
     runCommand(context, options, async (session) => {
       const { maxAge: maxAgeSeconds, idempotencyKey = randomUUID(), wait, timeout } = options;

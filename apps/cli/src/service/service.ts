@@ -18,6 +18,9 @@ export interface Look {
 /** RFC 9110 leaves it to the client where a service gives none. */
 const DEFAULT_RETRY_AFTER_MS = 2_000;
 
+/** Timers fire at once for more, which would make a long wait none. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
 export class Service {
   private readonly client: Client<paths>;
@@ -61,7 +64,10 @@ export class Service {
     return {
       query: response.status === 304 ? undefined : (data as Query),
       revision: response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2'),
-      retryAfterMs: readRetryAfterMs(response.headers.get('retry-after') ?? undefined) ?? DEFAULT_RETRY_AFTER_MS,
+      retryAfterMs: Math.min(
+        readRetryAfterMs(response.headers.get('retry-after') ?? undefined) ?? DEFAULT_RETRY_AFTER_MS,
+        LONGEST_TIMER_MS,
+      ),
     };
   }
 
