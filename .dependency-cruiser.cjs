@@ -17,7 +17,8 @@ module.exports = {
     },
     {
       name: 'command-line-speaks-http',
-      comment: 'The command line has of the libraries only what is true of any client: the contract, and what HTTP says.',
+      comment:
+        'The command line has of the libraries only what is true of any client: the contract, and what HTTP says.',
       severity: 'error',
       from: { path: '^apps/cli/' },
       to: { path: '^libs/', pathNot: '^libs/shared/src/(contract/|http/|config/environment\\.ts$)' },
