@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, type OptionValues } from '@commander-js/extra-typings';
 import { isCalendarDay } from '#shared/contract/calendar-day';
 
-const DEFAULT_RETRY_SECONDS = 60;
+/** The service asks for a minute at most (Retry-After): with less, that would be the end. */
+const DEFAULT_RETRY_SECONDS = 120;
 
 /** Timers take no more than 2^31 ms, and fire at once for more. */
 const LONGEST_WAIT_SECONDS = 2_000_000;
