@@ -708,7 +708,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -873,7 +873,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1215,7 +1215,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1419,7 +1419,7 @@ export interface operations {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -1650,7 +1650,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1868,7 +1868,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2056,7 +2056,7 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2193,7 +2193,7 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2354,7 +2354,7 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalStatus"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; /api/docs tells which kinds there are. */
+            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
