@@ -77,7 +77,7 @@ describe('without a credential', () => {
     await ask(undefined, '/queues/api/queues/pause', 'PUT');
     expect(await redis.keys(`${new RecordKeys(env.KEY_PREFIX).audit}*`)).toEqual([]);
     const { body } = await ask(toBasic('alice', KEY));
-    expect(JSON.parse(body)).toMatchObject({ isSuspended: false });
+    expect(JSON.parse(body)).toMatchObject({ suspended: false });
   });
 });
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import { toProblemError } from '../errors/to-problem-error';
+import { refuseCrossSite } from './refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
 
 /**
@@ -39,12 +40,16 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
   fastify.addHook('onRequest', async (request, reply) => {
     void reply.headers(LISTENER_HEADERS);
     try {
-      request.operator = await authenticator.authenticate(request.headers);
+      const operator = await authenticator.authenticate(request.headers);
+      refuseCrossSite(request.method, request.headers);
+      request.operator = operator;
       return undefined;
     } catch (error) {
       // Answered here: the dashboard has an error handler of its own.
       const problem = toProblemError(error);
       if (problem.status >= 500) logger.warn(`${problem.code}: ${String(problem.cause)}`);
+      // Set by a hook before this one; it would tell whoever may not ask which routes there are.
+      void reply.removeHeader('Allow');
       sendOperatorError(problem, request, reply);
       return reply;
     }

@@ -228,6 +228,18 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
  * none of these is a way in which a query ends.
  */
 export const OPERATOR_ERROR_TABLE = {
+  CROSS_SITE_REQUEST: {
+    status: 403,
+    title: 'A page of another site may not change anything here.',
+    remedy: 'Send it from the dashboard or a program; a proxy in front must pass Host on as it is.',
+    retryable: false,
+  },
+  HOST_NOT_ALLOWED: {
+    status: 403,
+    title: 'While no credential is asked for, this listener is reached by a loopback name alone.',
+    remedy: 'Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (OPERATOR_AUTH).',
+    retryable: false,
+  },
   QUERY_NOT_FAILED: {
     status: 409,
     title: 'Only a failed query can be rewound.',

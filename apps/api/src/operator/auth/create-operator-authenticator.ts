@@ -2,10 +2,18 @@ import type { ApiConfig } from '#shared/config/api-config';
 import type { Authenticator } from '../../auth/authenticator';
 import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
 import { openApiKeys } from '../../auth/open-api-keys';
+import { refuseForeignHost } from '../refuse-foreign-host';
 import { BasicAuthenticator } from './basic-authenticator';
 
-/** Who operators are while nobody is asked who they are. */
-const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefined, close() {} };
+/** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
+const ANYONE: Authenticator = {
+  authenticate(headers) {
+    refuseForeignHost(headers);
+    return 'anonymous';
+  },
+  problem: undefined,
+  close() {},
+};
 
 /**
  * The way to tell who operates the service that `OPERATOR_AUTH` asks for.

@@ -20,6 +20,8 @@ interface Operation {
   description: string;
   parameters?: readonly Parameter[];
   answers: Readonly<Record<number, Answer>>;
+  /** Whether it changes something, which a page of another site may not. */
+  isChange?: boolean;
   /** Besides those that every operation can answer with. */
   codes: readonly AnyErrorCode[];
 }
@@ -31,11 +33,29 @@ export interface Parameter {
   schema: JsonSchema;
 }
 
-/** Everything needs Redis, anything can go wrong, and a path with a bad percent-encoding is no route. */
-const COMMON_CODES: readonly AnyErrorCode[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE'];
+/** What the listener's guard refuses any request with. */
+export const GUARD_CODES = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'HOST_NOT_ALLOWED',
+  'AUTH_UNAVAILABLE',
+] as const satisfies readonly AnyErrorCode[];
+
+/** Everything needs Redis, and anything can go wrong. */
+const COMMON_CODES: readonly AnyErrorCode[] = [...GUARD_CODES, 'INTERNAL_ERROR', 'SERVICE_UNAVAILABLE'];
 
 /** Puts an operation of the operators' listener into its document. */
-export function DescribeOperation({ id, tag, summary, description, parameters = [], answers, codes }: Operation) {
+export function DescribeOperation({
+  id,
+  tag,
+  summary,
+  description,
+  parameters = [],
+  answers,
+  isChange = false,
+  codes,
+}: Operation) {
+  const all = [...codes, ...COMMON_CODES, ...(isChange ? ['CROSS_SITE_REQUEST' as const] : [])];
   return applyDecorators(
     ApiOperation({ operationId: id, tags: [tag], summary, description }),
     ...parameters.map(({ in: place, ...parameter }) => {
@@ -50,9 +70,7 @@ export function DescribeOperation({ id, tag, summary, description, parameters = 
         ...(body === undefined ? {} : { content: { 'application/json': { schema: toSchema(body) } } }),
       }),
     ),
-    ...Object.entries(toProblems([...codes, ...COMMON_CODES])).map(([status, problem]) =>
-      toResponse(Number(status), problem),
-    ),
+    ...Object.entries(toProblems(all)).map(([status, problem]) => toResponse(Number(status), problem)),
   );
 }
 
@@ -70,9 +88,13 @@ function toProblem(status: number, codes: readonly AnyErrorCode[]): object {
   const headers: HeaderName[] = [];
   if (status === 503) headers.push('Retry-After');
   if (status === 405) headers.push('Allow');
+  if (status === 401) headers.push('WWW-Authenticate');
+  const sometimes: HeaderName[] = [];
+  if (status === 409) sometimes.push('Retry-After');
+  if (status === 403) sometimes.push('WWW-Authenticate');
   return {
     description: ofStatus.map((code) => `- \`${code}\`: ${describeError(code)}`).join('\n'),
-    headers: toHeaders(headers, status === 409 ? ['Retry-After'] : []),
+    headers: toHeaders(headers, sometimes),
     content: { 'application/problem+json': { schema, examples } },
   };
 }

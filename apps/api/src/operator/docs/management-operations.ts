@@ -101,6 +101,7 @@ export function TerminateOperatorQueryOperation(): MethodDecorator {
       200: { description: 'It had ended before.', body: 'QuerySummary' },
       202: { description: 'Terminated by this request.', body: 'QuerySummary' },
     },
+    isChange: true,
     codes: ['REQUEST_INVALID', ...ID_CODES],
   });
 }
@@ -115,6 +116,7 @@ export function RestartQueryOperation(): MethodDecorator {
       'A new query with the same request, for the same caller, whose limits do not apply. A query has one restart: asked again, this gives the same one; to ask a third time, restart the restart.',
     parameters: [ID],
     answers: SUCCESSOR,
+    isChange: true,
     codes: ID_CODES,
   });
 }
@@ -129,6 +131,7 @@ export function RewindQueryOperation(): MethodDecorator {
       'A new query as a restart is one, for which the days count that were fresh for the failed one; its `daysReused` and `oldestScanAt` tell so.',
     parameters: [ID],
     answers: SUCCESSOR,
+    isChange: true,
     codes: [...ID_CODES, 'QUERY_NOT_FAILED'],
   });
 }
@@ -147,6 +150,7 @@ export function PurgeQueryOperation(): MethodDecorator {
     description: 'Takes all away that is kept of a query that has ended, but for the sets of its days.',
     parameters: [ID],
     answers: { 204: { description: 'Nothing is left of it.' } },
+    isChange: true,
     codes: [...ID_CODES, 'QUERY_NOT_ENDED'],
   });
 }
@@ -168,6 +172,7 @@ export function PurgeQueriesOperation(): MethodDecorator {
       { ...time('createdBefore'), description: `${time('').description} Absent: until now.` },
     ],
     answers: { 202: { description: 'Queued.', body: 'Purge', headers: ['Location', 'Retry-After'] } },
+    isChange: true,
     codes: ['REQUEST_INVALID'],
   });
 }

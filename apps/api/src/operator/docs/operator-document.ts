@@ -1,19 +1,41 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
-import { toProblems } from './describe-operation';
+import { GUARD_CODES, toProblems } from './describe-operation';
 import { OPERATOR_HEADERS, toHeaders } from './operator-headers';
 import { OPERATOR_SCHEMAS } from './operator-schemas';
 
 const DESCRIPTION = `Manages the queries of all callers. For operators, on a listener of its own.
 
+- Which credential is asked for is configured (\`OPERATOR_AUTH\`): HTTP Basic, a bearer token of Microsoft Entra ID, or,
+  at loopback alone, none. It is checked before anything else and on every path: whoever has none gets 401 and learns
+  nothing, not even which routes there are.
+- A change that a page of another site has a browser send is refused with 403. Where no credential is asked for, so is
+  every request whose \`Host\` is no loopback name.
 - Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document.
 - A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
   method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`).
-- The dashboard at \`/queues\` is for people, and not described here.`;
+- The dashboard at \`/queues\` is for people, \`/metrics\` for Prometheus; neither is described here.`;
 
 /** Relative: the document is right wherever it is served from. */
 const SERVER = { url: '/', description: 'This listener, in production and wherever else it runs', 'x-internal': true };
+
+const SECURITY_SCHEMES = {
+  basic: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'The name of an operator and its key, of 256 random bits, checked as RFC7617 wants it.',
+  },
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'An access token of Microsoft Entra ID, version 2.0, checked as RFC8725 wants it.',
+  },
+};
+
+/** Either is enough; the last is for a listener at loopback that asks nobody. */
+const SECURITY = [{ basic: [] }, { bearer: [] }, {}];
 
 const RESPONSES = {
   Options: { description: 'The methods that the route has.', headers: toHeaders(['Allow']) },
@@ -35,8 +57,14 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
     .addTag('service', 'The service as a whole.')
     .addTag('documentation', 'This document.')
     .build();
-  const { paths, ...document } = SwaggerModule.createDocument(app, { ...base, servers: [SERVER], components: {} });
-  const all = Object.entries({ ...paths, ...DOCUMENT_PATH }).map(
+  const { paths, ...document } = SwaggerModule.createDocument(app, {
+    ...base,
+    servers: [SERVER],
+    components: {},
+    security: SECURITY,
+  });
+  const { '/metrics': _metrics, ...described } = paths;
+  const all = Object.entries({ ...described, ...DOCUMENT_PATH }).map(
     ([path, item]) =>
       [
         path,
@@ -46,6 +74,7 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
   const answers = JSON.stringify([all, RESPONSES]);
   const used = (kind: string) => (name: string) => answers.includes(`#/components/${kind}/${name}"`);
   const components = {
+    securitySchemes: SECURITY_SCHEMES,
     schemas: OPERATOR_SCHEMAS,
     headers: pick(OPERATOR_HEADERS, used('headers')),
     responses: RESPONSES,
@@ -92,7 +121,7 @@ const DOCUMENT_PATH = {
           headers: toHeaders([]),
           content: { 'application/json': { schema: { type: 'object', required: ['openapi', 'info', 'paths'] } } },
         },
-        ...toProblems(['INTERNAL_ERROR']),
+        ...toProblems([...GUARD_CODES, 'INTERNAL_ERROR']),
       },
     },
   },

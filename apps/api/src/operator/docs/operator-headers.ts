@@ -27,6 +27,11 @@ const SOMETIMES = {
     description: 'How many seconds to wait before the next request.',
     schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 60 },
   },
+  'WWW-Authenticate': {
+    description:
+      'Which credential is asked for (RFC 9110, 11.6.1), and what was wrong with that of a token (RFC 6750).',
+    schema: text('^(Basic|Bearer) realm="[^"]+"(, .+)?$', 1_000),
+  },
 } as const satisfies Record<string, Header>;
 
 export type HeaderName = keyof typeof SOMETIMES;

@@ -10,6 +10,7 @@ export function SuspendOperation(): MethodDecorator {
     summary: 'Suspend all work',
     description: 'No worker takes a query from now on; what is being run is finished. Queries are accepted, and wait.',
     answers: STATE,
+    isChange: true,
     codes: [],
   });
 }
@@ -22,6 +23,7 @@ export function ResumeOperation(): MethodDecorator {
     summary: 'Resume the work',
     description: 'Workers take queries again.',
     answers: STATE,
+    isChange: true,
     codes: [],
   });
 }

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { refuseCrossSite } from './refuse-cross-site';
+
+const HOST = { host: 'operators.example:3001' };
+const OWN = 'http://operators.example:3001';
+
+describe('a request that changes something', () => {
+  it.each<[string, Record<string, string>]>([
+    ['a program, which says nothing', HOST],
+    ['a page of this listener', { ...HOST, origin: OWN, 'sec-fetch-site': 'same-origin' }],
+    ['one behind a proxy that ends TLS', { ...HOST, origin: 'https://operators.example:3001' }],
+    ['one by an address in other letters', { host: 'Operators.Example:3001', origin: OWN }],
+    ['a browser without a page', { ...HOST, 'sec-fetch-site': 'none' }],
+  ])('may come from %s', (_name, headers) => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+      expect(() => refuseCrossSite(method, headers)).not.toThrow();
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['another site', { ...HOST, origin: 'https://a.example', 'sec-fetch-site': 'cross-site' }],
+    ['one whose browser tells its origin alone', { ...HOST, origin: 'https://a.example' }],
+    ['one whose browser tells its site alone', { ...HOST, 'sec-fetch-site': 'cross-site' }],
+    ['another port', { ...HOST, origin: 'http://operators.example:3000' }],
+    ['a host beside', { ...HOST, 'sec-fetch-site': 'same-site' }],
+    ['a sandboxed page', { ...HOST, origin: 'null' }],
+    ['an origin that is none', { ...HOST, origin: '' }],
+    ['an origin for a name', { ...HOST, origin: 'http://operators.example:3001@a.example' }],
+    ['nobody knows where', { ...HOST, 'sec-fetch-site': 'same-origin, cross-site' }],
+    ['nobody knows to where', { origin: OWN }],
+  ])('is refused when it comes from %s', (_name, headers) => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY']) {
+      expect(() => refuseCrossSite(method, headers)).toThrow('CROSS_SITE_REQUEST');
+    }
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) expect(() => refuseCrossSite(method, headers)).not.toThrow();
+  });
+});
