@@ -16,6 +16,14 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'command-line-speaks-http',
+      comment:
+        'The command line has of the libraries only what is true of any client: the contract, and what HTTP says.',
+      severity: 'error',
+      from: { path: '^apps/cli/' },
+      to: { path: '^libs/', pathNot: '^libs/shared/src/(contract/|http/|config/environment\\.ts$)' },
+    },
+    {
       name: 'libs-below-apps',
       comment: 'A library knows nothing of the apps, nor of the tests.',
       severity: 'error',

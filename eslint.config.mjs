@@ -3,7 +3,7 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', 'test/support/openapi-client.ts'] },
+  { ignores: ['dist/', 'node_modules/', 'coverage/', 'apps/cli/src/service/openapi-client.ts'] },
   {
     files: ['**/*.ts', '**/*.mts'],
     extends: [eslint.configs.recommended, tseslint.configs.recommendedTypeChecked],

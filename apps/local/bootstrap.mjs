@@ -19,7 +19,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const RUNNER = join(PROJECT, 'dist/apps/local/src/main.js');
-const BUILT = ['api', 'worker', 'local'].map((app) => join(PROJECT, `dist/apps/${app}/src/main.js`));
+const BUILT = ['api', 'worker', 'local', 'cli'].map((app) => join(PROJECT, `dist/apps/${app}/src/main.js`));
 
 /** Written after a build, with the time at which that began. */
 const STAMP = join(PROJECT, 'dist/.built');

@@ -48,7 +48,9 @@ describe('openapi.json', () => {
   it('has generated the types of the client: after a change, run `npm run openapi`', async () => {
     const { astToString, COMMENT_HEADER, default: openapiTS } = await import('openapi-typescript');
     const types = await openapiTS(new URL('../../openapi.json', `file://${__filename}`));
-    expect(readFileSync('test/support/openapi-client.ts', 'utf8')).toBe(`${COMMENT_HEADER}${astToString(types)}`);
+    expect(readFileSync('apps/cli/src/service/openapi-client.ts', 'utf8')).toBe(
+      `${COMMENT_HEADER}${astToString(types)}`,
+    );
   });
 
   it('has the routes that there are, with the methods that they have', async () => {

@@ -6,7 +6,7 @@ import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { checkedFetch } from '../support/checked-fetch';
-import type { components, paths } from '../support/openapi-client';
+import type { components, paths } from '../../apps/cli/src/service/openapi-client';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 
 type Schemas = components['schemas'];

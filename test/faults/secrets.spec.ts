@@ -17,21 +17,19 @@ interface Scene {
   addWorker: () => Promise<ServiceProcess>;
 }
 
-/** The stage, with a vault that has the secrets of its workers. */
-function withVault(test: (stage: Stage, scene: Scene) => Promise<void>): Promise<void> {
-  return onStage({ workers: 0 }, async (stage) => {
-    const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
-    vault.set(TABLE_SECRET, stage.connectionString(stage.double.port));
-    vault.set(HASH_SECRET, toKey());
-    const env = { ...identity.env, KEY_VAULT_URL: vault.url, TABLE_CONNECTION_STRING: '', IDENTIFIER_HASH_KEY: '' };
-    try {
+/** The stage, with a vault that has the secrets of its workers and outlives them. */
+async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>): Promise<void> {
+  const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
+  const env = { ...identity.env, KEY_VAULT_URL: vault.url, TABLE_CONNECTION_STRING: '', IDENTIFIER_HASH_KEY: '' };
+  try {
+    await onStage({ workers: 0 }, async (stage) => {
+      vault.set(TABLE_SECRET, stage.connectionString(stage.double.port));
+      vault.set(HASH_SECRET, toKey());
       await test(stage, { vault, addWorker: () => stage.addWorker(env) });
-      await stage.settle(false);
-      await stage.endAll();
-    } finally {
-      await Promise.all([identity.stop(), vault.stop()]);
-    }
-  });
+    });
+  } finally {
+    await Promise.all([identity.stop(), vault.stop()]);
+  }
 }
 
 describe('fault 13: secrets change, or cannot be had', () => {

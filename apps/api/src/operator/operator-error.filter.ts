@@ -10,8 +10,8 @@ export class OperatorErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const problem = toProblemError(thrown);
     const { code, status, cause } = problem;
-    if (status === 503) this.logger.warn(`${code}: ${String(cause)}`);
-    else if (status >= 500) this.logger.error(code, cause instanceof Error ? cause.stack : String(cause));
+    if (status === 503) this.logger.warn({ code, reason: String(cause) }, 'a request was not answered for now');
+    else if (status >= 500) this.logger.error({ code, err: cause }, 'a request failed');
     sendOperatorError(problem, host.switchToHttp().getRequest(), host.switchToHttp().getResponse());
   }
 }

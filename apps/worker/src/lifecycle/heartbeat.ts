@@ -29,7 +29,7 @@ export class Heartbeat implements OnModuleDestroy {
     try {
       await this.beats.beat({ ...this.worker, queries: this.readQueries() });
     } catch (error) {
-      this.logger.warn(`a beat failed: ${String(error)}`);
+      this.logger.warn({ err: error }, 'a beat failed');
     } finally {
       this.isUnderWay = false;
     }

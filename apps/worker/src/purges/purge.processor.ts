@@ -23,10 +23,14 @@ export class PurgeProcessor extends WorkerHost {
     } catch (error) {
       // This process goes away; a lost lock, the other reason for an abort, makes giving back fail, which is no harm.
       if (signal.aborted) {
-        await job.moveToWait(token).catch((cause: unknown) => this.logger.warn(`purge ${job.id}: ${String(cause)}`));
+        await job
+          .moveToWait(token)
+          .catch((cause: unknown) =>
+            this.logger.warn({ purgeId: job.id, err: cause }, 'a purge could not be given back'),
+          );
         throw new WaitingError();
       }
-      this.logger.error(`purge ${job.id} failed`, error instanceof Error ? error.stack : String(error));
+      this.logger.error({ purgeId: job.id, err: error }, 'a purge failed');
       // Kept with the job and shown to operators: a code alone.
       throw new Error('UNEXPECTED', { cause: error });
     }

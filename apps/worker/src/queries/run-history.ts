@@ -48,7 +48,7 @@ export class RunHistory {
     this.pending = [];
     this.dropped = 0;
     const isStored = await this.histories.append(this.run.id, pending, dropped).catch((error: unknown) => {
-      this.logger.warn(`the history of query ${this.run.id} could not be stored: ${String(error)}`);
+      this.logger.warn({ queryId: this.run.id, err: error }, 'the history of a query could not be stored');
       return false;
     });
     if (!isStored) this.dropped += dropped + pending.length;

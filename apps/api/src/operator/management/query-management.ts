@@ -151,7 +151,7 @@ export class QueryManagement {
     try {
       await this.histories.append(id, [{ kind, at: await readRedisClock(this.redis), ...what }]);
     } catch (error) {
-      this.logger.warn(`the history of query ${id} lacks that it was ${kind}: ${String(error)}`);
+      this.logger.warn({ queryId: id, kind, err: error }, 'an event is not in the history of its query');
     }
   }
 }

@@ -1,0 +1,50 @@
+import { Command, Option } from '@commander-js/extra-typings';
+import { ExitCode } from '../exit-code';
+import { type CommandContext, runCommand } from '../run-command';
+import { type QueryPage, STATUSES } from '../service/query';
+import type { ListFilter, Service } from '../service/service';
+import { toQueryTable } from '../show/query-table';
+import { parsePageSize, withCommonOptions } from './arguments';
+
+export function createListCommand(context: CommandContext) {
+  const command = new Command('list')
+    .description('list your queries, newest first')
+    .addOption(new Option('--status <status>', 'only those that are so').choices(STATUSES))
+    .option('--created-after <time>', 'a day or a time such as 2021-10-10T08:30:00Z, inclusive')
+    .option('--created-before <time>', 'the same')
+    .option('--page-size <number>', 'how many at most, 1 to 100', parsePageSize, 20)
+    .option('--page-token <token>', 'the next page, as nextPageToken of the last one says')
+    .option('--all', 'all pages');
+  return withCommonOptions(command).action((options) =>
+    runCommand(context, options, async ({ service, terminal, isJson }) => {
+      const { status, createdAfter, createdBefore, pageSize, pageToken, all } = options;
+      const page = await readPages(
+        service,
+        {
+          pageSize,
+          ...(status !== undefined && { status }),
+          ...(createdAfter !== undefined && { createdAfter }),
+          ...(createdBefore !== undefined && { createdBefore }),
+          ...(pageToken !== undefined && { pageToken }),
+        },
+        all === true,
+      );
+      await terminal.print(isJson ? `${JSON.stringify(page)}\n` : toQueryTable(page.items));
+      if (!isJson && page.nextPageToken !== null) terminal.printError(`More: --page-token ${page.nextPageToken}\n`);
+      return ExitCode.Done;
+    }),
+  );
+}
+
+async function readPages(service: Service, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
+  const page = await service.list(filter);
+  if (!isAll) return page;
+  const { items } = page;
+  let { nextPageToken } = page;
+  while (nextPageToken !== null) {
+    const next = await service.list({ ...filter, pageToken: nextPageToken });
+    items.push(...next.items);
+    nextPageToken = next.nextPageToken;
+  }
+  return { items, nextPageToken };
+}

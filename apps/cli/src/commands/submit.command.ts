@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { Command } from '@commander-js/extra-typings';
+import { CommandFailedError } from '../command-failed-error';
+import { ExitCode } from '../exit-code';
+import { printEnd } from '../print-end';
+import { type CommandContext, runCommand } from '../run-command';
+import type { Query } from '../service/query';
+import type { Session } from '../session';
+import { waitForEnd } from '../wait-for-end';
+import { parseDay, parseSeconds, parseWaitSeconds, withCommonOptions } from './arguments';
+
+interface Submission {
+  start: string;
+  end: string;
+  maxAgeSeconds: number;
+}
+
+export function createSubmitCommand(context: CommandContext) {
+  const command = new Command('submit')
+    .description('ask how many distinct people got a certificate between two days')
+    .argument('<start>', 'the first day, such as 2021-10-10', parseDay)
+    .argument('<end>', 'the last day, inclusive', parseDay)
+    .option('--max-age <seconds>', 'reuse days that were read no longer ago than this', parseSeconds, 0)
+    .option('--idempotency-key <key>', 'makes all submissions under it one query; made anew by default')
+    .option('--wait', 'wait for the end and print the count')
+    .option('--timeout <seconds>', 'stop waiting after this; the query goes on', parseWaitSeconds);
+  return withCommonOptions(command).action((start, end, options) =>
+    runCommand(context, options, async (session) => {
+      const { maxAge: maxAgeSeconds, idempotencyKey = randomUUID(), wait, timeout } = options;
+      const query = await submit(session, { start, end, maxAgeSeconds }, idempotencyKey);
+      if (wait) return printEnd(session, await waitForEnd(session, query.id, { timeout }));
+      await session.terminal.print(session.isJson ? `${JSON.stringify(query)}\n` : `${query.id}\n`);
+      if (!session.isJson) session.terminal.printError(`Accepted. Wait for it: audit-query watch ${query.id}\n`);
+      return ExitCode.Done;
+    }),
+  );
+}
+
+async function submit({ service }: Session, submission: Submission, key: string): Promise<Query> {
+  try {
+    return await service.submit(submission, key);
+  } catch (error) {
+    const isUncertain =
+      error instanceof CommandFailedError && (error.code === 'INTERRUPTED' || error.code === 'SERVICE_UNREACHABLE');
+    if (!isUncertain) throw error;
+    // The request may have arrived, and only its answer not.
+    const message = `${error.message} Whether the query was accepted is not known: submit it again with --idempotency-key ${key}, and it is one query.`;
+    throw new CommandFailedError({ exitCode: error.exitCode, code: error.code, message, cause: error });
+  }
+}

@@ -1,0 +1,39 @@
+import { Command } from '@commander-js/extra-typings';
+import { createCompletionCommand } from './commands/completion.command';
+import { createListCommand } from './commands/list.command';
+import { createResultCommand } from './commands/result.command';
+import { createStatusCommand } from './commands/status.command';
+import { createSubmitCommand } from './commands/submit.command';
+import { createTerminateCommand } from './commands/terminate.command';
+import { createWatchCommand } from './commands/watch.command';
+import type { CommandContext } from './run-command';
+
+const EXAMPLE = `
+Example: audit-query submit 2021-10-10 2021-12-10 --wait
+
+Where the service is: --url, AUDIT_QUERY_URL or the configuration file. The credential: AUDIT_QUERY_API_KEY,
+AUDIT_QUERY_TOKEN, a file (--api-key-file, --token-file), or the configuration file.
+
+Exit codes: 0 done, 1 a mistake of the command, 2 usage, 3 no such query, 4 the query failed, 5 it was terminated,
+6 not authorized, 7 the service is not to be had, 8 not ended yet, 130 interrupted.`;
+
+/** The whole command line. Throws CommanderError in place of ending the process. */
+export function createProgram(context: CommandContext, version: string) {
+  const program = new Command('audit-query')
+    .description('Counts distinct people in an audit trail: submits queries to Audit Query and waits for them.')
+    .version(version)
+    .addHelpText('after', EXAMPLE);
+  const commands = [
+    createSubmitCommand(context),
+    createStatusCommand(context),
+    createResultCommand(context),
+    createWatchCommand(context),
+    createListCommand(context),
+    createTerminateCommand(context),
+    createCompletionCommand(context),
+  ];
+  for (const command of commands) program.addCommand(command);
+  // Commands that are added inherit nothing.
+  for (const command of [program, ...program.commands]) command.exitOverride().showSuggestionAfterError();
+  return program;
+}

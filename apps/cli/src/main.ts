@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommanderError } from '@commander-js/extra-typings';
+import { readEnvironment } from '#shared/config/environment';
+import { createProgram } from './create-program';
+import { ExitCode } from './exit-code';
+import type { CommandContext } from './run-command';
+import { createTerminal } from './terminal/terminal';
+import { Interrupts } from './terminal/interrupts';
+
+/** From dist/apps/cli/src. */
+const MANIFEST = join(__dirname, '../../../../package.json');
+
+async function main(): Promise<ExitCode> {
+  const environment = readEnvironment();
+  const interrupts = new Interrupts();
+  interrupts.listen();
+  const context: CommandContext = {
+    ...{ terminal: createTerminal(environment), interrupts, environment },
+    exitCode: ExitCode.Done,
+  };
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
+  try {
+    await createProgram(context, version).parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has said why, or printed the help that was asked for.
+    return error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;
+  }
+  return context.exitCode;
+}
+
+// Whoever reads may have seen enough, as `head` has.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.Done));
+
+// Connections that are kept alive would keep the process so for some seconds.
+void main().then((exitCode) => process.exit(exitCode));

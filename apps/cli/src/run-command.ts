@@ -1,0 +1,79 @@
+import { CommandFailedError } from './command-failed-error';
+import { ExitCode } from './exit-code';
+import { Service } from './service/service';
+import type { Session } from './session';
+import { type Environment, toEnvironmentSource } from './settings/environment-source';
+import { readConfigFile } from './settings/read-config-file';
+import { readSettings } from './settings/read-settings';
+import { ProgressView } from './show/progress-view';
+import { formatDuration } from './show/format';
+import type { Interrupts } from './terminal/interrupts';
+import type { Terminal } from './terminal/terminal';
+
+/** Ends that say nothing of the query. */
+const GOES_ON = new Set<ExitCode>([
+  ...[ExitCode.NotFinished, ExitCode.ServiceUnavailable],
+  ...[ExitCode.HungUp, ExitCode.Interrupted, ExitCode.ToldToEnd],
+]);
+
+/** The process, as a command sees it. */
+export interface CommandContext {
+  terminal: Terminal;
+  interrupts: Interrupts;
+  environment: Environment;
+  /** Set by the command that ran. */
+  exitCode: ExitCode;
+}
+
+/** The options that each command has. */
+export interface CommonOptions {
+  url?: string | undefined;
+  apiKeyFile?: string | undefined;
+  tokenFile?: string | undefined;
+  /** In seconds. */
+  retryFor: number;
+  json?: true | undefined;
+}
+
+/** Runs a command in a session with the service, and turns whatever goes wrong into a sentence and an exit code. */
+export async function runCommand(
+  context: CommandContext,
+  options: CommonOptions,
+  work: (session: Session) => Promise<ExitCode>,
+): Promise<void> {
+  const isJson = options.json === true;
+  try {
+    context.exitCode = await work(openSession(context, options));
+  } catch (error) {
+    context.exitCode = await report(error, context.terminal, isJson);
+  }
+}
+
+function openSession({ terminal, interrupts, environment }: CommandContext, options: CommonOptions): Session {
+  const { url, apiKeyFile, tokenFile, retryFor, json } = options;
+  const view = new ProgressView(terminal);
+  const settings = readSettings([
+    { place: 'the command line', url, apiKeyFile, tokenFile },
+    toEnvironmentSource(environment),
+    readConfigFile(environment),
+  ]);
+  const onTrouble = (error: CommandFailedError, waitMs: number) =>
+    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${formatDuration(waitMs / 1_000)}.`));
+  const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
+  return { service, terminal, interrupts, view, isJson: json === true };
+}
+
+async function report(error: unknown, terminal: Terminal, isJson: boolean): Promise<ExitCode> {
+  const failed = error instanceof CommandFailedError ? error : toUnexpected(error);
+  const { exitCode, code, message, id } = failed;
+  if (isJson) await terminal.print(`${JSON.stringify({ error: { code, message }, ...(id && { id }) })}\n`);
+  terminal.printError(`${terminal.style.error('red', 'audit-query:')} ${message} (${code})\n`);
+  if (id !== undefined && GOES_ON.has(exitCode)) terminal.printError(`The query goes on: audit-query watch ${id}\n`);
+  if (exitCode === ExitCode.Unexpected && error instanceof Error) terminal.printError(`${error.stack}\n`);
+  return exitCode;
+}
+
+function toUnexpected(cause: unknown): CommandFailedError {
+  const message = 'This is a mistake of the command itself.';
+  return new CommandFailedError({ exitCode: ExitCode.Unexpected, code: 'UNEXPECTED', message, cause });
+}

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { CommandFailedError } from '../command-failed-error';
+import { ExitCode } from '../exit-code';
+import { type Refusal, toRefusal } from './to-service-error';
+import { toNetworkError } from './to-network-error';
+
+/** Long polls wait for less than this. */
+const ANSWER_LIMIT_MS = 30_000;
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 5_000;
+
+export interface Patience {
+  /** How long a request is tried again, in milliseconds; 0: never. */
+  retryMs: number;
+  /** Told before each wait. */
+  onTrouble: (error: CommandFailedError, waitMs: number) => void;
+}
+
+/**
+ * A `fetch` for idempotent requests: sends them again after cuts, time-outs, 408, 429 and 5xx, not before `Retry-After`,
+ * and gives only successful answers and 304. Bodies arrive as a whole, so that one cut off in the middle is sent for
+ * again, except those of event streams.
+ *
+ * @returns Throws CommandFailedError for everything else, and the reason of the request's signal when that is aborted.
+ */
+export function createPatientFetch({ retryMs, onTrouble }: Patience): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const giveUpAt = performance.now() + retryMs;
+    for (let attempt = 0; ; attempt += 1) {
+      const answer = await send(request.clone());
+      if (answer instanceof Response) return answer;
+      const { error, isRetryable, retryAfterMs } = answer;
+      const waitMs = retryAfterMs ?? toDelayMs(attempt);
+      if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
+      onTrouble(error, waitMs);
+      await delay(waitMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());
+    }
+  };
+}
+
+interface Trouble extends Refusal {
+  retryAfterMs?: number | undefined;
+}
+
+async function send(request: Request): Promise<Response | Trouble> {
+  const isStream = request.headers.get('accept') === 'text/event-stream';
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
+  try {
+    const signal = AbortSignal.any([request.signal, limit.signal]);
+    // A redirect would take the credential to wherever it says.
+    const answer = await fetch(request, { signal, redirect: 'manual' });
+    if (isStream && answer.ok) return answer;
+    const text = await answer.text();
+    if (answer.ok || answer.status === 304) return toReadAnswer(answer, text);
+    const retryAfterMs = readRetryAfterMs(answer.headers.get('retry-after') ?? undefined);
+    return { ...toRefusal(answer.status, text), retryAfterMs };
+  } catch (error) {
+    request.signal.throwIfAborted();
+    if (error instanceof CommandFailedError) throw error;
+    return toNetworkError(error, new URL(request.url).host);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function toReadAnswer({ status, headers }: Response, text: string): Response {
+  const hasBody = status !== 204 && status !== 304;
+  if (hasBody && !isJson(text)) {
+    throw new CommandFailedError({
+      exitCode: ExitCode.ServiceUnavailable,
+      code: 'NOT_THE_SERVICE',
+      message: 'What answers is not Audit Query (it does not speak JSON): check the URL.',
+    });
+  }
+  return new Response(hasBody ? text : null, { status, headers });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Doubles, and spreads those who lost the service at the same moment. */
+function toDelayMs(attempt: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
+}

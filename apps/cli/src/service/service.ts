@@ -1,0 +1,103 @@
+import createClient, { type Client } from 'openapi-fetch';
+import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import type { Settings } from '../settings/settings';
+import type { operations, paths } from './openapi-client';
+import { createPatientFetch, type Patience } from './patient-fetch';
+import type { Query, QueryPage } from './query';
+
+export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
+
+/** How a query is, and what a client has to know to ask again. */
+export interface Look {
+  /** Undefined when it has not changed since `revision`. */
+  query: Query | undefined;
+  revision: string | undefined;
+  retryAfterMs: number;
+}
+
+/** RFC 9110 leaves it to the client where a service gives none. */
+const DEFAULT_RETRY_AFTER_MS = 2_000;
+
+/** Timers fire at once for more, which would make a long wait none. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
+export class Service {
+  private readonly client: Client<paths>;
+
+  constructor(
+    { url, credential }: Settings,
+    patience: Patience,
+    private readonly signal: AbortSignal,
+  ) {
+    const headers = {
+      Accept: 'application/json',
+      ...(credential?.kind === 'api-key' && { 'x-api-key': credential.value }),
+      ...(credential?.kind === 'token' && { Authorization: `Bearer ${credential.value}` }),
+    };
+    this.client = createClient<paths>({ baseUrl: url, headers, fetch: createPatientFetch(patience) });
+  }
+
+  /** @param key Makes all submissions under it one query, so that it can be sent again after a cut. */
+  async submit(body: paths['/api/queries']['post']['requestBody']['content']['application/json'], key: string) {
+    const params = { header: { 'Idempotency-Key': key } };
+    const { data } = await this.client.POST('/api/queries', { params, body, signal: this.signal });
+    return data as Query;
+  }
+
+  async read(id: string): Promise<Query> {
+    const { query } = await this.look(id, { waitSeconds: 0, signal: this.signal });
+    return query as Query;
+  }
+
+  /** @param options.waitSeconds How long the answer may be held back until there is news since `revision`. */
+  async look(
+    id: string,
+    options: { waitSeconds: number; revision?: string | undefined; signal: AbortSignal },
+  ): Promise<Look> {
+    const { waitSeconds, revision, signal } = options;
+    const { data, response } = await this.client.GET('/api/queries/{id}', {
+      params: { path: { id }, query: waitSeconds > 0 ? { wait: waitSeconds } : {} },
+      ...(revision !== undefined && { headers: { 'If-None-Match': `"${revision}"` } }),
+      signal,
+    });
+    return {
+      query: response.status === 304 ? undefined : (data as Query),
+      revision: response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2'),
+      retryAfterMs: Math.min(
+        readRetryAfterMs(response.headers.get('retry-after') ?? undefined) ?? DEFAULT_RETRY_AFTER_MS,
+        LONGEST_TIMER_MS,
+      ),
+    };
+  }
+
+  /** @param revision The last that was seen (`Last-Event-ID`). @returns Undefined where there is nothing to stream. */
+  async openEvents(
+    id: string,
+    revision: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
+    const { data, response } = await this.client.GET('/api/queries/{id}/events', {
+      params: { path: { id } },
+      headers: { Accept: 'text/event-stream', ...(revision !== undefined && { 'Last-Event-ID': revision }) },
+      parseAs: 'stream',
+      signal,
+    });
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+    return isStream ? ((data as ReadableStream<Uint8Array> | null | undefined) ?? undefined) : undefined;
+  }
+
+  async list(filter: ListFilter): Promise<QueryPage> {
+    const { data } = await this.client.GET('/api/queries', { params: { query: filter }, signal: this.signal });
+    return data as QueryPage;
+  }
+
+  /** @returns Whether it had ended before. */
+  async terminate(id: string): Promise<{ query: Query; hadEnded: boolean }> {
+    const { data, response } = await this.client.DELETE('/api/queries/{id}', {
+      params: { path: { id } },
+      signal: this.signal,
+    });
+    return { query: data as Query, hadEnded: response.status === 200 };
+  }
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { toNetworkError } from './to-network-error';
+import { toRefusal } from './to-service-error';
+
+const problem = (code: string) => JSON.stringify({ code, detail: 'Why.', title: 'What.' });
+
+describe('toRefusal', () => {
+  it.each([
+    [400, problem('REQUEST_INVALID'), 2, 'REQUEST_INVALID', false],
+    [401, problem('UNAUTHENTICATED'), 6, 'UNAUTHENTICATED', false],
+    [401, '<html>', 6, 'UNEXPLAINED', false],
+    [403, problem('FORBIDDEN'), 6, 'FORBIDDEN', false],
+    [404, problem('QUERY_NOT_FOUND'), 3, 'QUERY_NOT_FOUND', false],
+    [404, problem('ROUTE_NOT_FOUND'), 7, 'ROUTE_NOT_FOUND', false],
+    [404, '<html>', 7, 'NOT_THE_SERVICE', false],
+    [302, '', 7, 'NOT_THE_SERVICE', false],
+    [409, problem('TABLE_THROTTLED'), 4, 'TABLE_THROTTLED', false],
+    [409, problem('QUERY_TERMINATED'), 5, 'QUERY_TERMINATED', false],
+    [422, problem('IDEMPOTENCY_KEY_REUSED'), 2, 'IDEMPOTENCY_KEY_REUSED', false],
+    [429, problem('RATE_LIMITED'), 7, 'RATE_LIMITED', true],
+    [500, problem('INTERNAL_ERROR'), 7, 'INTERNAL_ERROR', true],
+    [502, '<html>', 7, 'UNEXPLAINED', true],
+    [503, problem('SERVICE_UNAVAILABLE'), 7, 'SERVICE_UNAVAILABLE', true],
+  ])('%i %s ends with %i', (status, body, exitCode, code, isRetryable) => {
+    expect(toRefusal(status, body)).toMatchObject({ error: { exitCode, code }, isRetryable });
+  });
+});
+
+describe('toNetworkError', () => {
+  const caused = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) });
+
+  it.each([
+    ['a refused connection', caused('ECONNREFUSED'), 'host cannot be reached (ECONNREFUSED).', true],
+    ['each of several addresses', new TypeError('', { cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]) }), 'host cannot be reached (ECONNREFUSED).', true], // prettier-ignore
+    ['silence', new DOMException('', 'TimeoutError'), 'host cannot be reached (no answer in time).', true],
+    ['a body that is cut off', new TypeError('terminated'), 'host cannot be reached (connection lost).', true],
+    ['a certificate', caused('DEPTH_ZERO_SELF_SIGNED_CERT'), 'NODE_EXTRA_CA_CERTS', false],
+  ])('says what is wrong with %s', (_, error, message, isRetryable) => {
+    const refusal = toNetworkError(error, 'host');
+    expect(refusal.error.message).toContain(message);
+    expect([refusal.error.exitCode, refusal.isRetryable]).toEqual([7, isRetryable]);
+  });
+});

@@ -1,0 +1,50 @@
+import { CommandFailedError } from '../command-failed-error';
+import { ExitCode } from '../exit-code';
+import type { components } from './openapi-client';
+
+type Problem = components['schemas']['Problem'];
+
+const RETRYABLE = new Set([408, 429, 500, 502, 503, 504]);
+
+/** An answer that is no success. */
+export interface Refusal {
+  error: CommandFailedError;
+  /** Whether the same request may succeed later; all that the command sends is idempotent. */
+  isRetryable: boolean;
+}
+
+/** @param text The body, which may be a proxy's page as well as a problem document. */
+export function toRefusal(status: number, text: string): Refusal {
+  const problem = readProblem(text);
+  const isRetryable = RETRYABLE.has(status);
+  if (problem === undefined) {
+    const isStrange = !isRetryable && status !== 401 && status !== 403;
+    const code = isStrange ? 'NOT_THE_SERVICE' : 'UNEXPLAINED';
+    const message = isStrange
+      ? `What answers is not Audit Query (HTTP status ${status}): check the URL.`
+      : `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
+    const exitCode = isStrange ? ExitCode.ServiceUnavailable : toExitCode(status, code);
+    return { error: new CommandFailedError({ exitCode, code, message }), isRetryable };
+  }
+  const { code, detail } = problem;
+  return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message: detail }), isRetryable };
+}
+
+function toExitCode(status: number, code: string): ExitCode {
+  if (code === 'QUERY_TERMINATED') return ExitCode.QueryTerminated;
+  if (code === 'ROUTE_NOT_FOUND') return ExitCode.ServiceUnavailable;
+  if (status === 401 || status === 403) return ExitCode.NotAuthorized;
+  if (status === 404) return ExitCode.NotFound;
+  if (status === 409) return ExitCode.QueryFailed;
+  return RETRYABLE.has(status) ? ExitCode.ServiceUnavailable : ExitCode.Usage;
+}
+
+function readProblem(text: string): Pick<Problem, 'code' | 'detail'> | undefined {
+  try {
+    const { code, detail } = JSON.parse(text) as Partial<Problem>;
+    return typeof code === 'string' && typeof detail === 'string' ? { code, detail } : undefined;
+  } catch {
+    // Not JSON: not written by the service.
+    return undefined;
+  }
+}

@@ -1,0 +1,13 @@
+import type { Service } from './service/service';
+import type { ProgressView } from './show/progress-view';
+import type { Interrupts } from './terminal/interrupts';
+import type { Terminal } from './terminal/terminal';
+
+/** What every command that speaks to the service works with. */
+export interface Session {
+  service: Service;
+  terminal: Terminal;
+  interrupts: Interrupts;
+  view: ProgressView;
+  isJson: boolean;
+}

@@ -1,0 +1,69 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { type Environment, VARIABLES } from './environment-source';
+import type { SettingsSource } from './settings';
+import { toSettingsError } from './settings-error';
+
+const TYPES = {
+  url: 'string',
+  apiKey: 'string',
+  apiKeyFile: 'string',
+  token: 'string',
+  tokenFile: 'string',
+  allowHttp: 'boolean',
+} as const satisfies Record<Exclude<keyof SettingsSource, 'place'>, string>;
+
+const OF_OTHERS = 0o077;
+
+/**
+ * Reads the file that `AUDIT_QUERY_CONFIG` names, else `audit-query/config.json` in `$XDG_CONFIG_HOME` (by default
+ * `~/.config`; XDG Base Directory Specification 0.8). Only the latter may be absent.
+ *
+ * @throws CommandFailedError SETTINGS_INVALID, also when it has a credential that others can read.
+ */
+export function readConfigFile(env: Environment): SettingsSource {
+  const named = env[VARIABLES.config] || undefined;
+  const path = named ?? join(toConfigHome(env), 'audit-query', 'config.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return { place: path };
+    throw toSettingsError(`The configuration file ${path} cannot be read.`, error);
+  }
+  const members = parseMembers(path, text);
+  const hasSecret = 'apiKey' in members || 'token' in members;
+  // Windows has no such bits, and says that everybody may do everything.
+  if (hasSecret && process.platform !== 'win32' && (statSync(path).mode & OF_OTHERS) !== 0)
+    throw toSettingsError(`The configuration file ${path} holds a credential that others can read: chmod 600 it.`);
+  return { ...members, place: path };
+}
+
+function toConfigHome(env: Environment): string {
+  const home = env['XDG_CONFIG_HOME'];
+  // A relative one is to be passed over, says the specification.
+  return home !== undefined && isAbsolute(home) ? home : join(env['HOME'] || homedir(), '.config');
+}
+
+function parseMembers(path: string, text: string): Omit<SettingsSource, 'place'> {
+  let members: unknown;
+  try {
+    members = JSON.parse(text);
+  } catch {
+    // The error quotes the text, which may be a credential.
+    throw toSettingsError(`The configuration file ${path} is not JSON.`);
+  }
+  if (typeof members !== 'object' || members === null || Array.isArray(members))
+    throw toSettingsError(`The configuration file ${path} must hold one JSON object.`);
+  for (const [name, value] of Object.entries(members)) {
+    if (!Object.hasOwn(TYPES, name)) {
+      const known = Object.keys(TYPES).join(', ');
+      throw toSettingsError(`The configuration file ${path} has a member that is none of ${known}.`);
+    }
+    const type = TYPES[name as keyof typeof TYPES];
+    if (typeof value !== type || value === '')
+      throw toSettingsError(`${name} in the configuration file ${path} must be a ${type}, and not empty.`);
+  }
+  return members;
+}

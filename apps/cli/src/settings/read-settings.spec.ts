@@ -1,0 +1,107 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { toEnvironmentSource } from './environment-source';
+import { readConfigFile } from './read-config-file';
+import { readSettings } from './read-settings';
+
+const folder = mkdtempSync(join(tmpdir(), 'audit-query-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const SECRET = 'aq_0123456789';
+
+function writeConfig(text: string, mode = 0o600): string {
+  const path = join(folder, 'config.json');
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+describe('readSettings', () => {
+  it('takes each member from the first place that has it, and a credential from one place as a whole', () => {
+    const settings = readSettings([
+      { place: 'the command line', url: 'https://flag.example/' },
+      { place: 'the environment', url: 'https://environment.example', token: 'of-environment' },
+      { place: 'the file', apiKey: 'of-file' },
+    ]);
+    expect(settings).toEqual({ url: 'https://flag.example', credential: { kind: 'token', value: 'of-environment' } });
+  });
+
+  it('looks at this machine by default, without a credential', () => {
+    expect(readSettings([{ place: 'the file' }])).toEqual({ url: 'http://127.0.0.1:3000', credential: undefined });
+  });
+
+  it('reads a credential from the first line of a file', () => {
+    const path = join(folder, 'key');
+    writeFileSync(path, `${SECRET}\nand more\n`);
+    expect(readSettings([{ place: 'p', apiKeyFile: path }]).credential).toEqual({ kind: 'api-key', value: SECRET });
+  });
+
+  it('sends a credential over plain http only at loopback, or when told to', () => {
+    const source = { place: 'p', url: 'http://audit.example', apiKey: SECRET };
+    expect(() => readSettings([source])).toThrow('not sent over plain http');
+    expect(readSettings([{ ...source, allowHttp: true }]).url).toBe('http://audit.example');
+    expect(readSettings([{ ...source, url: 'http://localhost:1' }]).url).toBe('http://localhost:1');
+    expect(readSettings([{ place: 'p', url: 'http://audit.example' }]).credential).toBeUndefined();
+  });
+
+  it.each([
+    [{ url: 'audit.example' }, 'must be like https://audit.example'],
+    [{ url: 'ftp://audit.example' }, 'with http or https'],
+    [{ url: `https://me:${SECRET}@audit.example` }, 'without a user or a password'],
+    [{ url: 'https://audit.example/?x=1' }, 'without anything behind its path'],
+    [{ apiKey: SECRET, token: SECRET }, 'more than one credential in p'],
+    [{ apiKey: `${SECRET} ${SECRET}` }, 'one line of printable characters'],
+    [{ apiKeyFile: '/nowhere' }, 'cannot be read from /nowhere'],
+  ])('refuses %j, and never repeats a secret', (source, message) => {
+    const read = () => readSettings([{ place: 'p', ...source }]);
+    expect(read).toThrow(message);
+    expect(read).not.toThrow(SECRET);
+  });
+});
+
+describe('the environment', () => {
+  it('is read without empty variables', () => {
+    const env = { AUDIT_QUERY_URL: '', AUDIT_QUERY_TOKEN: 'x', AUDIT_QUERY_ALLOW_HTTP: 'true' };
+    expect(toEnvironmentSource(env)).toMatchObject({ url: undefined, token: 'x', allowHttp: true });
+    expect(() => toEnvironmentSource({ AUDIT_QUERY_ALLOW_HTTP: 'yes' })).toThrow('must be true or false');
+  });
+});
+
+describe('the configuration file', () => {
+  it('is audit-query/config.json in XDG_CONFIG_HOME, else in .config of HOME', () => {
+    for (const home of ['xdg', 'home/.config']) {
+      mkdirSync(join(folder, home, 'audit-query'), { recursive: true });
+      writeFileSync(join(folder, home, 'audit-query/config.json'), JSON.stringify({ url: `https://${home}` }));
+    }
+    const HOME = join(folder, 'home');
+    expect(readConfigFile({ HOME, XDG_CONFIG_HOME: join(folder, 'xdg') }).url).toBe('https://xdg');
+    for (const XDG_CONFIG_HOME of ['', 'relative', undefined])
+      expect(readConfigFile({ HOME, XDG_CONFIG_HOME }).url).toBe('https://home/.config');
+  });
+
+  it('may be absent, unless it is named', () => {
+    const path = join(folder, 'nowhere', 'config.json');
+    expect(readConfigFile({ XDG_CONFIG_HOME: join(folder, 'nowhere') }).url).toBeUndefined();
+    expect(() => readConfigFile({ AUDIT_QUERY_CONFIG: path })).toThrow('cannot be read');
+  });
+
+  it.each([
+    [`{"apiKey": ${SECRET}}`, 0o600, 'is not JSON'],
+    ['[]', 0o600, 'one JSON object'],
+    [`{"key": "${SECRET}"}`, 0o600, 'has a member that is none of url, apiKey'],
+    ['{"url": 3}', 0o600, 'url in the configuration file'],
+    ['{"token": ""}', 0o600, 'must be a string, and not empty'],
+    [`{"token": "${SECRET}"}`, 0o640, 'chmod 600'],
+  ])('is refused for %s, and never repeats a secret', (text, mode, message) => {
+    const env = { AUDIT_QUERY_CONFIG: writeConfig(text, mode) };
+    expect(() => readConfigFile(env)).toThrow(message);
+    expect(() => readConfigFile(env)).not.toThrow(SECRET);
+  });
+
+  it('may be open to others while it has no credential', () => {
+    const env = { AUDIT_QUERY_CONFIG: writeConfig('{"url": "https://audit.example", "tokenFile": "/t"}', 0o644) };
+    expect(readConfigFile(env)).toMatchObject({ url: 'https://audit.example', tokenFile: '/t' });
+  });
+});

@@ -1,0 +1,56 @@
+import { isOver, type Query } from '../service/query';
+import type { Terminal } from '../terminal/terminal';
+import { toProgressLine } from './progress-line';
+
+/** Where nothing can be drawn over, a line every so often has to do. */
+const LINE_INTERVAL_MS = 10_000;
+
+const CLEAR_LINE = '\r\u001b[K';
+
+/** Shows people how a query goes on: a bar in a terminal, a line now and then elsewhere. */
+export class ProgressView {
+  private latest: Query | undefined;
+  private isPaused = false;
+  private shownAt = -Infinity;
+  private shown = '';
+
+  constructor(private readonly terminal: Terminal) {}
+
+  show(query: Query): void {
+    this.latest = query;
+    if (this.isPaused || isOver(query)) return;
+    if (this.terminal.hasBar) return this.draw(query);
+    const line = toProgressLine(query, 0);
+    if (line === this.shown || performance.now() < this.shownAt + LINE_INTERVAL_MS) return;
+    this.shownAt = performance.now();
+    this.shown = line;
+    this.terminal.printError(`${line}\n`);
+  }
+
+  /** Something to be read beside the bar. */
+  note(text: string): void {
+    this.clear();
+    this.terminal.printError(`${text}\n`);
+    if (this.latest !== undefined && this.terminal.hasBar) this.show(this.latest);
+  }
+
+  /** While a question is asked. */
+  pause(): void {
+    this.clear();
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (this.latest !== undefined) this.show(this.latest);
+  }
+
+  clear(): void {
+    if (this.terminal.hasBar && !this.isPaused && this.latest !== undefined) this.terminal.printError(CLEAR_LINE);
+  }
+
+  private draw(query: Query): void {
+    const line = toProgressLine(query, this.terminal.columns());
+    this.terminal.printError(CLEAR_LINE + this.terminal.style.error('cyan', line));
+  }
+}

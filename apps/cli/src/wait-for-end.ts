@@ -1,0 +1,80 @@
+import { CommandFailedError } from './command-failed-error';
+import { ExitCode } from './exit-code';
+import { followQuery } from './service/follow-query';
+import { isOver, type Query } from './service/query';
+import type { Session } from './session';
+import { ask } from './terminal/ask';
+
+/** What a wait may be told. */
+export interface WaitOptions {
+  /** Seconds until the command stops waiting, which terminates nothing; undefined: as long as it takes. */
+  timeout?: number | undefined;
+  /** One line of JSON at each change. */
+  isEachPrinted?: boolean;
+}
+
+const QUESTION = 'The query is still running. (t)erminate it, (l)eave it running and go, or go on (w)aiting? ';
+
+/**
+ * Shows how a query goes on until it is over. Ctrl-C asks in a terminal what is to become of the query, and elsewhere
+ * leaves it running.
+ *
+ * @throws CommandFailedError INTERRUPTED or WAIT_TIMEOUT, while the query goes on; or as followQuery does.
+ */
+export async function waitForEnd(session: Session, id: string, options: WaitOptions = {}): Promise<Query> {
+  const { terminal, view, interrupts } = session;
+  const limit = new AbortController();
+  const timer = options.timeout === undefined ? undefined : setTimeout(() => limit.abort(), options.timeout * 1_000);
+  const over = new AbortController();
+  if (terminal.isInteractive) interrupts.onInterrupt = () => void askWhatToDo(session, id, over.signal);
+  let latest: Query | undefined;
+  try {
+    const signal = AbortSignal.any([interrupts.signal, limit.signal]);
+    for await (const query of followQuery(session.service, id, signal)) {
+      latest = query;
+      if (options.isEachPrinted) await terminal.print(`${JSON.stringify(query)}\n`);
+      else view.show(query);
+    }
+  } catch (error) {
+    if (limit.signal.aborted) throw toTimeout(id, error);
+    if (interrupts.signal.aborted) throw withId(interrupts.signal.reason, id);
+    throw withId(error, id);
+  } finally {
+    clearTimeout(timer);
+    interrupts.onInterrupt = undefined;
+    over.abort();
+    view.clear();
+  }
+  if (latest === undefined || !isOver(latest)) throw new Error('the query was followed to no end');
+  return latest;
+}
+
+async function askWhatToDo(session: Session, id: string, over: AbortSignal): Promise<void> {
+  const { service, view, interrupts } = session;
+  // The signals that come while it is asked are not for a second question.
+  interrupts.onInterrupt = () => interrupts.end();
+  view.pause();
+  const answer = await ask(QUESTION, ['t', 'l', 'w'], over);
+  view.resume();
+  if (over.aborted) return;
+  interrupts.onInterrupt = () => void askWhatToDo(session, id, over);
+  if (answer === 'w') return;
+  if (answer !== 't') return interrupts.end();
+  view.note('Terminating …');
+  // Whoever follows the query hears of its end.
+  await service.terminate(id).catch((error: unknown) => {
+    if (!over.aborted) view.note(`It could not be terminated: ${error instanceof Error ? error.message : 'unknown'}`);
+  });
+}
+
+function toTimeout(id: string, cause: unknown): CommandFailedError {
+  const message = 'The query has not ended in the time that --timeout gives.';
+  return new CommandFailedError({ exitCode: ExitCode.NotFinished, code: 'WAIT_TIMEOUT', message, id, cause });
+}
+
+/** So that whoever reads the error can go on with the query. */
+function withId(error: unknown, id: string): unknown {
+  if (!(error instanceof CommandFailedError)) return error;
+  const { exitCode, code, message } = error;
+  return new CommandFailedError({ exitCode, code, message, id, cause: error });
+}

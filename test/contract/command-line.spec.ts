@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../apps/cli/src/create-program';
+import { ExitCode } from '../../apps/cli/src/exit-code';
+import { VARIABLES } from '../../apps/cli/src/settings/environment-source';
+import { Interrupts } from '../../apps/cli/src/terminal/interrupts';
+import { createTerminal } from '../../apps/cli/src/terminal/terminal';
+import { STATUSES } from '../../apps/cli/src/service/query';
+import { QueryStatus } from '#shared/contract/query-status';
+
+const readme = readFileSync('README.md', 'utf8');
+const section = readme.slice(readme.indexOf('## Command line'), readme.indexOf('## The HTTP contract'));
+const context = {
+  terminal: createTerminal({}),
+  interrupts: new Interrupts(),
+  environment: {},
+  exitCode: ExitCode.Done,
+};
+const program = createProgram(context, '0');
+
+describe('the README’s section on the command line', () => {
+  it('has each command, and no other', () => {
+    const listed = [...section.matchAll(/^\| `audit-query (\w+)/gm)].map(([, name]) => name);
+    expect(listed.sort()).toEqual(program.commands.map((command) => command.name()).sort());
+  });
+
+  it('has each exit code, and no other', () => {
+    const listed = [...section.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
+    const { HungUp: _, ToldToEnd: __, ...codes } = ExitCode;
+    expect(listed).toEqual(Object.values(codes));
+    for (const code of [ExitCode.HungUp, ExitCode.ToldToEnd]) expect(section).toContain(`${code}:`);
+  });
+
+  it('has each variable, and no other', () => {
+    const listed = [...section.matchAll(/^\|[^|]*\| `(AUDIT_QUERY_\w+)`/gm)].map(([, name]) => name);
+    expect(listed.sort()).toEqual(Object.values(VARIABLES).sort());
+  });
+
+  it('names only options that there are', () => {
+    const options = program.commands.flatMap((command) => command.options.map(({ long }) => long));
+    const named = [...section.matchAll(/`(--[a-z-]+)/g)].map(([, name]) => name);
+    expect(named.filter((name) => ![...options, '--help'].includes(name))).toEqual([]);
+  });
+});
+
+describe('the command line', () => {
+  it('knows the statuses that there are', () => {
+    expect(STATUSES).toEqual(Object.values(QueryStatus));
+  });
+
+  it('has no option for a credential itself', () => {
+    const options = program.commands.flatMap((command) => command.options.map(({ long }) => long ?? ''));
+    const named = new Set(options.filter((name) => /key|token|secret|password/.test(name)));
+    expect([...named].sort()).toEqual(['--api-key-file', '--idempotency-key', '--page-token', '--token-file']);
+  });
+});

@@ -1,0 +1,425 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { createApiKeyFile, createKey } from '../support/api-key-file';
+import { startBufferingProxy } from '../support/buffering-proxy';
+import { runCommandLine, startCommand, startInTerminal } from '../support/run-command-line';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { startTcpProxy } from '../support/tcp-proxy';
+import { waitUntil } from '../support/wait-until';
+
+interface Document {
+  id: string;
+  status: string;
+  request: { start: string; end: string; maxAgeSeconds: number };
+  progress: { percent: number; daysTotal: number };
+  result: { count: number; daysReused: number } | null;
+  error: { code: string; message: string } | null;
+}
+
+/** Eight days at once; three seconds and more at the latency below. */
+const RANGE = ['2021-10-01', '2021-10-20'];
+const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
+
+let double: TableDouble;
+let api: ServiceProcess;
+let worker: ServiceProcess;
+let common: Record<string, string>;
+let env: Record<string, string>;
+let count: string;
+
+beforeAll(async () => {
+  const rows = { partitions: generateDays('2021-10-01', 40, 2_500), distinctIdentifiers: 20_000 };
+  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
+  count = String(double.truth('audit', RANGE[0] ?? '', RANGE[1] ?? '').count);
+  common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
+  const table = { TABLE_CONNECTION_STRING: double.connectionString, SCAN_CONCURRENCY: '2', PAGE_RETRY_SECONDS: '1' };
+  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
+  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  env = { AUDIT_QUERY_URL: api.url };
+});
+
+afterAll(async () => {
+  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+  await double.stop();
+});
+
+/** Until the end of the test, so that there is something to wait for. */
+function slowDown(ms = 150): void {
+  double.configure({ faults: [{ fault: { kind: 'latency', ms } }] });
+  onTestFinished(() => double.configure({ faults: [] }));
+}
+
+async function submit(): Promise<string> {
+  const { stdout } = await runCommandLine(['submit', ...RANGE], env);
+  return stdout.trim();
+}
+
+const readStatus = async (id: string) =>
+  JSON.parse((await runCommandLine(['status', id, '--json'], env)).stdout) as Document;
+
+describe('submit', () => {
+  it('prints the id alone, which the other commands take', async () => {
+    const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE], env);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f]{32}\n$/)]);
+    expect(stderr).toBe(`Accepted. Wait for it: audit-query watch ${stdout.trim()}\n`);
+    expect(await runCommandLine(['watch', stdout.trim()], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
+  });
+
+  it('waits, tells how it goes on, and prints the count alone', async () => {
+    slowDown();
+    const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--wait'], env);
+    expect([exitCode, stdout]).toEqual([0, `${count}\n`]);
+    expect(stderr).toContain('Distinct people with a certificate, 2021-10-01 to 2021-10-20 (20 days read');
+    expect(stderr).not.toContain('\u001b');
+  });
+
+  it('prints one document with --json, when it waits and when it does not', async () => {
+    const accepted = await runCommandLine(['submit', ...RANGE, '--json'], env);
+    expect(JSON.parse(accepted.stdout)).toMatchObject({
+      request: { start: RANGE[0], end: RANGE[1], maxAgeSeconds: 0 },
+    });
+    const ended = await runCommandLine(['submit', ...RANGE, '--json', '--wait'], env);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'Completed', result: { count: Number(count) } });
+    expect(ended.stderr).not.toContain('Distinct');
+  });
+
+  it('reuses days that are young enough', async () => {
+    await runCommandLine(['submit', ...RANGE, '--wait'], env);
+    const { stdout } = await runCommandLine(['submit', ...RANGE, '--max-age', '600', '--wait', '--json'], env);
+    expect(JSON.parse(stdout)).toMatchObject({ result: { count: Number(count), daysReused: 20 } });
+  });
+
+  it('is one query for each idempotency key, and refuses the key with another range', async () => {
+    const args = ['--idempotency-key', randomUUID()];
+    const [one, other] = [
+      await runCommandLine(['submit', ...RANGE, ...args], env),
+      await runCommandLine(['submit', ...RANGE, ...args], env),
+    ];
+    expect(one.stdout).toBe(other.stdout);
+    const refused = await runCommandLine(['submit', '2021-10-01', '2021-10-02', ...args], env);
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('(IDEMPOTENCY_KEY_REUSED)')]);
+  });
+
+  it('is sent again when its answer was lost, and is one query all the same', async () => {
+    const proxy = await startBufferingProxy(api.url, 1);
+    onTestFinished(() => proxy.stop());
+    const since = new Date().toISOString();
+    const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--url', proxy.url], env);
+    expect([exitCode, proxy.paths]).toEqual([0, ['/api/queries', '/api/queries']]);
+    expect(stderr).toContain('Trying again in');
+    const list = await runCommandLine(['list', '--created-after', since, '--json'], env);
+    expect((JSON.parse(list.stdout) as { items: Document[] }).items.map(({ id }) => id)).toEqual([stdout.trim()]);
+  });
+
+  it('stops waiting after --timeout with 8, and the query goes on', async () => {
+    slowDown();
+    const { exitCode, stdout, stderr } = await runCommandLine(
+      ['submit', ...RANGE, '--wait', '--timeout', '1', '--json'],
+      env,
+    );
+    const { error, id } = JSON.parse(stdout) as Document;
+    expect([exitCode, error?.code]).toEqual([8, 'WAIT_TIMEOUT']);
+    expect(stderr).toContain(`audit-query watch ${id}`);
+    expect(await runCommandLine(['watch', id], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
+  });
+});
+
+describe('the other commands', () => {
+  it('status shows a query in each state with 0', async () => {
+    slowDown();
+    const id = await submit();
+    const running = await runCommandLine(['status', id], env);
+    expect([running.exitCode, running.stdout]).toEqual([
+      0,
+      expect.stringMatching(/Status +(Pending|Running)\nProgress/),
+    ]);
+    await runCommandLine(['watch', id], env);
+    const { exitCode, stdout } = await runCommandLine(['status', id], env);
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Status     Completed\nCount')]);
+    expect(await readStatus(id)).toMatchObject({ id, status: 'Completed', result: { count: Number(count) } });
+  });
+
+  it('result ends with 8 while there is none, and then prints the count', async () => {
+    slowDown();
+    const id = await submit();
+    const early = await runCommandLine(['result', id], env);
+    expect([early.exitCode, early.stdout]).toEqual([8, '']);
+    expect(early.stderr).toContain('There is no result yet.');
+    await runCommandLine(['watch', id], env);
+    expect(await runCommandLine(['result', id], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
+  });
+
+  it('watch --json prints a line at each change, the last of them the end', async () => {
+    slowDown();
+    const { exitCode, stdout } = await runCommandLine(['watch', await submit(), '--json'], env);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Document);
+    expect(exitCode).toBe(0);
+    expect(events.length).toBeGreaterThan(2);
+    expect(events.at(-1)).toMatchObject({ status: 'Completed', result: { count: Number(count) } });
+    const percents = events.map(({ progress }) => progress.percent);
+    expect(percents).toEqual([...percents].sort((a, b) => a - b));
+  });
+
+  it('terminate ends a query, after which result and watch end with 5', async () => {
+    slowDown();
+    const id = await submit();
+    expect(await runCommandLine(['terminate', id], env)).toMatchObject({ exitCode: 0, stdout: 'Terminated\n' });
+    expect(await runCommandLine(['terminate', id], env)).toMatchObject({
+      exitCode: 0,
+      stdout: 'It had ended before: Terminated\n',
+    });
+    for (const command of ['result', 'watch']) {
+      const { exitCode, stdout, stderr } = await runCommandLine([command, id], env);
+      expect([exitCode, stdout, stderr]).toEqual([5, '', expect.stringContaining('Terminated: The query was')]);
+    }
+    const { exitCode, stdout } = await runCommandLine(['result', id, '--json'], env);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([5, { id, error: { code: 'QUERY_TERMINATED' } }]);
+  });
+
+  it('watch ends with 4 when the query fails', async () => {
+    double.configure({ faults: [{ fault: { kind: 'status', status: 404, errorCode: 'TableNotFound' } }] });
+    onTestFinished(() => double.configure({ faults: [] }));
+    const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--wait'], env);
+    expect([exitCode, stdout, stderr]).toEqual([4, '', expect.stringContaining('Failed: The table does not exist.')]);
+  });
+
+  it('list filters, pages, and tells where it goes on', async () => {
+    const since = new Date().toISOString();
+    const ids = [await submit(), await submit(), await submit()].reverse();
+    for (const id of ids) await runCommandLine(['watch', id], env);
+    const all = ['list', '--created-after', since, '--status', 'Completed'];
+    const { stdout } = await runCommandLine(all, env);
+    const lines = stdout.trim().split('\n');
+    expect(lines[0]).toMatch(/^ID +STATUS +RANGE +DONE +COUNT +SUBMITTED$/);
+    expect(lines.slice(1).map((line) => line.split(' ')[0])).toEqual(ids);
+    const page = await runCommandLine([...all, '--page-size', '2'], env);
+    const token = /--page-token (\S+)/.exec(page.stderr)?.[1] ?? '';
+    const next = await runCommandLine([...all, '--page-size', '2', '--page-token', token], env);
+    expect(next.stdout).toContain(ids[2]);
+    const json = await runCommandLine([...all, '--page-size', '1', '--all', '--json'], env);
+    const { items, nextPageToken } = JSON.parse(json.stdout) as { items: Document[]; nextPageToken: null };
+    expect([items.map(({ id }) => id), nextPageToken]).toEqual([ids, null]);
+    expect(await runCommandLine(['list', '--created-before', '2020-01-01', '--json'], env)).toMatchObject({
+      stdout: '{"items":[],"nextPageToken":null}\n',
+    });
+  });
+});
+
+describe('exit codes', () => {
+  it.each([
+    ['2 for a day that does not exist', ['submit', '2021-02-30', '2021-03-01'], 2, 'a day that exists'],
+    ['2 for a range that the service refuses', ['submit', '2021-03-02', '2021-03-01'], 2, '(QUERY_RANGE_INVALID)'],
+    ['2 for an option that there is not', ['list', '--statsu', 'Failed'], 2, 'Did you mean --status?'],
+    ['2 for a status that there is not', ['list', '--status', 'Cancelled'], 2, 'Allowed choices are Pending'],
+    ['2 for an id that is none', ['status', '12'], 2, '32 hex digits'],
+    ['3 for a query that there is not', ['status', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for a watch of one', ['watch', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for a result of one', ['result', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for ending one', ['terminate', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['7 for a wrong address of the service', ['list', '--url', 'URL/elsewhere'], 7, '(ROUTE_NOT_FOUND)'],
+  ])('%s', async (_, args, exitCode, reason) => {
+    const result = await runCommandLine(
+      args.map((arg) => arg.replace('URL', api.url)),
+      env,
+    );
+    expect([result.exitCode, result.stdout, result.stderr]).toEqual([exitCode, '', expect.stringContaining(reason)]);
+  });
+
+  it('7 where nobody listens, after trying as long as it may', async () => {
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: 1 });
+    await proxy.stop();
+    const args = ['list', '--json', '--url', `http://127.0.0.1:${proxy.port}`, '--retry-for'];
+    const { exitCode, stdout, stderr } = await runCommandLine([...args, '1'], env);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'SERVICE_UNREACHABLE' } }]);
+    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Trying again in/);
+    expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Trying again');
+  });
+});
+
+describe('a wait over a bad line', () => {
+  it('survives that the stream is cut, and resumes it where it was', async () => {
+    slowDown();
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(api.url).port) });
+    onTestFinished(() => proxy.stop());
+    const throughProxy = { AUDIT_QUERY_URL: `http://127.0.0.1:${proxy.port}` };
+    const run = startCommand(['watch', await submit(), '--json'], throughProxy);
+    const countLines = () => run.stdout().split('\n').length - 1;
+    for (const lines of [2, 4]) {
+      await waitUntil('some events', countLines, (seen) => seen >= lines);
+      const refused = proxy.refused;
+      proxy.setMode('cut');
+      await waitUntil(
+        'it to come back',
+        () => proxy.refused,
+        (now) => now > refused,
+      );
+      proxy.setMode('pass');
+    }
+    expect(await run.exitCode).toBe(0);
+    const lines = run.stdout().trim().split('\n');
+    expect(new Set(lines).size).toBe(lines.length);
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ status: 'Completed', result: { count: Number(count) } });
+  });
+
+  it('goes on with polls where something holds streams back', async () => {
+    slowDown(500);
+    const proxy = await startBufferingProxy(api.url);
+    onTestFinished(() => proxy.stop());
+    const { exitCode, stdout } = await runCommandLine(
+      ['submit', ...RANGE, '--wait', '--json', '--url', proxy.url],
+      env,
+    );
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { result: { count: Number(count) } }]);
+    expect(proxy.paths.some((path) => path.endsWith('/events'))).toBe(true);
+    expect(proxy.paths.some((path) => path.endsWith('?wait=10'))).toBe(true);
+  });
+
+  it('waits out a 429 as Retry-After says', async () => {
+    const limited = await startApi({ ...common, POLLS_PER_MINUTE: '1', SUBMISSIONS_PER_MINUTE: '100' });
+    onTestFinished(async () => void (await limited.end()));
+    await waitUntilReady(limited);
+    const toLimited = { AUDIT_QUERY_URL: limited.url };
+    const id = await submit();
+    await runCommandLine(['status', id], toLimited);
+    const refused = await runCommandLine(['status', id, '--retry-for', '0'], toLimited);
+    expect([refused.exitCode, refused.stderr]).toEqual([7, expect.stringContaining('(RATE_LIMITED)')]);
+    const run = startCommand(['status', id], toLimited);
+    await waitUntil('it to wait', run.stderr, (text) => text.includes('Trying again in'));
+    const seconds = Number(/Trying again in (\d+) s/.exec(run.stderr())?.[1]);
+    expect(seconds).toBeGreaterThan(1);
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(130);
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('without a terminal leaves the query running, and says how to go on', async () => {
+    slowDown();
+    const run = startCommand(['submit', ...RANGE, '--wait'], env);
+    const text = await waitUntil('the wait', run.stderr, (shown) => /Pending|Running/.test(shown));
+    expect(text).not.toContain('terminate');
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(130);
+    const id = /audit-query watch ([0-9a-f]{32})\n/.exec(run.stderr())?.[1] ?? '';
+    expect(await runCommandLine(['watch', id], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
+  });
+
+  it('SIGTERM is the same, with 143', async () => {
+    slowDown();
+    const id = await submit();
+    const run = startCommand(['watch', id], env);
+    await waitUntil('the wait', run.stderr, (shown) => /Pending|Running/.test(shown));
+    run.signal('SIGTERM');
+    expect(await run.exitCode).toBe(143);
+    expect((await readStatus(id)).status).toMatch(/Pending|Running/);
+  });
+
+  it.each([
+    ['t terminates it: 5', 't\r', 5, 'Terminated'],
+    ['l leaves it running: 130', 'l\r', 130, 'Running'],
+    ['a second Ctrl-C leaves it running: 130', '\u0003', 130, 'Running'],
+    ['Ctrl-D leaves it running: 130', '\u0004', 130, 'Running'],
+  ])('in a terminal asks what is to become of it; %s', async (_, typed, exitCode, status) => {
+    slowDown(300);
+    const id = await submit();
+    const run = startInTerminal(['watch', id], env);
+    await waitUntil('the bar', run.stdout, (shown) => /█.*% .*of 20 days/.test(shown));
+    run.type('\u0003');
+    await waitUntil('the question', run.stdout, (shown) => shown.includes('(w)aiting? '));
+    run.type(typed);
+    expect(await run.exitCode).toBe(exitCode);
+    expect((await readStatus(id)).status).toBe(status);
+    await runCommandLine(['terminate', id], env);
+  });
+
+  it('in a terminal goes on waiting for w, and asks again the next time', async () => {
+    slowDown(300);
+    const id = await submit();
+    const run = startInTerminal(['watch', id], env);
+    const countQuestions = () => run.stdout().split('(w)aiting? ').length - 1;
+    await waitUntil('the bar', run.stdout, (shown) => /█.*% .*of 20 days/.test(shown));
+    run.type('\u0003');
+    await waitUntil('the question', countQuestions, (questions) => questions === 1);
+    const before = run.stdout().length;
+    run.type('w\r');
+    await waitUntil('the bar', run.stdout, (shown) => shown.slice(before).includes('█'));
+    run.type('\u0003');
+    await waitUntil('another question', countQuestions, (questions) => questions === 2);
+    run.type('t\r');
+    expect(await run.exitCode).toBe(5);
+  });
+});
+
+describe('a terminal', () => {
+  it('has a bar in colour, and the count at last', async () => {
+    slowDown();
+    const run = startInTerminal(['submit', ...RANGE, '--wait'], env);
+    expect(await run.exitCode).toBe(0);
+    const shown = run.stdout().replaceAll('\u001b', 'ESC');
+    expect(shown).toMatch(/ESC\[KESC\[36m█+░* +\d+\.\d % {2}\d+ of 20 days {2}[\d,]+ entities/);
+    expect(run.stdout()).toMatch(new RegExp(`\\):\\r\\n${count}\\r\\n$`));
+  });
+
+  it('has no colour with NO_COLOR, and no bar when it is dumb', async () => {
+    slowDown();
+    const colourless = startInTerminal(['submit', ...RANGE, '--wait'], { ...env, NO_COLOR: '1' });
+    expect(await colourless.exitCode).toBe(0);
+    expect(colourless.stdout()).toContain('█');
+    expect(colourless.stdout()).not.toContain('\u001b[3');
+    const dumb = startInTerminal(['submit', ...RANGE, '--wait'], { ...env, TERM: 'dumb' });
+    expect(await dumb.exitCode).toBe(0);
+    expect(dumb.stdout()).not.toContain('\u001b');
+  });
+});
+
+describe('credentials', () => {
+  it('come from the environment, a file, the standard input, or the configuration file', async () => {
+    const [key, otherKey] = [createKey(), createKey()];
+    const keys = await createApiKeyFile({ reporting: [key], other: [otherKey] });
+    onTestFinished(() => keys.remove());
+    const guarded = await startApi({ ...common, ...keys.env });
+    onTestFinished(async () => void (await guarded.end()));
+    await waitUntilReady(guarded);
+    const folder = await mkdtemp(join(tmpdir(), 'audit-query-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const keyFile = join(folder, 'key');
+    await writeFile(keyFile, `${key}\n`);
+    const config = join(folder, 'audit-query', 'config.json');
+    await mkdir(join(folder, 'audit-query'));
+    await writeFile(config, JSON.stringify({ url: guarded.url, apiKey: key }), { mode: 0o600 });
+    const url = { AUDIT_QUERY_URL: guarded.url };
+
+    const submitted = await runCommandLine(['submit', ...RANGE], { ...url, AUDIT_QUERY_API_KEY: key });
+    const id = submitted.stdout.trim();
+    for (const [args, given, input] of [
+      [[], { ...url, AUDIT_QUERY_TOKEN: key }, ''],
+      [[], { ...url, AUDIT_QUERY_API_KEY_FILE: keyFile }, ''],
+      [['--api-key-file', keyFile], { ...url, AUDIT_QUERY_API_KEY: otherKey }, ''],
+      [['--api-key-file', '-'], url, `${key}\n`],
+      [['--token-file', '-'], url, key],
+      [[], { XDG_CONFIG_HOME: folder }, ''],
+      [[], { AUDIT_QUERY_CONFIG: config }, ''],
+    ] as [string[], Record<string, string>, string][]) {
+      expect(await runCommandLine(['status', id, ...args], given, input), args.join()).toMatchObject({ exitCode: 0 });
+    }
+    const none = await runCommandLine(['status', id], url);
+    expect([none.exitCode, none.stderr]).toEqual([6, expect.stringContaining('(UNAUTHENTICATED)')]);
+    const wrong = await runCommandLine(['submit', ...RANGE, '--wait'], { ...url, AUDIT_QUERY_API_KEY: createKey() });
+    expect(wrong.exitCode).toBe(6);
+    const ofAnother = await runCommandLine(['status', id], { ...url, AUDIT_QUERY_API_KEY: otherKey });
+    expect(ofAnother.exitCode).toBe(3);
+    await chmod(config, 0o644);
+    const open = await runCommandLine(['status', id], { XDG_CONFIG_HOME: folder });
+    expect([open.exitCode, open.stderr]).toEqual([2, expect.stringContaining('chmod 600')]);
+    expect(open.stderr + none.stderr + wrong.stderr).not.toContain(key);
+  });
+});

@@ -1,0 +1,136 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
+import { followQuery } from '../../apps/cli/src/service/follow-query';
+import { Service } from '../../apps/cli/src/service/service';
+
+const ID = '0123456789abcdef0123456789abcdef';
+
+type Reply = (request: IncomingMessage, response: ServerResponse) => void;
+
+const toJson = (status: number, body: object, headers: Record<string, string> = {}): Reply => {
+  return (_, response) =>
+    void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+};
+
+const toProblem = (status: number, code: string, headers: Record<string, string> = {}) =>
+  toJson(status, { code, detail: 'Why.' }, headers);
+
+const toQuery = (status: string, headers: Record<string, string> = { 'retry-after': '1' }) =>
+  toJson(200, { id: ID, status }, headers);
+
+const toStream =
+  (text: string): Reply =>
+  (_, response) =>
+    void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(text);
+
+/** A service that says what it is told to, one answer after the other, and what it was asked. */
+async function startScript(...script: Reply[]) {
+  const asked: { path: string; headers: IncomingMessage['headers']; atMs: number }[] = [];
+  const server = createServer((request, response) => {
+    request.resume();
+    asked.push({ path: request.url ?? '', headers: request.headers, atMs: performance.now() });
+    const reply = script[asked.length - 1] ?? toProblem(400, 'SCRIPT_OVER');
+    reply(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const troubles: string[] = [];
+  const onTrouble = ({ code }: CommandFailedError) => void troubles.push(code);
+  const credential = { kind: 'token' as const, value: 'secret' };
+  const { signal } = new AbortController();
+  return { asked, url, troubles, service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal) };
+}
+
+async function follow(service: Service): Promise<string[]> {
+  const statuses: string[] = [];
+  for await (const { status } of followQuery(service, ID, new AbortController().signal)) statuses.push(status);
+  return statuses;
+}
+
+describe('a request of the command line', () => {
+  it.each([
+    ['503 with Retry-After', toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '1' }), 'SERVICE_UNAVAILABLE', 990],
+    ['429 with Retry-After', toProblem(429, 'RATE_LIMITED', { 'retry-after': '1' }), 'RATE_LIMITED', 990],
+    ['a proxy’s 502', (_: unknown, response: ServerResponse) => void response.writeHead(502).end('<html>'), 'UNEXPLAINED', 100], // prettier-ignore
+    ['a cut', (request: IncomingMessage) => void request.destroy(), 'SERVICE_UNREACHABLE', 100],
+    ['a body that is cut off', (_: unknown, response: ServerResponse) => void response.writeHead(200, { 'content-length': '99' }).write('{', () => response.destroy()), 'SERVICE_UNREACHABLE', 100], // prettier-ignore
+  ] as [string, Reply, string, number][])('is sent again after %s', async (_, reply, code, leastMs) => {
+    const { service, asked, troubles } = await startScript(reply, toQuery('Running'));
+    expect(await service.read(ID)).toMatchObject({ status: 'Running' });
+    expect(troubles).toEqual([code]);
+    expect((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0)).toBeGreaterThan(leastMs);
+  });
+
+  it('is not sent again where that would be in vain, nor later than it may be', async () => {
+    const failing = [
+      [toProblem(400, 'REQUEST_INVALID'), 'REQUEST_INVALID'],
+      [toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '3600' }), 'SERVICE_UNAVAILABLE'],
+      [(_: unknown, response: ServerResponse) => void response.writeHead(200).end('<html>'), 'NOT_THE_SERVICE'],
+    ] as [Reply, string][];
+    for (const [reply, code] of failing) {
+      const { service, asked } = await startScript(reply);
+      await expect(service.read(ID)).rejects.toMatchObject({ code });
+      expect(asked).toHaveLength(1);
+    }
+  });
+
+  it('does not carry its credential to where a redirect says', async () => {
+    const other = await startScript();
+    const { service, asked } = await startScript((_, response) => {
+      response.writeHead(302, { location: other.url }).end();
+    });
+    await expect(service.read(ID)).rejects.toMatchObject({ code: 'NOT_THE_SERVICE' });
+    expect(asked[0]?.headers.authorization).toBe('Bearer secret');
+    expect(other.asked).toEqual([]);
+  });
+});
+
+describe('following a query', () => {
+  const running = `event: progress\nid: r1\ndata: {"id":"${ID}","status":"Running"}\n\n`;
+  const completed = `event: end\nid: r2\ndata: {"id":"${ID}","status":"Completed"}\n\n`;
+
+  it('resumes a stream that ends before the query, with the last id', async () => {
+    const { service, asked } = await startScript(toStream(running), toStream(''), toStream(completed));
+    expect(await follow(service)).toEqual(['Running', 'Completed']);
+    expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'r1', 'r1']);
+  });
+
+  it('goes on with polls when streams bring nothing, and waits as Retry-After says', async () => {
+    const none = toStream('');
+    const unchanged: Reply = (_, response) => void response.writeHead(304, { etag: '"r1"', 'retry-after': '1' }).end();
+    const { service, asked } = await startScript(
+      ...[none, none, none],
+      ...[toQuery('Running', { etag: '"r1"', 'retry-after': '1' }), unchanged, toQuery('Completed')],
+    );
+    expect(await follow(service)).toEqual(['Running', 'Completed']);
+    const polls = asked.slice(3);
+    expect(polls.map(({ path }) => path)).toEqual(Array(3).fill(`/api/queries/${ID}?wait=10`));
+    expect(polls.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"r1"', '"r1"']);
+    for (const i of [1, 2]) expect((polls[i]?.atMs ?? 0) - (polls[i - 1]?.atMs ?? 0)).toBeGreaterThan(990);
+  });
+
+  it('goes on with plain polls where an answer may not be held back', async () => {
+    const none = toStream('');
+    const timedOut: Reply = (_, response) => void response.writeHead(504, { 'retry-after': '60' }).end();
+    const { service, asked } = await startScript(none, none, none, timedOut, toQuery('Completed'));
+    expect(await follow(service)).toEqual(['Completed']);
+    expect(asked.at(-1)?.path).toBe(`/api/queries/${ID}`);
+  });
+
+  it('ends when the query is gone, or the credential', async () => {
+    for (const [status, code] of [
+      [404, 'QUERY_NOT_FOUND'],
+      [401, 'UNAUTHENTICATED'],
+    ] as const) {
+      // prettier-ignore
+      const { service } = await startScript(toStream(running), toProblem(status, code));
+      await expect(follow(service)).rejects.toMatchObject({ code });
+    }
+  });
+});

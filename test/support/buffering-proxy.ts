@@ -1,0 +1,44 @@
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface BufferingProxy {
+  url: string;
+  /** The paths that were asked for, with what is behind them. */
+  readonly paths: string[];
+  stop(): Promise<void>;
+}
+
+/**
+ * An HTTP proxy that gives on nothing of an answer before it has all of it, as some do: no stream gets through.
+ *
+ * @param lostAnswers How many of the first answers it loses, with the connection.
+ */
+export async function startBufferingProxy(target: string, lostAnswers = 0): Promise<BufferingProxy> {
+  const paths: string[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const { method, headers, url = '/' } = incoming;
+    paths.push(url);
+    const forwarded = request(new URL(url, target), { method, headers }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', () => outgoing.destroy());
+      answer.on('end', () => {
+        if (paths.length <= lostAnswers) outgoing.destroy();
+        else outgoing.writeHead(answer.statusCode ?? 502, answer.headers).end(Buffer.concat(chunks));
+      });
+    });
+    forwarded.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => forwarded.destroy());
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    paths,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
