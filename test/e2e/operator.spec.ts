@@ -136,7 +136,9 @@ describe('a query that failed', () => {
     double.configure({ faults: [busy] });
     await addWorker();
     const id = await submit();
-    const failed = await waitFor(id, 'the end', ({ history }) => history.events.some(({ end }) => end === 'Failed'));
+    const hasFailed = ({ status, history }: Document) =>
+      status === 'Failed' && history.events.some(({ end }) => end === 'Failed');
+    const failed = await waitFor(id, 'the end', hasFailed);
     expect(failed).toMatchObject({ status: 'Failed', error: { code: 'TABLE_THROTTLED' } });
     const day = failed.history.events.find(({ source }) => source === 'interrupted');
     expect(day?.throttles).toBeGreaterThan(0);

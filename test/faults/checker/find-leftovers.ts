@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 /** BullMQ trims its stream of events to about 10,000; a trim in whole blocks leaves some more. */
 const MOST_EVENTS = 11_000;
 
-/** Lists that BullMQ keeps for as long as the queue lives, beside the jobs that it holds for a time. */
+/** What lives as long as the service: lists of BullMQ, beside the jobs that it holds for a time, and ours, which are trimmed. */
 const KEPT =
-  /:queries:(id|meta|events|completed|failed|stalled-check|marker|[0-9a-f]{32})$|:queries:metrics:|:queries-of:/;
+  /:(queries|purges):(id|meta|events|completed|failed|stalled-check|marker|[0-9a-f]{32})$|:queries:metrics:|:queries-of:|:(all-queries|workers|ended|audit)$/;
 
 /** I6: when all has ended there is no lock, no job under way, and nothing else that never goes away by itself. */
 export async function findLeftovers(redis: Redis, prefix: string): Promise<string[]> {

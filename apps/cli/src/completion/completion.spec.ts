@@ -34,7 +34,7 @@ describe('the completion of bash', () => {
     [['list', '--status', '']],
     [['list', '--status', 'F']],
     [['list', '--page', '']],
-    [['list', '--key-file', 'openapi']],
+    [['list', '--key-file', 'docker-comp']],
     [['watch', '--']],
     [['unknown', '--']],
   ])('offers for %j', (words) => {
@@ -45,7 +45,7 @@ describe('the completion of bash', () => {
       'list --status ': ['Failed', 'Running'],
       'list --status F': ['Failed'],
       'list --page ': [],
-      'list --key-file openapi': ['openapi.json'],
+      'list --key-file docker-comp': ['docker-compose.yml'],
       'watch --': ['--help'],
       'unknown --': [],
     };
