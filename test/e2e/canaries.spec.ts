@@ -122,8 +122,8 @@ async function follow(id: string, headers: Record<string, string> = withKey(), t
   return state;
 }
 
-/** What every operator can see of the jobs. */
-async function lookAtBoard(ids: readonly string[]): Promise<void> {
+/** All that operators can see: the board, the routes, the audit log, the metrics of both. */
+async function lookAsOperator(ids: readonly string[]): Promise<void> {
   const board = `${api.operatorUrl}/queues`;
   for (const status of ['latest', 'active', 'waiting', 'completed', 'failed']) {
     await ask(`${board}/api/queues?activeQueue=queries&status=${status}&page=1&jobsPerPage=100`);
@@ -131,7 +131,14 @@ async function lookAtBoard(ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await ask(`${board}/api/queues/queries/${id}`);
     await ask(`${board}/api/queues/queries/${id}/logs`);
+    const shown = 'showInput=true&showHistory=true&showHistoryOutput=true';
+    await ask(`${api.operatorUrl}/operator/queries/${id}?${shown}`);
   }
+  await ask(`${api.operatorUrl}/operator/queries/${ids[0]}/restart`, { method: 'POST' });
+  for (const path of ['queries', 'state', 'workers', 'audit', 'openapi.json']) {
+    expect((await ask(`${api.operatorUrl}/operator/${path}`)).status, path).toBe(200);
+  }
+  for (const url of [api.operatorUrl, worker.url]) expect((await ask(`${url}/metrics`)).text).toContain('audit_query_');
 }
 
 /** Each secret as it is, and in the forms in which it travels. */
@@ -251,8 +258,8 @@ describe('no secret and no identification number', () => {
     seen.push({ where: 'the output of a worker that does not start', bytes: Buffer.from(refusal) });
   });
 
-  it('was in any answer, log line, record or page of the board', async () => {
-    await lookAtBoard(ids);
+  it('was in any answer, log line, record, metric or page of the board', async () => {
+    await lookAsOperator(ids);
     for (const process of processes) seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
     const entries = await dumpRedis(redis, keyPrefix);
     seen.push(...entries.map(({ key, bytes }) => ({ where: `Redis at ${key}`, bytes })));
