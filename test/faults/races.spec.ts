@@ -7,6 +7,8 @@ import { type Call, isOver } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import type { Stage } from './harness/stage';
 
+/** Ten workers or more are started and killed by then. */
+const POISON_LIMIT_MS = 120_000;
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 function readStatus({ answer }: Call): string | undefined {
@@ -141,11 +143,16 @@ describe('fault 17: a query takes its worker down each time', () => {
         await Promise.all([addWorker(), addWorker()]);
         const poison = await stage.callers[0].submitUntilAccepted({ start: POISON, end: POISON });
         const others: string[] = [];
-        while (!isOver(await stage.waitFor(poison, 'a status', () => true))) {
-          if (others.length < 10) others.push(await stage.callers[1].submitUntilAccepted(ONE_DAY));
-          while (stage.workers.filter((worker) => !stage.isGone(worker)).length < 2) await addWorker();
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
+        await waitUntil(
+          'the end of the poisoned query',
+          async () => {
+            if (others.length < 10) others.push(await stage.callers[1].submitUntilAccepted(ONE_DAY));
+            while (stage.workers.filter((worker) => !stage.isGone(worker)).length < 2) await addWorker();
+            return stage.waitFor(poison, 'a status', () => true);
+          },
+          isOver,
+          POISON_LIMIT_MS,
+        );
         expect(await stage.waitForEnd(poison)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
         expect(deaths).toBeGreaterThanOrEqual(10);
         for (const id of others) expect((await stage.waitForEnd(id)).status).toBe('Completed');
