@@ -9,8 +9,9 @@ export interface Check {
   ours: string;
   peer: string;
   result: string;
+  /** None where the peer is only a bound, to read the others by. */
   target: string;
-  met: boolean;
+  met: boolean | undefined;
 }
 
 interface Comparison {
@@ -34,7 +35,8 @@ export function compare({ unit, ours, peer, target, quotient = 'ours by peer', .
 }
 
 export function printCheck({ what, ours, peer, result, target, met }: Check): void {
-  console.log(`   ${met ? 'met   ' : 'MISSED'} ${what}: ${result} (${target}); ours ${ours}; beside it ${peer}`);
+  const verdict = met === undefined ? '      ' : met ? 'met   ' : 'MISSED';
+  console.log(`   ${verdict} ${what}: ${result} (${target}); ours ${ours}; beside it ${peer}`);
 }
 
 /** All checks as a table for the README. */
@@ -46,7 +48,7 @@ export function toMarkdown(checks: readonly Check[]): string {
     check.peer,
     check.result,
     check.target,
-    check.met ? 'yes' : '**no**',
+    check.met === undefined ? '' : check.met ? 'yes' : '**no**',
   ]);
   const head = ['#', 'case', 'ours', 'beside it', 'result', 'target', 'met'];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -24,16 +24,19 @@ interface RoundComparison {
   ours: readonly number[];
   peer: readonly number[];
   /** Of how many times the peer's figure ours is. */
-  target: { atLeast: number } | { below: number };
+  target: { atLeast: number } | { below: number } | undefined;
 }
 
 /** The median of the quotients of the rounds: whatever slows this machine down for a while slows both down. */
 export function compareRounds({ unit, ours, peer, target, ...rest }: RoundComparison): Check {
   const quotient = summarize(ours.map((value, round) => value / (peer[round] ?? NaN)));
-  const [met, bound] =
-    'atLeast' in target
-      ? [quotient.median >= target.atLeast, `at least ${target.atLeast}`]
-      : [quotient.median < target.below, `below ${target.below}`];
+  const [met, bound] = judge(quotient.median, target);
   const [oursShown, peerShown] = [show(summarize(ours), unit), show(summarize(peer), unit)];
   return { ...rest, ours: oursShown, peer: peerShown, result: show(quotient, 'times'), target: bound, met };
+}
+
+function judge(result: number, target: RoundComparison['target']): [met: boolean | undefined, bound: string] {
+  if (target === undefined) return [undefined, 'none'];
+  if ('atLeast' in target) return [result >= target.atLeast, `at least ${target.atLeast}`];
+  return [result < target.below, `below ${target.below}`];
 }

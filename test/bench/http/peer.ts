@@ -3,8 +3,11 @@ import { ServiceProcess } from '../../../apps/local/src/service-process';
 
 const START_LIMIT_MS = 20_000;
 
-/** `express`: Nest on Express with BullMQ; `pg-boss`: Nest on Fastify with pg-boss, so that the queue is what differs. */
-export type PeerName = 'express' | 'pg-boss';
+/**
+ * `express`: Nest on Express with BullMQ; `pg-boss`: Nest on Fastify with pg-boss, so that the queue is what differs;
+ * `node`: Node's own listener with BullMQ.
+ */
+export type PeerName = 'express' | 'pg-boss' | 'node';
 
 export interface Peer {
   url: string;

@@ -1,4 +1,4 @@
-import { Transform, Type } from 'class-transformer';
+import { plainToInstance, Transform, Type } from 'class-transformer';
 import { IsDate, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { QueryStatus } from '#shared/contract/query-status';
 import { ProblemError } from '../errors/problem-error';
@@ -51,7 +51,8 @@ export class ListRequest {
 
 /** @throws ProblemError REQUEST_INVALID, naming every wrong parameter at once. */
 export function parseParameters<T extends object>(type: new () => T, query: object): T {
-  const { members: request, problems } = validateMembers(type, query);
+  const request = plainToInstance(type, query);
+  const problems = validateMembers(request, query);
   if (problems.length === 0) return request;
   const rules = problems.map(({ property, constraints = {} }) =>
     constraints['whitelistValidation'] ? `${property} is not a parameter of this route` : Object.values(constraints)[0],

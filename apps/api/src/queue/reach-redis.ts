@@ -27,16 +27,19 @@ export async function reachRedis<T>(redis: Redis, call: (isTooLate: () => boolea
   }
 }
 
-async function withinLimit<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
-  let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
+function withinLimit<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isLate = false;
     const giveUp = () => {
       isLate = true;
       reject(new Error('Redis took too long'));
     };
     // A busy process may have the reply at hand and not have looked at it: it does before the next turn.
-    timer = setTimeout(() => setImmediate(giveUp), REACH_LIMIT_MS);
+    const timer = setTimeout(() => setImmediate(giveUp), REACH_LIMIT_MS);
+    const settle = <V>(end: (value: V) => void) => (value: V) => {
+      clearTimeout(timer);
+      end(value);
+    };
+    call(() => isLate).then(settle(resolve), settle(reject));
   });
-  return Promise.race([call(() => isLate), late]).finally(() => clearTimeout(timer));
 }

@@ -21,6 +21,18 @@ describe('isCalendarDay', () => {
   ])('refuses %s', (text) => {
     expect(isCalendarDay(text)).toBe(false);
   });
+
+  it('agrees with Date about every day of every kind of year', () => {
+    for (const year of [1600, 1900, 2000, 2023, 2024]) {
+      for (let month = 0; month <= 13; month += 1) {
+        for (let day = 0; day <= 32; day += 1) {
+          const text = `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+          const date = new Date(Date.UTC(year, month - 1, day));
+          expect(isCalendarDay(text), text).toBe(date.toISOString().startsWith(text));
+        }
+      }
+    }
+  });
 });
 
 describe('days', () => {

@@ -2,7 +2,7 @@ import type { ValidationError } from 'class-validator';
 import { countDays } from '#shared/contract/calendar-day';
 import { QueryRequest, RANGE_RULE } from '#shared/contract/query-request';
 import { ProblemError } from '../../errors/problem-error';
-import { validateMembers } from '../../queries/validate-members';
+import { toMembers, validateMembers } from '../../queries/validate-members';
 
 /**
  * The body of a submission as a request.
@@ -15,7 +15,8 @@ export function parseQueryRequest(body: unknown, maxRangeDays: number): QueryReq
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new ProblemError('REQUEST_INVALID', { detail: 'The body must be a JSON object with start and end.' });
   }
-  const { members: request, problems } = validateMembers(QueryRequest, body);
+  const request = toMembers(QueryRequest, body);
+  const problems = validateMembers(request, body);
   if (problems.length > 0) throw toProblem(problems);
   checkRangeLength(request, maxRangeDays);
   return request;

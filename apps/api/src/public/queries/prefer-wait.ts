@@ -21,7 +21,8 @@ export function readWait(parameter: unknown, prefer: string | string[] | undefin
     }
     return { seconds: Math.min(Number(parameter), maxSeconds), isPreference: false };
   }
-  const preference = /(?:^|[,\s])wait\s*=\s*"?(\d{1,9})"?\s*(?=[,;]|$)/i.exec([prefer ?? ''].flat().join(','));
+  if (prefer === undefined) return NONE;
+  const preference = /(?:^|[,\s])wait\s*=\s*"?(\d{1,9})"?\s*(?=[,;]|$)/i.exec([prefer].flat().join(','));
   if (preference === null) return NONE;
   return { seconds: Math.min(Number(preference[1]), maxSeconds), isPreference: true };
 }
