@@ -36,10 +36,12 @@ function withinLimit<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise
     };
     // A busy process may have the reply at hand and not have looked at it: it does before the next turn.
     const timer = setTimeout(() => setImmediate(giveUp), REACH_LIMIT_MS);
-    const settle = <V>(end: (value: V) => void) => (value: V) => {
-      clearTimeout(timer);
-      end(value);
-    };
+    const settle =
+      <V>(end: (value: V) => void) =>
+      (value: V) => {
+        clearTimeout(timer);
+        end(value);
+      };
     call(() => isLate).then(settle(resolve), settle(reject));
   });
 }
