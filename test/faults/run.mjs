@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, ensureDependencies } from '../../apps/local/bootstrap.mjs';
+import { ensureProgram } from '../support/ensure-program.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,6 +21,9 @@ if (!(Number(values.minutes) > 0)) fail('--minutes must be a number above 0.');
 if (!/^\d+$/.test(values.seed)) fail('--seed must be a whole number.');
 
 await ensureDependencies();
+ensureProgram('redis-server', { without: 'no fault can be tried.' });
+ensureProgram('faketime', { without: 'fault 18 is left out, and counted as skipped.' });
+if (process.getuid?.() !== 0) console.log('Only root can mount a small disk: a part of fault 10 is left out.');
 await build();
 const { status } = spawnSync(
   process.execPath,

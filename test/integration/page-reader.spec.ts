@@ -40,7 +40,8 @@ afterEach(() => double.stop());
 function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
   return new PageReader(toFixedConnection(client), slots, {
-    timeoutMs: 150,
+    // Much for a page, even where everything else on this machine is busy too.
+    timeoutMs: 1_000,
     retryForMs: 60_000,
     allowInsecureConnection: true,
     ...options,
@@ -121,6 +122,25 @@ describe('the time that a page is tried again', () => {
     );
     held.release('served');
     expect(await counting).toEqual(truth());
+  });
+});
+
+describe('a clock that is hours away from that of the table', () => {
+  it.each([-3, 3])('costs one refused request, no query: %i hours', async (hours) => {
+    double.configure({ clockOffsetMs: hours * 3_600_000 });
+    const reader = createReader();
+    expect(await reader.probe(NEVER)).toBeUndefined();
+    expect(await count(reader)).toEqual(truth());
+    const [refused, ...others] = double.requests;
+    expect(refused?.entities).toBe(0);
+    expect(others.map(({ entities }) => entities)).not.toContain(0);
+  });
+
+  it('is noticed in the middle of a day, too', async () => {
+    const reader = createReader();
+    expect(await count(reader)).toEqual(truth());
+    double.configure({ clockOffsetMs: 3_600_000 });
+    expect(await count(reader)).toEqual(truth());
   });
 });
 

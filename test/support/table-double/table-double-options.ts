@@ -17,8 +17,8 @@ export interface TableDoubleSettings {
   readonly rateLimits: RateLimits | null;
   /** Keys that sign requests, base64; default the emulators' published one. Change them to rotate a key. */
   readonly accountKeys: readonly string[];
-  /** How far off the date of a signed request may be; default the service's own 15 minutes. Tokens have no such date. */
-  readonly maxClockSkewMs: number;
+  /** How far the service's clock is ahead of this machine's; default 0. */
+  readonly clockOffsetMs: number;
 }
 
 /** How a double starts; settings that are absent have their defaults. */

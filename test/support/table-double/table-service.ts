@@ -11,7 +11,7 @@ import { readPage, type Page } from './read-page';
 import { sendError, sendPage, type Exchange } from './reply';
 import type { RecordedRequest } from './request-log';
 import { ServiceError } from './service-error';
-import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, MAX_CLOCK_SKEW_MS, verifySharedKey } from './shared-key';
+import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, verifySharedKey } from './shared-key';
 import type { SortedTable } from './sorted-table';
 import type { TableDoubleSettings } from './table-double-options';
 
@@ -20,7 +20,7 @@ const DEFAULT_SETTINGS: TableDoubleSettings = {
   faultSeed: 1,
   rateLimits: null,
   accountKeys: [DEVELOPMENT_KEY],
-  maxClockSkewMs: MAX_CLOCK_SKEW_MS,
+  clockOffsetMs: 0,
 };
 
 /** `/account/table` or `/account/table()`. */
@@ -55,8 +55,10 @@ export class TableService {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
     const exchange = { response, record: this.record(url, response), metadata: readMetadata(request.headers.accept) };
+    const time = Date.now() + this.settings.clockOffsetMs;
+    response.setHeader('Date', new Date(time).toUTCString());
     try {
-      verifySharedKey(request, this.settings.accountKeys, this.settings.maxClockSkewMs);
+      verifySharedKey(request, this.settings.accountKeys, time);
       if (request.method !== 'GET' || exchange.record.table === '') throw new ServiceError('NotImplemented');
       await this.answerQuery(exchange, url);
     } catch (error) {

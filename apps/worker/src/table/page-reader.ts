@@ -8,6 +8,7 @@ import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
+import { TableClock } from './table-clock';
 import type { TableConnection } from './table-connection';
 import { TableFault, toStatusFault, toTransportFault } from './table-fault';
 
@@ -49,6 +50,7 @@ export interface PageObserver {
 /** The one place that talks to the table. */
 export class PageReader implements PageSource {
   private readonly http = createDefaultHttpClient();
+  private readonly clock = new TableClock();
 
   constructor(
     private readonly connection: TableConnection,
@@ -157,17 +159,21 @@ export class PageReader implements PageSource {
     const timeLimit = new AbortController();
     const abort = () => timeLimit.abort();
     const timer = setTimeout(abort, this.options.timeoutMs);
+    const date = this.clock.read();
     signal.addEventListener('abort', abort, { once: true });
     try {
       const response = await client.pipeline.sendRequest(
         this.http,
         createPipelineRequest({
           url: `${client.url}/${client.tableName}()?${toQueryString(query)}`,
-          headers: createHttpHeaders(HEADERS),
+          headers: createHttpHeaders({ ...HEADERS, ...date.headers }),
           abortSignal: timeLimit.signal,
           allowInsecureConnection: this.options.allowInsecureConnection,
         }),
       );
+      if (response.status === 403 && this.clock.correct(date, response.headers.get('date'))) {
+        return await this.request(client, query, signal);
+      }
       if (response.status !== 200) throw toStatusFault(response);
       return { ...readPageBody(response.bodyAsText), next: readToken(response.headers) };
     } catch (error) {
