@@ -131,7 +131,8 @@ describe('the metrics', () => {
     const readStatuses = async ({ operatorUrl }: ServiceProcess) => {
       const samples = [...readSamples(await scrape(operatorUrl))];
       const own = samples.filter(([series]) => series.startsWith('audit_query_queries{'));
-      return Object.fromEntries(own.map(([series, value]) => [/status="(\w+)"/.exec(series)?.[1], Number(value)]));
+      const toStatus = (series: string) => /status="(\w+)"/.exec(series)?.[1] ?? '';
+      return Object.fromEntries(own.map(([series, value]) => [toStatus(series), Number(value)] as const));
     };
     const expectStatuses = async (expected: Record<string, number>) => {
       const none = { Pending: 0, Suspended: 0, Running: 0, Completed: 0, Failed: 0, Terminated: 0 };

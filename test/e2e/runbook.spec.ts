@@ -188,7 +188,11 @@ describe('the runbook holds for', () => {
     const told = await paste('AuditQueryFailures', 0);
     expect(told).toMatch(new RegExp(`"id":"${id}","status":"Failed".*"code":"TABLE_FORBIDDEN"`));
     expect(told).toContain('"table":"TABLE_FORBIDDEN"');
-    await waitUntil('the line', worker.output, (log) => /TABLE_FORBIDDEN.*"msg":"a run failed"/.test(log));
+    await waitUntil(
+      'the line',
+      () => worker.output(),
+      (log) => /TABLE_FORBIDDEN.*"msg":"a run failed"/.test(log),
+    );
     const after = await scrape(api.operatorUrl);
     const history = [before, after].map((text) => ({ text, minutes: 3 }));
     expectFiring('AuditQueryFailures', true, { api: history });
