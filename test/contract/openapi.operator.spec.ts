@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ALL_ERRORS, OPERATOR_ERROR_TABLE } from '#shared/contract/error-codes';
+import { Metrics } from '#shared/telemetry/metrics';
 import { createOperatorDocument } from '../../apps/api/src/operator/docs/operator-document';
 import { checkedOperatorFetch } from '../support/checked-fetch';
 import { listPaths } from '../support/list-paths';
@@ -16,7 +17,7 @@ let callers: PublicListener;
 beforeAll(async () => {
   const env = { KEY_PREFIX: `{t-${randomUUID()}}` };
   [operator, callers] = await Promise.all([
-    startOperatorListener(inject('redisUrl'), env),
+    startOperatorListener(inject('redisUrl'), env, new Metrics('api')),
     startPublicListener(inject('redisUrl'), env),
   ]);
 });
@@ -31,7 +32,7 @@ describe('openapi.operator.json', () => {
 
   it('has the routes that there are, but for the dashboard, with the methods that they have', async () => {
     const { paths } = createOperatorDocument(operator.app);
-    const own = listPaths(operator.app).filter((path) => !path.startsWith('/queues'));
+    const own = listPaths(operator.app).filter((path) => !/^\/(queues|metrics)/.test(path));
     expect(Object.keys(paths).sort()).toEqual(own.sort());
     for (const [path, item] of Object.entries(paths)) {
       const url = operator.url + path.replace('{id}', UNKNOWN);
@@ -59,10 +60,26 @@ describe('openapi.operator.json', () => {
 });
 
 describe('the two listeners', () => {
+  it('have these routes, beside the dashboard’s own', () => {
+    const own = listPaths(operator.app).filter((path) => !path.startsWith('/queues/'));
+    expect({ callers: listPaths(callers.app).sort(), operators: own.sort() }).toEqual({
+      callers: [
+        ...['/api/docs', '/api/openapi.json', '/api/queries', '/api/queries/{id}', '/api/queries/{id}/events'],
+        ...['/api/queries/{id}/result', '/api/status/{id}', '/api/submit/query', '/health/live', '/health/ready'],
+      ],
+      operators: [
+        ...['/metrics', '/operator/audit', '/operator/openapi.json', '/operator/purges/{id}', '/operator/queries'],
+        ...['/operator/queries/{id}', '/operator/queries/{id}/restart', '/operator/queries/{id}/rewind'],
+        ...['/operator/queries/{id}/terminate', '/operator/resume', '/operator/state', '/operator/suspend'],
+        ...['/operator/workers', '/queues'],
+      ],
+    });
+  });
+
   it('have no route of each other’s', () => {
     const [theirs, ours] = [new Set(listPaths(callers.app)), listPaths(operator.app)];
     expect(ours.filter((path) => theirs.has(path))).toEqual([]);
-    expect(ours.filter((path) => !/^\/(operator|queues)(\/|$)/.test(path))).toEqual([]);
+    expect(ours.filter((path) => !/^\/(operator|queues|metrics)(\/|$)/.test(path))).toEqual([]);
     expect([...theirs].filter((path) => !/^\/(api|health)(\/|$)/.test(path))).toEqual([]);
   });
 

@@ -126,6 +126,43 @@ describe('the metrics', () => {
     expect(read(after, 'audit_query_queries_ended_total', 'status="Terminated"')).toBe(1);
   });
 
+  it('tell how many queries there are of each status, the same from every API process', async () => {
+    const another = await startApi(env);
+    const readStatuses = async ({ operatorUrl }: ServiceProcess) => {
+      const samples = [...readSamples(await scrape(operatorUrl))];
+      const own = samples.filter(([series]) => series.startsWith('audit_query_queries{'));
+      const toStatus = (series: string) => /status="(\w+)"/.exec(series)?.[1] ?? '';
+      return Object.fromEntries(own.map(([series, value]) => [toStatus(series), Number(value)] as const));
+    };
+    const expectStatuses = async (expected: Record<string, number>) => {
+      const none = { Pending: 0, Suspended: 0, Running: 0, Completed: 0, Failed: 0, Terminated: 0 };
+      const both = await Promise.all([api, another].map(readStatuses));
+      expect(both).toEqual([
+        { ...none, ...expected },
+        { ...none, ...expected },
+      ]);
+    };
+    try {
+      await waitUntilReady(another);
+      const completed = await submit();
+      await addWorker();
+      await waitForEnd(completed);
+      await expectStatuses({ Completed: 1 });
+      await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
+      const [terminated] = [await submit(), await submit()];
+      await expectStatuses({ Completed: 1, Suspended: 2 });
+      await checkedFetch(`${api.url}/api/queries/${terminated}`, { method: 'DELETE' });
+      await expectStatuses({ Completed: 1, Suspended: 1, Terminated: 1 });
+      double.configure({ faults: [{ fault: { kind: 'hang' } }] });
+      await fetch(`${another.operatorUrl}/operator/resume`, { method: 'POST' });
+      const isRunning = (statuses: Record<string, number>) => statuses['Running'] === 1;
+      await waitUntil('the query to run', () => readStatuses(another), isRunning);
+      await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
+    } finally {
+      await another.end();
+    }
+  });
+
   it('have every metric that the dashboard and the alert rules name', async () => {
     const worker = await addWorker();
     double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
@@ -141,6 +178,27 @@ describe('the metrics', () => {
     const named = files.flatMap((text) => text.match(/\b(audit_query|bullmq|nodejs|process)_[a-z0-9_]+/g) ?? []);
     expect(new Set(named).size).toBeGreaterThan(20);
     expect([...new Set(named)].filter((name) => !there.has(name))).toEqual([]);
+  });
+});
+
+describe('a worker that is stopped', () => {
+  it('is not alive, whatever its connections say, and is when it goes on; what it would run is Pending', async () => {
+    const worker = await addWorker();
+    const alive = async () => read(await scrape(api.operatorUrl), 'audit_query_workers');
+    await waitUntil('the worker to be seen', alive, (count) => count === 1);
+    worker.child.kill('SIGSTOP');
+    try {
+      await waitUntil('the worker to be missed', alive, (count) => count === 0);
+      const text = await scrape(api.operatorUrl);
+      if (NO_PROMTOOL === undefined) {
+        expect(listFiring({ api: [{ text, minutes: 5 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
+      }
+      const document = await checkedFetch(`${api.url}/api/queries/${await submit()}`);
+      expect(await document.json()).toMatchObject({ status: 'Pending' });
+    } finally {
+      worker.child.kill('SIGCONT');
+    }
+    await waitUntil('the worker to be seen again', alive, (count) => count === 1);
   });
 });
 

@@ -59,7 +59,9 @@ describe('purging many queries', () => {
     expect(steps).toHaveLength(201);
     // At one time, with nobody else's in between.
     expect(largest()).toBeLessThanOrEqual(200);
-    expect([...names].sort()).toEqual(['eval', 'evalsha', 'get', 'hmget', 'zrevrangebyscore']);
+    // `eval` is only for a script that nobody has sent before.
+    names.delete('eval');
+    expect([...names].sort()).toEqual(['evalsha', 'get', 'hmget', 'zrevrangebyscore']);
     expect(await redis.keys(`${keys.prefix}*`)).toEqual([]);
   });
 

@@ -261,6 +261,14 @@ describe('scripts of other origins', () => {
       const answer = await submit(RANGE, { origin: 'https://app.example' }, listener.url);
       expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
       expect(answer.headers.get('access-control-expose-headers')).toContain('Location');
+      const { id } = (await answer.json()) as { id: string };
+      for (const accept of ['application/json', 'text/html', 'text/event-stream', 'image/png']) {
+        // A cache must keep apart what is for whom, and which form it is of.
+        const headers = { origin: 'https://app.example', accept };
+        const status = await checkedFetch(`${listener.url}/api/queries/${id}`, { headers });
+        expect([accept, status.headers.get('vary')]).toEqual([accept, 'Origin, Accept']);
+        await status.body?.cancel();
+      }
       const stranger = await submit(RANGE, { origin: 'https://evil.example' }, listener.url);
       expect(stranger.headers.get('access-control-allow-origin')).toBeNull();
     } finally {

@@ -1,14 +1,25 @@
 import type { Redis } from 'ioredis';
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
+import type { QueryStatus } from '#shared/contract/query-status';
+import type { QueryCounts } from '#shared/redis/query-counts';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import { toMilliseconds } from '#shared/redis/redis-clock';
 import { runPipeline } from '#shared/redis/run-pipeline';
+import type { WorkerBeats } from '#shared/redis/worker-beats';
 import type { Metrics } from '#shared/telemetry/metrics';
 import type { QueryQueue } from '../queue/query-queue';
 
+export interface QueueSources {
+  redis: Redis;
+  keys: RecordKeys;
+  queue: QueryQueue;
+  counts: QueryCounts;
+  beats: WorkerBeats;
+}
+
 /** What waits, what runs, what ended how, and who works: the same from every API process, since Redis knows it. */
-export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, queue: QueryQueue): void {
+export function observeQueue(metrics: Metrics, { redis, keys, queue, counts, beats }: QueueSources): void {
   const gauges = createGauges(metrics);
   const ended = createEndedCounter(metrics);
   metrics.beforeScrape({
@@ -19,10 +30,11 @@ export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, q
       gauges.jobs.set({ state: 'delayed' }, depth.delayed);
       gauges.oldest.set(depth.oldestSeconds);
       ended.show(await redis.hgetall(keys.endedCounts));
-      gauges.workers.set(await queue.countWorkers());
+      gauges.workers.set(await beats.countAlive());
+      showQueries(gauges.queries, await counts.read(), await queue.isSuspended());
     },
     forget() {
-      gauges.jobs.reset();
+      for (const gauge of [gauges.jobs, gauges.queries]) gauge.reset();
       for (const gauge of [gauges.oldest, gauges.workers]) gauge.remove();
       ended.forget();
     },
@@ -30,22 +42,42 @@ export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, q
   metrics.beforeScrape({ read: () => queue.exportMetrics({ app: metrics.app }) });
 }
 
+/** Whoever adds them up counts each query as often as there are API processes. */
+const SAME = 'the same from every API process: aggregate with max';
+
 function createGauges({ registry }: Metrics) {
   const registers = [registry];
   return {
     jobs: new Gauge({
       name: 'audit_query_queue_jobs',
-      help: 'Queries on the queue: wait (for a worker), active (one has them), delayed (until they are tried again)',
+      help: `Jobs on the queue: wait (for a worker), active (one has them), delayed (until they are tried again); ${SAME}`,
       labelNames: ['state'],
       registers,
     }),
     oldest: new Gauge({
       name: 'audit_query_queue_oldest_waiting_seconds',
-      help: 'How long ago the query that is next in the queue was submitted; 0: none waits',
+      help: `How long ago the query that is next in the queue was submitted; 0: none waits; ${SAME}`,
       registers,
     }),
-    workers: new Gauge({ name: 'audit_query_workers', help: 'Worker processes connected to the queue', registers }),
+    workers: new Gauge({
+      name: 'audit_query_workers',
+      help: `Worker processes that were heard of within ten seconds; ${SAME}`,
+      registers,
+    }),
+    queries: new Gauge({
+      name: 'audit_query_queries',
+      help: `Queries that are kept, by status; Suspended: Pending while work is suspended; ${SAME}`,
+      labelNames: ['status'],
+      registers,
+    }),
   };
+}
+
+/** Callers are told of no `Suspended`: to them such a query is Pending. */
+function showQueries(gauge: Gauge<'status'>, counts: Record<QueryStatus, number>, isSuspended: boolean): void {
+  const { Pending, ...others } = counts;
+  const shown = { Pending: isSuspended ? 0 : Pending, Suspended: isSuspended ? Pending : 0, ...others };
+  for (const [status, count] of Object.entries(shown)) gauge.set({ status }, count);
 }
 
 /** Known from the start: what appears at its first failure cannot be seen to rise. */
@@ -58,7 +90,7 @@ const ENDS = [
 function createEndedCounter({ registry }: Metrics) {
   const counter = new Counter({
     name: 'audit_query_queries_ended_total',
-    help: 'Queries that have ended, by status and by the code of what ended them',
+    help: `Queries that have ended, by status and by the code of what ended them; ${SAME}`,
     labelNames: ['status', 'code'],
     registers: [registry],
   });

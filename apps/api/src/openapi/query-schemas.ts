@@ -1,4 +1,4 @@
-import { ERROR_TABLE, type ErrorCode, type FailureCode } from '#shared/contract/error-codes';
+import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
@@ -7,11 +7,6 @@ import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } fro
 
 type QueryDocument = ReturnType<typeof toQueryDocument>;
 type Members<T> = Record<keyof T, JsonSchema>;
-
-/** The ways in which an accepted query can end without a result. */
-export const FAILURE_CODES = (Object.keys(ERROR_TABLE) as ErrorCode[]).filter(
-  (code): code is FailureCode => ERROR_TABLE[code].status === 409,
-);
 
 export const ID_SCHEMA: JsonSchema = {
   type: 'string',
@@ -56,9 +51,10 @@ const RESULT = {
   oldestScanAt: time('When the oldest of the readings behind the count began.'),
 } satisfies Members<QueryResult>;
 
-const LINK: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
+export const LINK_SCHEMA: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
 
-const QUERY = {
+/** What both listeners show of every query; where to go on differs. */
+export const QUERY_MEMBERS = {
   id: ID_SCHEMA,
   status: STATUS_SCHEMA,
   request: toSchema('QueryRequest'),
@@ -71,6 +67,19 @@ const QUERY = {
   error: { ...orNull(toSchema('QueryFailure')), description: 'Null but in a failed or terminated query.' },
   links: toSchema('QueryLinks'),
 } satisfies Members<QueryDocument>;
+
+/** One page of a list of queries, newest first. */
+export function queryPage(description: string, item: string): JsonSchema {
+  return closedObject(description, {
+    items: { type: 'array', items: toSchema(item), maxItems: 100, description: 'Newest first.' },
+    nextPageToken: orNull({
+      type: 'string',
+      pattern: '^\\d{1,15}-[0-9a-f]{32}$',
+      maxLength: 48,
+      description: 'The `pageToken` of the next page; null on the last.',
+    }),
+  });
+}
 
 export const QUERY_SCHEMAS: Record<string, JsonSchema> = {
   QuerySubmission: {
@@ -85,18 +94,10 @@ export const QUERY_SCHEMAS: Record<string, JsonSchema> = {
     message: { type: 'string', pattern: '^.+$', maxLength: 500, description: 'For people.' },
   }),
   QueryLinks: closedObject('Where to go on, relative to this service.', {
-    self: LINK,
-    result: LINK,
-    events: LINK,
+    self: LINK_SCHEMA,
+    result: LINK_SCHEMA,
+    events: LINK_SCHEMA,
   } satisfies Members<QueryDocument['links']>),
-  Query: closedObject('The status document: one shape on every route.', QUERY),
-  QueryPage: closedObject('One page of the caller’s own queries.', {
-    items: { type: 'array', items: toSchema('Query'), maxItems: 100, description: 'Newest first.' },
-    nextPageToken: orNull({
-      type: 'string',
-      pattern: '^\\d{1,15}-[0-9a-f]{32}$',
-      maxLength: 48,
-      description: 'The `pageToken` of the next page; null on the last.',
-    }),
-  }),
+  Query: closedObject('The status document: one shape on every route.', QUERY_MEMBERS),
+  QueryPage: queryPage('One page of the caller’s own queries.', 'Query'),
 };

@@ -2,7 +2,10 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from '#shared/redis/audit-log';
+import { QueryCounts } from '#shared/redis/query-counts';
+import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { WorkerBeats } from '#shared/redis/worker-beats';
 import { answerOtherMethods } from '../errors/answer-other-methods';
 import { ProblemError } from '../errors/problem-error';
 import type { ListenerOptions } from '../listener-options';
@@ -50,8 +53,12 @@ export async function createOperatorApp({
   ignoreBodies(fastify);
   auditChanges(fastify, app.get(AuditLog));
   serveDocument(app);
-  const keys = new RecordKeys(config.keyPrefix);
-  if (metrics) observeQueue(metrics, redis, keys, app.get(QueryQueue, { strict: false }));
+  if (metrics) {
+    const keys = new RecordKeys(config.keyPrefix);
+    const queue = app.get(QueryQueue, { strict: false });
+    const counts = new QueryCounts(redis, keys, app.get(QueryStates, { strict: false }));
+    observeQueue(metrics, { redis, keys, queue, counts, beats: app.get(WorkerBeats) });
+  }
   await app.init();
   finishRoutes();
   return app;

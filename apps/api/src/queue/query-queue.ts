@@ -77,11 +77,6 @@ export class QueryQueue {
     return { waiting: wait + delayed, active };
   }
 
-  /** How many workers are connected to the queue, by BullMQ's own count. */
-  countWorkers(): Promise<number> {
-    return this.queue.getWorkersCount();
-  }
-
   /** What BullMQ itself tells of the queue, in Prometheus' form. */
   exportMetrics(labels: Record<string, string>): Promise<string> {
     return this.queue.exportPrometheusMetrics(labels);

@@ -268,6 +268,7 @@ export type AnyErrorCode = keyof typeof ALL_ERRORS;
 /** The codes with which an accepted query can end. */
 export type FailureCode = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['status'] extends 409 ? C : never }[ErrorCode];
 
+/** The ways in which an accepted query can end without a result. */
 export const FAILURE_CODES = Object.entries(ERROR_TABLE).flatMap(([code, { status }]) =>
   status === 409 ? [code as FailureCode] : [],
 );

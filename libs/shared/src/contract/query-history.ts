@@ -43,15 +43,22 @@ export interface DayRecord extends DayScanRecord {
 /** How a run can end. `GivenBack`: its worker was told to go; `Stopped`: nobody wanted to hear of it any more. */
 export type AttemptEnd = 'Completed' | 'Failed' | 'GivenBack' | 'Stopped';
 
-/** What operators can do to one query. */
-export type OperatorAction = 'terminated' | 'restarted' | 'rewound';
+/** What operators can do to a query that makes another of it. */
+export type SuccessionKind = 'restarted' | 'rewound';
 
-/** `at` is milliseconds since 1970 by Redis' clock; `worker` the id of a worker process. No event names a person. */
+/** By whose word a query was terminated: an operator's, or its own caller's. */
+export type Terminator = { operator: string; reason?: string } | { caller: string };
+
+/**
+ * `at` is milliseconds since 1970 by Redis' clock; `worker` the id of a worker process; `operator` and `caller` the subject
+ * of a credential, as in the log.
+ */
 export type HistoryEvent =
   | { kind: 'attempt-begun'; at: number; worker: string }
   | { kind: 'attempt-ended'; at: number; worker: string; end: AttemptEnd; code?: AnyErrorCode | 'LOCK_LOST' }
   | ({ kind: 'day'; at: number; worker: string } & DayRecord)
-  | { kind: OperatorAction; at: number; operator: string; reason?: string; successor?: string };
+  | ({ kind: 'terminated'; at: number } & Terminator)
+  | { kind: SuccessionKind; at: number; operator: string; successor: string };
 
 /** `dropped`: how many events were left out, since there is a bound. */
 export interface QueryHistory {

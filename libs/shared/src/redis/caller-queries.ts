@@ -7,21 +7,27 @@ import { RedisScript } from './redis-script';
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 
 /**
- * KEYS live queries and all queries of the caller, queries of all callers, window if the submission is still to be counted
+ * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, window if the
+ *   submission is still to be counted
  * ARGV id, most live queries, how long a query that has ended is kept in ms, length of the window in ms, limit
  */
 const ADMIT = new RedisScript<[admitted: 0 | 1, now: string, taken: number, msLeft: number]>(`${TAKE}
 local taken, msLeft = 0, 0
-if KEYS[4] then taken, msLeft = take(KEYS[4], ARGV[4]) end
+if KEYS[7] then taken, msLeft = take(KEYS[7], ARGV[4]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
-local isRefused = KEYS[4] and taken > tonumber(ARGV[5])
+local isRefused = KEYS[7] and taken > tonumber(ARGV[5])
 if isRefused or redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, text, taken, msLeft } end
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
 for i = 2, 3 do
   redis.call('ZADD', KEYS[i], 'NX', now, ARGV[1])
   redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[3])
+end
+-- Else another submission of the same query was faster, and a worker may have begun it by now.
+if redis.call('EXISTS', KEYS[5], KEYS[6]) == 0 then
+  redis.call('ZADD', KEYS[4], now, ARGV[1])
+  redis.call('PEXPIRE', KEYS[4], ARGV[3])
 end
 return { 1, text, taken, msLeft }`);
 
@@ -71,7 +77,8 @@ export class CallerQueries {
    */
   async admit(caller: string, id: string, mostLive: number, window?: RateWindow): Promise<Admission> {
     const lists = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries];
-    const keys = window ? [...lists, window.key] : lists;
+    const records = [this.keys.queriesOf('Pending'), this.keys.job(id), this.keys.outcome(id)];
+    const keys = [...lists, ...records, ...(window ? [window.key] : [])];
     const keepMs = this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS;
     const counting = window ? [window.windowMs, window.limit] : [];
     const [admitted, now, taken, msLeft] = await ADMIT.run(this.redis, keys, [id, mostLive, keepMs, ...counting]);
@@ -80,7 +87,8 @@ export class CallerQueries {
 
   /** Forgets a caller's queries: they were never queued, or nothing is left of them. */
   forget(caller: string, ids: readonly string[]): Promise<void> {
-    return this.remove([this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries], ids);
+    const lists = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries];
+    return this.remove([...lists, this.keys.queriesOf('Pending')], ids);
   }
 
   /** The oldest of the queries that are thought live, of those that were noted before a time. */

@@ -1,14 +1,16 @@
 import type { Redis } from 'ioredis';
 import { describeError, type FailureCode } from '../contract/error-codes';
-import type { QueryOutcome } from '../contract/query-document';
+import type { QueryOutcome, QueryState } from '../contract/query-document';
+import type { Terminator } from '../contract/query-history';
+import { QueryStatus } from '../contract/query-status';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
 /**
  * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended, events of the
- *   history, count of those dropped
+ *   history, count of those dropped, pending queries, running queries, queries that have ended with this status
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
- *   channel of changes, id, status and code as they are counted
+ *   channel of changes, id, status and code as they are counted, event of the history ('' for none; without its time)
  * A full Redis refuses a script whose first write takes memory, and lets it go on after one that takes none: so the end
  * of a query, which frees more than it takes, begins with what it frees.
  */
@@ -28,7 +30,11 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   redis.call('HSET', KEYS[2], 'progress', ARGV[4])
 end
 redis.call('HINCRBY', KEYS[5], ARGV[7], 1)
-for i = 6, 7 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+for i = 8, 9 do redis.call('ZREM', KEYS[i], ARGV[6]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
+redis.call('ZADD', KEYS[10], now + ARGV[2], ARGV[6])
+if ARGV[8] ~= '' then redis.call('RPUSH', KEYS[6], string.format('{"at":%.0f,', now) .. string.sub(ARGV[8], 2)) end
+for _, i in ipairs({ 6, 7, 10 }) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
@@ -56,24 +62,38 @@ export class Outcomes {
   /**
    * Writes the outcome unless there is one.
    *
-   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written.
-   *   Absent for a caller's or an operator's word, which needs no lock.
+   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written. Absent for whoever
+   *   notices that BullMQ ended the job by itself.
    */
-  async publish(id: string, facts: OutcomeFacts, token?: string): Promise<Publication> {
+  publish(id: string, facts: OutcomeFacts, token = ''): Promise<Publication> {
+    return this.write(id, facts, token, '');
+  }
+
+  /** Ends the query at a caller's or an operator's word, which needs no lock; its history tells whose, in the same step. */
+  terminate(state: QueryState, by: Terminator): Promise<Publication> {
+    const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
+    return this.write(state.id, facts, '', JSON.stringify({ kind: 'terminated', ...by }));
+  }
+
+  private async write(id: string, facts: OutcomeFacts, token: string, event: string): Promise<Publication> {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
     const { events, dropped } = this.keys.history(id);
     const records = [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)];
+    const statuses = ([QueryStatus.Pending, QueryStatus.Running, facts.status] as const).map((status) =>
+      this.keys.queriesOf(status),
+    );
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [...records, this.keys.liveQueries(facts.caller), this.keys.endedCounts, events, dropped],
+      [...records, this.keys.liveQueries(facts.caller), this.keys.endedCounts, events, dropped, ...statuses],
       [
         JSON.stringify(facts),
         this.ttlSeconds * 1_000,
-        token ?? '',
+        token,
         progress,
         this.keys.changes,
         id,
         `${facts.status}:${facts.error?.code ?? ''}`,
+        event,
       ],
     );
     return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };

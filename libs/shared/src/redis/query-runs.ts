@@ -11,13 +11,19 @@ local progress = redis.call('HGET', KEYS[1], 'progress') or ''
 if redis.call('EXISTS', KEYS[2]) == 1 or string.find(progress, '"ended":true', 1, true) then return { 'ended' } end
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'lost' } end`;
 
-/** KEYS job, outcome, lock of the job; ARGV token, channel of changes, id */
+/** Longer than any query waits and runs. */
+const LONGEST_LIFE_MS = 30 * 86_400_000;
+
+/** KEYS job, outcome, lock of the job, pending queries, running queries; ARGV token, channel of changes, id */
 const BEGIN = new RedisScript<[RunVerdict, progress: string, now: string]>(`${VERDICT}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if not string.find(progress, '"startedAt"', 1, true) then
   progress = '{"startedAt":' .. now .. '}'
   redis.call('HSET', KEYS[1], 'progress', progress)
+  redis.call('ZREM', KEYS[4], ARGV[3])
+  redis.call('ZADD', KEYS[5], now, ARGV[3])
+  redis.call('PEXPIRE', KEYS[5], ${LONGEST_LIFE_MS})
   redis.call('PUBLISH', ARGV[2], ARGV[3])
 end
 return { 'go on', progress, now }`);
@@ -41,7 +47,8 @@ export class QueryRuns {
    * Makes a taken query Running, for good. `progress` is what earlier runs got to; `now` is Redis' clock.
    */
   async begin(id: string, token: string): Promise<{ verdict: RunVerdict; progress: JobProgress; now: number }> {
-    const [verdict, progress, now] = await BEGIN.run(this.redis, this.keysOf(id), [token, this.keys.changes, id]);
+    const keys = [...this.keysOf(id), this.keys.queriesOf('Pending'), this.keys.queriesOf('Running')];
+    const [verdict, progress, now] = await BEGIN.run(this.redis, keys, [token, this.keys.changes, id]);
     return { verdict, progress: readJobProgress(progress), now: Number(now) };
   }
 

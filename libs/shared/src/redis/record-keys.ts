@@ -1,5 +1,6 @@
 import type { CalendarDay } from '../contract/calendar-day';
 import { QUERY_QUEUE } from '../contract/query-job';
+import type { QueryStatus } from '../contract/query-status';
 
 /** The names of everything that the service keeps in Redis. All begin with one hash tag. */
 export class RecordKeys {
@@ -22,6 +23,11 @@ export class RecordKeys {
 
   outcome(id: string): string {
     return `${this.prefix}:outcome:${id}`;
+  }
+
+  /** The queries of one status: those that live by when they got it, those that have ended by when they expire. */
+  queriesOf(status: QueryStatus): string {
+    return `${this.prefix}:status:${status}`;
   }
 
   /** How many queries have ended, by status and code. */

@@ -1,4 +1,8 @@
 import type { Redis } from 'ioredis';
+import { rejectOnAbort } from '../lifecycle/reject-on-abort';
+
+/** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
+const ANSWER_LIMIT_MS = 2_000;
 
 /** Of the memory limit; from here on Redis is as good as full. */
 const SPARE_FROM = 0.8;
@@ -8,7 +12,8 @@ export async function findRedisProblem(redis: Redis): Promise<'unreachable' | 'e
   if (redis.status !== 'ready') return 'unreachable';
   try {
     // An evicting Redis drops locks and jobs silently when it is full. Not CONFIG GET: managed services forbid it.
-    const memory = await redis.info('memory');
+    const late = rejectOnAbort(AbortSignal.timeout(ANSWER_LIMIT_MS));
+    const memory = await Promise.race([redis.info('memory'), late]);
     const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
     return policy === 'noeviction' ? undefined : 'evicting';
   } catch {

@@ -22,6 +22,12 @@ redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])`);
 
+/** KEYS workers; ARGV after how many ms without a beat a worker is gone */
+const COUNT_ALIVE = new RedisScript<number>(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now - ARGV[1]), '+inf')`);
+
 /** Which workers there are, by what they say of themselves, and by Redis' clock. */
 export class WorkerBeats {
   constructor(
@@ -37,6 +43,11 @@ export class WorkerBeats {
   /** A worker that ends in order leaves no trace, so that whatever is left was lost. */
   async end(id: string): Promise<void> {
     await Promise.all([this.redis.zrem(this.keys.workers, id), this.redis.del(this.keys.worker(id))]);
+  }
+
+  /** How many live, which costs the same whatever they run. */
+  countAlive(): Promise<number> {
+    return COUNT_ALIVE.run(this.redis, [this.keys.workers], [GONE_AFTER_MS]);
   }
 
   /** Those that live, and those that were lost within the last hour. */

@@ -2,7 +2,7 @@ import { ALL_ERRORS } from '#shared/contract/error-codes';
 import { TERMINAL_STATUSES } from '#shared/contract/purge-job';
 import { DaySource } from '#shared/contract/query-history';
 import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from '../../openapi/json-schema';
-import { FAILURE_CODES, ID_SCHEMA, QUERY_SCHEMAS, STATUS_SCHEMA } from '../../openapi/query-schemas';
+import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from '../../openapi/query-schemas';
 import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';
 import type { PurgeDocument } from '../management/purges';
 import type { toAuditDocument, toWorkerDocument } from '../management/service-documents';
@@ -10,7 +10,6 @@ import type { toAuditDocument, toWorkerDocument } from '../management/service-do
 type Members<T> = Record<keyof T, JsonSchema>;
 
 const TEXT: JsonSchema = { type: 'string', maxLength: 2_000, pattern: '^[^]*$' };
-const LINK: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
 const CODE: JsonSchema = { type: 'string', enum: Object.keys(ALL_ERRORS) };
 const WORKER_ID: JsonSchema = {
   type: 'string',
@@ -19,20 +18,9 @@ const WORKER_ID: JsonSchema = {
   description: 'Of a worker process.',
 };
 
-const QUERY_SUMMARY = {
-  id: ID_SCHEMA,
-  status: STATUS_SCHEMA,
-  caller: { ...TEXT, description: 'Whose query it is.' },
-  request: toSchema('QueryRequest'),
-  createdAt: orNull(time('When the query was submitted.')),
-  startedAt: orNull(time('When a worker first took it.')),
-  finishedAt: orNull(time('When it ended.')),
-  expiresAt: orNull(time('Until when it is kept; null while it lives.')),
-  progress: toSchema('QueryProgress'),
-  result: { ...orNull(toSchema('QueryResult')), description: 'Null but in a completed query.' },
-  error: { ...orNull(toSchema('QueryFailure')), description: 'Null but in a failed or terminated query.' },
-  links: toSchema('QueryLinks'),
-} satisfies Members<ReturnType<typeof toListItem>>;
+const CALLER: JsonSchema = { ...TEXT, description: 'Whose query it is.' };
+
+const QUERY_SUMMARY = { ...QUERY_MEMBERS, caller: CALLER } satisfies Members<ReturnType<typeof toListItem>>;
 
 const QUERY = {
   ...QUERY_SUMMARY,
@@ -51,7 +39,7 @@ const PURGE = {
   createdAt: time('When it was asked for.'),
   finishedAt: orNull(time('When it ended.')),
   progress: closedObject('How far it is.', { looked: count('Queries looked at.'), purged: count('Queries purged.') }),
-  links: closedObject('Where to go on.', { self: LINK }),
+  links: closedObject('Where to go on.', { self: LINK_SCHEMA }),
 } satisfies Members<PurgeDocument>;
 
 const WORKER = {
@@ -65,7 +53,11 @@ const WORKER = {
   queries: {
     type: 'array',
     maxItems: 64,
-    items: closedObject('A query that it runs.', { id: ID_SCHEMA, since: time('When the run began.'), link: LINK }),
+    items: closedObject('A query that it runs.', {
+      id: ID_SCHEMA,
+      since: time('When the run began.'),
+      link: LINK_SCHEMA,
+    }),
   },
 } satisfies Members<ReturnType<typeof toWorkerDocument>>;
 
@@ -86,7 +78,8 @@ const EVENT: JsonSchema = {
       enum: ['attempt-begun', 'attempt-ended', 'day', 'terminated', 'restarted', 'rewound'],
     },
     worker: WORKER_ID,
-    operator: TEXT,
+    operator: { ...TEXT, description: 'Who did it.' },
+    caller: { ...TEXT, description: 'Who did it, where it was the query’s own caller.' },
     reason: TEXT,
     successor: { ...ID_SCHEMA, description: 'The query that took its place.' },
     end: { type: 'string', enum: ['Completed', 'Failed', 'GivenBack', 'Stopped'], description: 'How a run ended.' },
@@ -102,33 +95,22 @@ const EVENT: JsonSchema = {
   required: ['at', 'kind'],
 };
 
-const { QueryRequest, QueryProgress, QueryResult } = QUERY_SCHEMAS;
+const { QueryRequest, QueryProgress, QueryResult, QueryFailure } = QUERY_SCHEMAS;
 
 export const OPERATOR_SCHEMAS: Record<string, JsonSchema | undefined> = {
   QueryRequest,
   QueryProgress,
   QueryResult,
-  QueryFailure: closedObject('Why there will be no answer.', {
-    code: { type: 'string', enum: FAILURE_CODES },
-    message: { type: 'string', pattern: '^.+$', maxLength: 500, description: 'As callers are told.' },
-  }),
+  QueryFailure,
   QueryLinks: closedObject('Where to go on, relative to this listener.', {
-    self: LINK,
-    terminate: LINK,
-    restart: LINK,
-    rewind: LINK,
+    self: LINK_SCHEMA,
+    terminate: LINK_SCHEMA,
+    restart: LINK_SCHEMA,
+    rewind: LINK_SCHEMA,
   } satisfies Members<ReturnType<typeof toListItem>['links']>),
   QuerySummary: closedObject('A query, whosever it is.', QUERY_SUMMARY),
   Query: closedObject('A query with who has it and what has happened to it.', QUERY),
-  QueryPage: closedObject('One page of all queries.', {
-    items: { type: 'array', items: toSchema('QuerySummary'), maxItems: 100, description: 'Newest first.' },
-    nextPageToken: orNull({
-      type: 'string',
-      pattern: '^\\d{1,15}-[0-9a-f]{32}$',
-      maxLength: 48,
-      description: 'The `pageToken` of the next page; null on the last.',
-    }),
-  }),
+  QueryPage: queryPage('One page of all queries.', 'QuerySummary'),
   Holder: closedObject('The worker that has the query. One that is not alive is lost, not slow.', {
     id: WORKER_ID,
     since: time('When it took the query, by its own clock.'),

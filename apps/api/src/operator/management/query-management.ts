@@ -1,14 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { QueryState } from '#shared/contract/query-document';
-import type { HistoryEvent, OperatorAction } from '#shared/contract/query-history';
+import type { HistoryEvent, SuccessionKind } from '#shared/contract/query-history';
 import { isQueryId } from '#shared/contract/query-id';
 import { toJobPayload } from '#shared/contract/query-job';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobHolders } from '#shared/redis/job-holders';
 import { JobRetirement } from '#shared/redis/job-retirement';
-import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
@@ -80,11 +80,10 @@ export class QueryManagement {
     return reachRedis(this.redis, async () => {
       const state = await this.find(id);
       if (isTerminal(state.status)) return { state, wasTerminal: true };
-      const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
-      const { written, outcome } = await this.outcomes.publish(id, facts);
+      const by = { operator, ...(reason === undefined ? {} : { reason }) };
+      const { written, outcome } = await this.outcomes.terminate(state, by);
       if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
       if (written) this.queue.discard(id);
-      if (written) await this.note(id, 'terminated', { operator, ...(reason === undefined ? {} : { reason }) });
       return { state: { id, ...outcome }, wasTerminal: !written };
     });
   }
@@ -130,7 +129,7 @@ export class QueryManagement {
 
   private async succeed(
     { id: source, caller, request }: QueryState,
-    action: OperatorAction,
+    action: SuccessionKind,
     operator: string,
     freshAsOf?: number,
   ): Promise<Succession> {
@@ -142,18 +141,18 @@ export class QueryManagement {
     const { now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
     const rewound = freshAsOf === undefined ? {} : { freshAsOf };
     await this.queue.add(id, { ...toJobPayload(request, caller), ...rewound }, now);
-    await this.note(source, action, { operator, successor: id });
+    await this.note(source, { kind: action, operator, successor: id });
     return { state: await this.find(id), wasThere: false };
   }
 
   /** What was done is done, whether or not it can be told. */
-  private async note(id: string, kind: OperatorAction, what: Omit<NotedEvent, 'kind' | 'at'>): Promise<void> {
+  private async note(id: string, event: Omit<SuccessionEvent, 'at'>): Promise<void> {
     try {
-      await this.histories.append(id, [{ kind, at: await readRedisClock(this.redis), ...what }]);
+      await this.histories.append(id, [{ at: await readRedisClock(this.redis), ...event }]);
     } catch (error) {
-      this.logger.warn({ queryId: id, kind, err: error }, 'an event is not in the history of its query');
+      this.logger.warn({ queryId: id, kind: event.kind, err: error }, 'an event is not in the history of its query');
     }
   }
 }
 
-type NotedEvent = Extract<HistoryEvent, { kind: OperatorAction }>;
+type SuccessionEvent = Extract<HistoryEvent, { kind: SuccessionKind }>;

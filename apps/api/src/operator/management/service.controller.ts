@@ -78,11 +78,11 @@ export class ServiceController {
   }
 
   private async readState(): Promise<object> {
-    const [suspended, queries, workers] = await Promise.all([
+    const [suspended, queries, workersAlive] = await Promise.all([
       this.queue.isSuspended(),
       this.queue.count(),
-      this.beats.list(),
+      this.beats.countAlive(),
     ]);
-    return { suspended, queries, workersAlive: workers.filter(({ isAlive }) => isAlive).length };
+    return { suspended, queries, workersAlive };
   }
 }

@@ -4,7 +4,8 @@ import { type Answer, ApiAnswers, AUTH_CODES, problems, queryContent, type Route
 import { toHeaders } from './headers';
 import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
 import { type JsonSchema, toSchema } from '../../openapi/json-schema';
-import { FAILURE_CODES, STATUS_SCHEMA } from '../../openapi/query-schemas';
+import { FAILURE_CODES } from '#shared/contract/error-codes';
+import { STATUS_SCHEMA } from '../../openapi/query-schemas';
 
 const TAG = 'queries';
 

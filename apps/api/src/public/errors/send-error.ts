@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemError } from '../../errors/problem-error';
 import { sendProblem } from '../../errors/send-problem';
 import { wantsStatusPage } from '../queries/wants-status-page';
+import { varyBy } from '../vary-by';
 import { EXPLANATION } from './explanation';
 import { toRefusalPage } from './refusal-page';
 
@@ -16,7 +17,8 @@ export function sendError(problem: ProblemError, request: FastifyRequest, reply:
   if (ORIGINAL_ROUTE.test(request.url)) return sendOriginalError(problem, reply);
   const { status, headers } = problem;
   if ((status === 401 || status === 403) && wantsStatusPage(request)) {
-    void reply.status(status).headers({ ...headers, 'Cache-Control': 'no-store', Vary: 'Accept' });
+    varyBy(reply, 'Accept');
+    void reply.status(status).headers({ ...headers, 'Cache-Control': 'no-store' });
     return void reply.type('text/html; charset=utf-8').send(toRefusalPage(problem));
   }
   sendProblem(problem, EXPLANATION, request, reply);

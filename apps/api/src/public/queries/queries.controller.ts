@@ -15,6 +15,7 @@ import {
   TerminateQueryOperation,
 } from '../docs/query-operations';
 import { ProblemError } from '../../errors/problem-error';
+import { varyBy } from '../vary-by';
 import { ListRequest, parseParameters } from '../../queries/list-request';
 import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
@@ -25,7 +26,8 @@ import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
 import { QueryStreams } from './query-streams';
-import { toStatusPage, toStatusPageHeaders } from './status-page';
+import { toStatusPage } from './status-page/status-page';
+import { toStatusPageHeaders } from './status-page/status-page-headers';
 import { STATUS_FORMS } from './wants-status-page';
 
 @Controller('api/queries')
@@ -78,7 +80,7 @@ export class QueriesController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    void reply.header('Vary', 'Accept');
+    varyBy(reply, 'Accept');
     switch (accepts(request.raw).type(STATUS_FORMS)) {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);

@@ -10,7 +10,7 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobRetirement } from '#shared/redis/job-retirement';
-import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import { Outcomes } from '#shared/redis/outcomes';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
@@ -98,8 +98,7 @@ export class QueryService {
   async terminate(id: string, caller: string): Promise<{ state: QueryState; wasTerminal: boolean }> {
     const state = await this.read(id, caller);
     if (isTerminal(state.status)) return { state, wasTerminal: true };
-    const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
-    const { written, outcome } = await this.reach(() => this.outcomes.publish(id, facts));
+    const { written, outcome } = await this.reach(() => this.outcomes.terminate(state, { caller }));
     if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
     if (written) this.queue.discard(id);
     return { state: { id, ...outcome }, wasTerminal: !written };

@@ -1,0 +1,264 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RedisProcess } from '../faults/harness/redis-process';
+import { createApiKeyFile, createKey } from '../support/api-key-file';
+import { checkedFetch } from '../support/checked-fetch';
+import { toSubmission } from '../support/conversation';
+import { listFiring, NO_PROMTOOL, type ScrapeHistory } from '../support/promtool';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { waitUntil } from '../support/wait-until';
+
+const RANGE = { start: '2021-10-01', end: '2021-10-04' };
+const KEY_PREFIX = '{audit-query}';
+
+/** What the runbook's own commands need, and a Redis that can be stopped. */
+const MISSING = ['bash', 'curl', 'redis-cli', 'redis-server'].filter(
+  (program) => spawnSync(program, ['--version']).status !== 0,
+);
+
+/** The commands of each chapter of the runbook, block by block. */
+const blocks = new Map(
+  readFileSync('docs/runbook.md', 'utf8')
+    .split(/^## /m)
+    .slice(1)
+    .map((chapter) => [
+      chapter.slice(0, chapter.indexOf('\n')),
+      [...chapter.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = '']) => commands),
+    ]),
+);
+
+let redis: RedisProcess;
+let double: TableDouble;
+let env: Record<string, string>;
+let api: ServiceProcess;
+let workers: ServiceProcess[];
+
+beforeEach(async (context) => {
+  if (MISSING.length > 0) return context.skip(`there is no ${MISSING.join(', ')} on the PATH`);
+  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
+  [redis, double] = await Promise.all([
+    RedisProcess.create({}),
+    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
+  ]);
+  const REDIS_URL = `redis://127.0.0.1:${redis.port}`;
+  env = { REDIS_URL, KEY_PREFIX, TABLE_CONNECTION_STRING: double.connectionString, LOCK_SECONDS: '1' };
+  api = await startApi(env);
+  await waitUntilReady(api);
+  workers = [];
+});
+
+afterEach(async () => {
+  if (MISSING.length > 0) return;
+  for (const { child } of workers) child.kill('SIGCONT');
+  redis.signal('SIGCONT');
+  await Promise.all([api, ...workers].map((process) => process.end()));
+  await Promise.all([redis.stop(), double.stop()]);
+});
+
+async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
+  const worker = await startWorker({ ...env, ...more });
+  workers.push(worker);
+  return worker;
+}
+
+/** What a block of a chapter prints to whoever pastes it after the one that comes before all. */
+function paste(chapter: string, block: number, more: Record<string, string> = {}): Promise<string> {
+  const commands = [blocks.get('Before you begin')?.[0], blocks.get(chapter)?.[block]];
+  if (commands.includes(undefined)) throw new Error(`${chapter} has no block ${block}`);
+  const own = { API: api.url, OPERATOR: api.operatorUrl, WORKER: workers.at(-1)?.url, REDIS_URL: env['REDIS_URL'] };
+  const options = { env: { PATH: process.env['PATH'], ...own, ...more }, timeout: 60_000 };
+  return new Promise((done) => {
+    execFile('bash', ['--norc', '-c', commands.join('\n')], options, (_error, stdout, stderr) => done(stdout + stderr));
+  });
+}
+
+async function scrape(url = ''): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+function expectFiring(alert: string, isFiring: boolean, histories: Record<string, ScrapeHistory>): void {
+  // Without Prometheus' own evaluation the rest of the chapter is still tried.
+  if (NO_PROMTOOL === undefined) expect(listFiring(histories, [alert])).toEqual(isFiring ? [alert] : []);
+}
+
+async function submit(): Promise<string> {
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  return ((await answer.json()) as { id: string }).id;
+}
+
+async function waitForEnd(id: string): Promise<object> {
+  return waitUntil(
+    'the end of the query',
+    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
+    ({ status }) => status !== 'Pending' && status !== 'Running',
+    60_000,
+  );
+}
+
+const completed = () => ({
+  status: 'Completed',
+  result: { count: double.truth('audit', RANGE.start, RANGE.end).count },
+});
+
+describe('the runbook holds for', () => {
+  it('AuditQueryNoWorker: a worker that is frozen', async () => {
+    const frozen = await addWorker();
+    await waitUntilReady(frozen);
+    frozen.child.kill('SIGSTOP');
+    const id = await submit();
+    const state = () => paste('AuditQueryNoWorker', 0);
+    const told = await waitUntil('the worker to be missed', state, (text) => text.includes('"workersAlive":0'));
+    expect(told).toMatch(new RegExp(`"pid":${frozen.child.pid},.*"isAlive":false`));
+    expect(told).toContain('"queries":{"waiting":1,"active":0}');
+    expectFiring('AuditQueryNoWorker', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
+    await addWorker();
+    expect(await waitForEnd(id)).toMatchObject(completed());
+    expectFiring('AuditQueryNoWorker', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
+  });
+
+  it('AuditQueryNotObserved: a wrong key, and an API that is gone', async () => {
+    const key = createKey();
+    const keys = await createApiKeyFile({ prometheus: [key] });
+    const guarded = await startApi({ ...env, OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: keys.path });
+    try {
+      const own = { API: guarded.url, OPERATOR: guarded.operatorUrl ?? '' };
+      const look = (credential: string) =>
+        paste('AuditQueryNotObserved', 0, { ...own, OPERATOR_CREDENTIAL: credential });
+      expect(await look(`prometheus:${key}`)).toBe('{"status":"ok"}\nHTTP/1.1 200 OK\r\n');
+      expect(await look('prometheus:wrong')).toBe('{"status":"ok"}\nHTTP/1.1 401 Unauthorized\r\n');
+      await guarded.end();
+      expect(await look('')).toContain('Failed to connect');
+    } finally {
+      await guarded.end();
+      await keys.remove();
+    }
+    const worker = await addWorker();
+    expectFiring('AuditQueryNotObserved', true, { worker: [{ text: await scrape(worker.url), minutes: 7 }] });
+  });
+
+  it.each(['SIGSTOP', 'SIGKILL'] as const)('AuditQueryRedisAway: %s', async (signal) => {
+    const worker = await addWorker();
+    await waitUntilReady(worker);
+    if (signal === 'SIGKILL') await redis.kill();
+    else redis.signal(signal);
+    const told = await paste('AuditQueryRedisAway', 0);
+    expect(told).toContain('no answer');
+    expect(told).toContain('The store of queries is unreachable.');
+    expect(told).toContain('"redis":"unreachable"');
+    for (const [app, url] of Object.entries({ api: api.operatorUrl, worker: worker.url })) {
+      expectFiring('AuditQueryRedisAway', true, { [app]: [{ text: await scrape(url), minutes: 5 }] });
+    }
+    if (signal === 'SIGKILL') await redis.start();
+    else redis.signal('SIGCONT');
+    await Promise.all([api, worker].map(waitUntilReady));
+    expect(await paste('AuditQueryRedisAway', 0)).toMatch(/^PONG\n\{"status":"ok"\}\n\{"status":"ok","checks":/);
+    expectFiring('AuditQueryRedisAway', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
+  });
+
+  it('AuditQueryOldestWaiting: work that somebody has suspended', async () => {
+    await waitUntilReady(await addWorker());
+    await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
+    const [first, second] = [await submit(), await submit()];
+    // As if it had been submitted a quarter of an hour ago.
+    await redis.client.hset(`${KEY_PREFIX}:queries:${first}`, 'timestamp', Date.now() - 900_000);
+    expectFiring('AuditQueryOldestWaiting', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+    const told = await paste('AuditQueryOldestWaiting', 0);
+    expect(told).toContain('"suspended":true,"queries":{"waiting":2,"active":0}');
+    expect(told).toContain('"action":"POST /operator/suspend"');
+    expect(told).toContain('audit_query_queries{status="Suspended",app="api"} 2');
+    expect(told).not.toContain('_ended_total');
+    expect(told).toContain('audit_query_scan_slots{state="limit",app="worker"} 16');
+    expect(await paste('AuditQueryOldestWaiting', 2, { QUERY: first })).toContain('"status":"Terminated"');
+    expect(await paste('AuditQueryOldestWaiting', 1)).toContain('"suspended":false');
+    expect(await waitForEnd(second)).toMatchObject(completed());
+    expectFiring('AuditQueryOldestWaiting', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+  });
+
+  it('AuditQueryFailures: a table that refuses', async () => {
+    const worker = await addWorker();
+    const before = await scrape(api.operatorUrl);
+    double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
+    const id = await submit();
+    expect(await waitForEnd(id)).toMatchObject({ status: 'Failed', error: { code: 'TABLE_FORBIDDEN' } });
+    const told = await paste('AuditQueryFailures', 0);
+    expect(told).toMatch(new RegExp(`"id":"${id}","status":"Failed".*"code":"TABLE_FORBIDDEN"`));
+    expect(told).toContain('"table":"TABLE_FORBIDDEN"');
+    await waitUntil(
+      'the line',
+      () => worker.output(),
+      (log) => /TABLE_FORBIDDEN.*"msg":"a run failed"/.test(log),
+    );
+    const after = await scrape(api.operatorUrl);
+    const history = [before, after].map((text) => ({ text, minutes: 3 }));
+    expectFiring('AuditQueryFailures', true, { api: history });
+    double.configure({ faults: [] });
+    const rewound = JSON.parse(await paste('AuditQueryFailures', 1, { QUERY: id })) as { id: string };
+    expect(await waitForEnd(rewound.id)).toMatchObject(completed());
+  });
+
+  it('AuditQueryThrottled: an account that is too busy', async () => {
+    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+    const worker = await addWorker();
+    const id = await submit();
+    const look = () => paste('AuditQueryThrottled', 0);
+    const told = await waitUntil('fewer slots', look, (text) => /slots\{state="limit",[^}]*\} [1-8]\n/.test(text));
+    expect(told).toMatch(/^audit_query_scan_requests_total\{end="pressed",app="worker"\} [1-9]/m);
+    expect(told).toMatch(/^audit_query_table_faults_total\{code="TABLE_THROTTLED",app="worker"\} [1-9]/m);
+    expect(await worker.end()).toBe(0);
+    double.configure({ faults: [] });
+    await addWorker({ SCAN_CONCURRENCY: '2' });
+    expect(await waitForEnd(id)).toMatchObject(completed());
+  });
+
+  it('AuditQueryRedisMemory: day sets', async () => {
+    await addWorker();
+    expect(await waitForEnd(await submit())).toMatchObject(completed());
+    const used = Number(/^used_memory:(\d+)/m.exec(await redis.client.info('memory'))?.[1]);
+    await redis.client.config('SET', 'maxmemory', Math.floor(used * 1.3));
+    expectFiring('AuditQueryRedisMemory', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+    const told = await paste('AuditQueryRedisMemory', 0);
+    expect(told).toMatch(/^maxmemory:\d+\r?\nmaxmemory_policy:noeviction/m);
+    expect(told).toMatch(/^Biggest string found .*:day:/m);
+    await redis.client.config('SET', 'maxmemory', Math.floor(used * 0.9));
+    expect(JSON.parse(await paste('AuditQueryRedisMemory', 1))).toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    const listDays = () => redis.client.keys(`${KEY_PREFIX}:day:*`);
+    expect(await listDays()).toHaveLength(4);
+    expect(await paste('AuditQueryRedisMemory', 2)).toBe('4\n');
+    expect(await listDays()).toEqual([]);
+    await redis.client.config('SET', 'maxmemory', Math.floor(used * 1.3));
+    expect(JSON.parse(await paste('AuditQueryRedisMemory', 1))).toMatchObject({ request: { status: null } });
+    expect(await waitForEnd(await submit())).toMatchObject(completed());
+    await redis.client.config('SET', 'maxmemory', used * 10);
+    expectFiring('AuditQueryRedisMemory', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+  });
+
+  it('AuditQueryEventLoop: a worker that is busy with something else', async () => {
+    const blocking = `--require ${resolve('test/faults/harness/preload-blocking.cjs')}`;
+    const worker = await addWorker({ NODE_OPTIONS: blocking, BLOCK_MS: '1500' });
+    await scrape(worker.url);
+    worker.child.kill('SIGUSR2');
+    // It answers when it is done.
+    const text = await waitUntil(
+      'a delay',
+      () => scrape(worker.url),
+      (page) => Number(/^nodejs_eventloop_lag_p99_seconds\{[^}]*\} (\S+)/m.exec(page)?.[1]) > 0.5,
+    );
+    expectFiring('AuditQueryEventLoop', true, { worker: [{ text, minutes: 7 }] });
+    worker.child.kill('SIGUSR2');
+    const told = await paste('AuditQueryEventLoop', 0);
+    expect(told.match(/^nodejs_eventloop_lag_p99_seconds\{app="(api|worker)"\} /gm)).toHaveLength(2);
+    expect(told).toContain(`"pid":${worker.child.pid}`);
+    expectFiring('AuditQueryEventLoop', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+  });
+
+  it('no alert without commands', () => {
+    const rules = readFileSync('ops/prometheus/alerts.yaml', 'utf8');
+    for (const [, alert = ''] of rules.matchAll(/alert: (\w+)/g))
+      expect([alert, blocks.get(alert)?.length]).not.toEqual([alert, 0]);
+  });
+});
