@@ -101,6 +101,19 @@ describe('an API key', () => {
     expect((await ask({}, '/api/other')).status).toBe(404);
   });
 
+  it('is asked for in a way that scripts of other origins can read', async () => {
+    const env = { ...file.env, KEY_PREFIX: `{t-${randomUUID()}}`, CORS_ORIGINS: 'https://app.example' };
+    const other = await startPublicListener(inject('redisUrl'), env);
+    try {
+      const answer = await checkedFetch(`${other.url}/api/queries`, { headers: { origin: 'https://app.example' } });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+      expect(answer.headers.get('access-control-expose-headers')).toContain('WWW-Authenticate');
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('is asked for in the form of the original on its routes', async () => {
     const answer = await ask({}, `/api/status/${UNKNOWN}`);
     expect([answer.status, answer.headers.get('www-authenticate'), await answer.json()]).toEqual([

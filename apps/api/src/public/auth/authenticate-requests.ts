@@ -15,7 +15,8 @@ declare module 'fastify' {
  */
 export function authenticateRequests(fastify: FastifyInstance, authenticator: Authenticator): void {
   fastify.decorateRequest('caller', '');
-  fastify.addHook('onRequest', (request, _reply, done) => {
+  // After the hooks of CORS, without whose headers no script of another origin could read the refusal.
+  fastify.addHook('preParsing', (request, _reply, _payload, done) => {
     if (isOpen(request)) return done();
     const letIn = (caller: string) => {
       request.caller = caller;
