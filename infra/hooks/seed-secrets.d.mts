@@ -1,0 +1,12 @@
+import type { SecretClient } from '@azure/keyvault-secrets';
+
+export function seedSecrets(
+  vault: Pick<SecretClient, 'getSecret' | 'setSecret'>,
+  options: {
+    createKey: (caller: string) => { key: string; entry: { caller: string; sha256: string } };
+    isWatched: boolean;
+    print: (text: string) => void;
+    patienceMs?: number;
+    pauseMs?: number;
+  },
+): Promise<void>;
