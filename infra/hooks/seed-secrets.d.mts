@@ -4,6 +4,7 @@ export function seedSecrets(
   vault: Pick<SecretClient, 'getSecret' | 'setSecret'>,
   options: {
     createKey: (caller: string) => { key: string; entry: { caller: string; sha256: string } };
+    env: Readonly<Record<string, string | undefined>>;
     isWatched: boolean;
     print: (text: string) => void;
     patienceMs?: number;

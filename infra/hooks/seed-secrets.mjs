@@ -8,21 +8,22 @@ import { pathToFileURL } from 'node:url';
 const PATIENCE_MS = 300_000;
 const PAUSE_MS = 5_000;
 
-/** The secrets that are lists of keys, each with the name of its first holder and of whom it lets in. */
+/** The secrets that are lists of keys, each with its first holder, whom it lets in, and what says whether keys do. */
 const KEY_LISTS = [
-  { secret: 'api-keys', holder: 'first-caller', whom: 'callers' },
-  { secret: 'operator-keys', holder: 'first-operator', whom: 'operators' },
+  { secret: 'api-keys', holder: 'first-caller', whom: 'callers', mode: 'AUTH_MODE' },
+  { secret: 'operator-keys', holder: 'first-operator', whom: 'operators', mode: 'OPERATOR_AUTH' },
 ];
 
 /**
  * @param vault A SecretClient of @azure/keyvault-secrets.
  * @param options.createKey Makes a key and its entry in a list.
+ * @param options.env What azd has set: where a tenant vouches for people, no keys are needed.
  * @param options.isWatched Whether a person reads what is printed: a key is shown to nobody else.
  * @param options.patienceMs How long a refusal is taken for a role on its way.
  */
 export async function seedSecrets(
   vault,
-  { createKey, isWatched, print, patienceMs = PATIENCE_MS, pauseMs = PAUSE_MS },
+  { createKey, env, isWatched, print, patienceMs = PATIENCE_MS, pauseMs = PAUSE_MS },
 ) {
   const giveUpAt = Date.now() + patienceMs;
   const withPatience = async (call) => {
@@ -51,8 +52,8 @@ export async function seedSecrets(
     await set('identifier-hash-key', randomBytes(32).toString('base64url'));
     print('identifier-hash-key: made; nobody has to know it.');
   }
-  for (const { secret, holder, whom } of KEY_LISTS) {
-    if (await isThere(secret)) continue;
+  for (const { secret, holder, whom, mode } of KEY_LISTS) {
+    if (env[mode] === 'entra' || (await isThere(secret))) continue;
     if (!isWatched) {
       print(`${secret}: missing, and not made where its key would stand in a log. No ${whom} get in until it is set.`);
       continue;
@@ -74,6 +75,7 @@ async function main() {
   );
   await seedSecrets(new secrets.SecretClient(url, credential), {
     createKey: apiKey.createApiKey,
+    env: process.env,
     isWatched: !CI && !TF_BUILD,
     print: (text) => console.log(text),
   });

@@ -93,21 +93,27 @@ function evaluateCall(node: Node, scope: Scope): unknown {
   const [called, list] = listNamed(node);
   const values = list === undefined ? [] : listNamed(list).map((value) => evaluateExpression(value, scope));
   const [first] = values;
-  switch (called?.text) {
+  switch (called?.text ?? '') {
     case 'string':
-      return typeof first === 'object' ? JSON.stringify(first) : String(first);
+      return toText(first);
     case 'json':
       return JSON.parse(String(first));
     case 'empty':
       return first === '';
     default:
-      return toUnknown(node);
+      return `[${called?.text}(${values.map(toText).join(', ')})]`;
   }
+}
+
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function evaluateLoop(node: Node, scope: Scope): unknown {
   const [name, list, body] = listNamed(node);
-  const values = list && evaluateExpression(list, scope);
-  if (name === undefined || body === undefined || !Array.isArray(values)) return toUnknown(node);
-  return values.map((value: unknown) => evaluateExpression(body, new Map([...scope, [name.text, value]])));
+  if (name === undefined || list === undefined || body === undefined) return toUnknown(node);
+  const values = evaluateExpression(list, scope);
+  // Over what is not known it has one turn.
+  const turns: unknown[] = Array.isArray(values) ? values : [toUnknown(name)];
+  return turns.map((value) => evaluateExpression(body, new Map([...scope, [name.text, value]])));
 }
