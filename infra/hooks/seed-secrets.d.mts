@@ -1,4 +1,11 @@
-import type { SecretClient } from '@azure/keyvault-secrets';
+import type { TokenCredential } from '@azure/identity';
+import type { SecretClient, SecretClientOptions } from '@azure/keyvault-secrets';
+
+export function openVault(
+  url: string,
+  credential: TokenCredential,
+  options?: SecretClientOptions,
+): Promise<SecretClient>;
 
 export function seedSecrets(
   vault: Pick<SecretClient, 'getSecret' | 'setSecret'>,

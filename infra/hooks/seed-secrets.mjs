@@ -15,7 +15,7 @@ const KEY_LISTS = [
 ];
 
 /**
- * @param vault A SecretClient of @azure/keyvault-secrets.
+ * @param vault As `openVault` gives it.
  * @param options.createKey Makes a key and its entry in a list.
  * @param options.env What azd has set: where a tenant vouches for people, no keys are needed.
  * @param options.isWatched Whether a person reads what is printed: a key is shown to nobody else.
@@ -64,16 +64,25 @@ export async function seedSecrets(
   }
 }
 
+/**
+ * @param options Of the client, for a stand-in.
+ * @returns A SecretClient of @azure/keyvault-secrets.
+ */
+export async function openVault(url, credential, options = {}) {
+  const { SecretClient } = await import('@azure/keyvault-secrets');
+  return new SecretClient(url, credential, options);
+}
+
 async function main() {
   const { KEY_VAULT_URL: url, CI, TF_BUILD } = process.env;
   if (!url) throw new Error('KEY_VAULT_URL is not set: run this as azd does, after azd provision.');
-  const { identity, secrets, apiKey } = await loadModules();
+  const { identity, apiKey } = await loadModules();
   // azd's own sign-in; in Azure Pipelines azd has that of the Azure CLI.
   const credential = new identity.ChainedTokenCredential(
     new identity.AzureDeveloperCliCredential(),
     new identity.AzureCliCredential(),
   );
-  await seedSecrets(new secrets.SecretClient(url, credential), {
+  await seedSecrets(await openVault(url, credential), {
     createKey: apiKey.createApiKey,
     env: process.env,
     isWatched: !CI && !TF_BUILD,
@@ -83,12 +92,8 @@ async function main() {
 
 async function loadModules() {
   try {
-    const [identity, secrets, apiKey] = await Promise.all([
-      import('@azure/identity'),
-      import('@azure/keyvault-secrets'),
-      import('../../apps/api/api-key.mjs'),
-    ]);
-    return { identity, secrets, apiKey };
+    const [identity, apiKey] = await Promise.all([import('@azure/identity'), import('../../apps/api/api-key.mjs')]);
+    return { identity, apiKey };
   } catch (cause) {
     throw new Error('The packages are not installed: run npm ci, then azd provision again.', { cause });
   }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { SecretClient } from '@azure/keyvault-secrets';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findHashKeyProblem } from '#shared/config/secret-rules';
 import { AzureCredential } from '#shared/secrets/azure-credential';
+import { KeyVault } from '#shared/secrets/key-vault';
 import { parseApiKeyList } from '../../apps/api/src/auth/api-key-list';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
@@ -29,23 +29,19 @@ afterEach(async () => {
   await vault.stop();
 });
 
-const toClient = () =>
-  new SecretClient(vault.url, new AzureCredential(), {
-    allowInsecureConnection: true,
-    disableChallengeResourceVerification: true,
-    retryOptions: { maxRetries: 0 },
-  });
-
-const read = async (name: string) => (await toClient().getSecret(name)).value ?? '';
+const read = (name: string) => new KeyVault(new AzureCredential(), 'test').read({ vaultUrl: vault.url, name });
 
 /** Seeds the vault; what was printed. */
 async function seed(
   options: { isWatched?: boolean; patienceMs?: number; env?: Record<string, string> } = {},
 ): Promise<string> {
-  const { seedSecrets } = await import('../../infra/hooks/seed-secrets.mjs');
+  const { openVault, seedSecrets } = await import('../../infra/hooks/seed-secrets.mjs');
   const { createApiKey } = await import('../../apps/api/api-key.mjs');
   let printed = '';
-  await seedSecrets(toClient(), {
+  const client = await openVault(vault.url, new AzureCredential(), {
+    ...{ allowInsecureConnection: true, disableChallengeResourceVerification: true, retryOptions: { maxRetries: 0 } },
+  });
+  await seedSecrets(client, {
     ...{ createKey: createApiKey, env: {}, isWatched: true, print: (text: string) => (printed += `${text}\n`) },
     ...{ patienceMs: 60_000, pauseMs: 20, ...options },
   });
@@ -74,14 +70,14 @@ describe('the secrets that azd seeds', () => {
     const printed = await seed({ isWatched: false });
     expect(printed).not.toContain('aq_');
     expect(printed).toContain('api-keys: missing');
-    await expect(read('api-keys')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(read('api-keys')).rejects.toMatchObject({ code: 'SECRET_NOT_FOUND' });
     expect(await read('identifier-hash-key')).toHaveLength(43);
   });
 
   it('are no keys where a tenant vouches for people', async () => {
     const printed = await seed({ env: { AUTH_MODE: 'entra', OPERATOR_AUTH: 'entra' } });
     expect(printed).toBe('identifier-hash-key: made; nobody has to know it.\n');
-    await expect(read('operator-keys')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(read('operator-keys')).rejects.toMatchObject({ code: 'SECRET_NOT_FOUND' });
   });
 
   it('wait for a role that is on its way', async () => {

@@ -3,7 +3,7 @@ import { evaluateExpression, listNamed } from './evaluate-expression';
 import { parseBicep } from './parse-bicep';
 
 /** A resource, or a module, whose type is then its path. */
-export interface BicepDeclaration {
+interface BicepDeclaration {
   readonly type: string;
   readonly isExisting: boolean;
   readonly body: unknown;

@@ -4,7 +4,7 @@ import type { Node } from 'web-tree-sitter';
 import { type BicepFile, readBicep } from './read-bicep';
 import { parseBicep } from './parse-bicep';
 
-export interface TemplateFile extends BicepFile {
+interface TemplateFile extends BicepFile {
   readonly root: Node;
   readonly text: string;
 }
