@@ -1,5 +1,5 @@
 // `npm run api-key -- NAME`: makes a key for a caller or an operator. Plain JavaScript, so that it needs no build.
-import { createHash, randomBytes } from 'node:crypto';
+import { createApiKey } from './api-key.mjs';
 
 const [caller] = process.argv.slice(2);
 
@@ -10,9 +10,7 @@ if (caller === undefined || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(caller)) {
   process.exit(1);
 }
 
-// The prefix lets people and scanners of leaked secrets recognise it.
-const key = `aq_${randomBytes(32).toString('base64url')}`;
-const sha256 = createHash('sha256').update(key).digest('hex');
+const { key, entry } = createApiKey(caller);
 
 console.log(`The key of ${caller}, shown this once. A caller sends it in the header x-api-key or as a bearer token,
 an operator as the password beside the user name ${caller}:
@@ -22,5 +20,5 @@ an operator as the password beside the user name ${caller}:
 Its entry in the list (a JSON array; API_KEYS_FILE or API_KEYS_SECRET for callers, OPERATOR_KEYS_FILE or
 OPERATOR_KEYS_SECRET for operators), which gives nothing of the key away:
 
-  ${JSON.stringify({ caller, sha256 })}
+  ${JSON.stringify(entry)}
 `);

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
+import { brokenRules, type Rules } from '../support/broken-rules';
 
 // What matters of the container files and no linter checks. Each rule is a sentence; a broken copy of the real file
 // shows for each that it can fail.
@@ -12,10 +13,6 @@ import { WorkerConfig } from '#shared/config/worker-config';
 const ROOT = join(__dirname, '../..');
 const readText = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const isExecForm = (argument: string): boolean => /^\["node", ".+"\]$/.test(argument);
-
-type Rules<T> = Record<string, (file: T) => boolean>;
-const brokenRules = <T>(rules: Rules<T>, file: T): string[] =>
-  Object.entries(rules).flatMap(([rule, holds]) => (holds(file) ? [] : [rule]));
 
 /** The argument of each instruction with this keyword, in the order of the file. */
 type Stage = (keyword: string) => string[];

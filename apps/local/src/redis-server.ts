@@ -60,9 +60,12 @@ async function checkGiven(url: string): Promise<RedisServer> {
   redis.on('error', (error) => (cause = error));
   try {
     await redis.connect();
-    if ((await findRedisProblem(redis)) === 'evicting') {
+    const problem = await findRedisProblem(redis, process.env['ASSUME_NOEVICTION'] === 'true');
+    if (problem === 'evicting' || problem === 'untold') {
       throw new RedisUnusableError(
-        `The Redis of REDIS_URL at ${host} evicts keys: set its maxmemory-policy to noeviction.`,
+        problem === 'evicting'
+          ? `The Redis of REDIS_URL at ${host} evicts keys: set its maxmemory-policy to noeviction.`
+          : `The Redis of REDIS_URL at ${host} does not tell whether it evicts keys: set ASSUME_NOEVICTION=true if it does not.`,
       );
     }
   } catch (error) {

@@ -23,18 +23,19 @@ export class WorkerHealth {
     private readonly redis: Redis,
     private readonly processor: QueryProcessor,
     private readonly start: WorkerStart,
+    private readonly assumesNoEviction: boolean,
   ) {}
 
   async check(): Promise<Health> {
     const { pages, missing } = this.start;
     const [redis, table] = await Promise.all([
-      findRedisProblem(this.redis),
+      findRedisProblem(this.redis, this.assumesNoEviction),
       pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
     ]);
     const { worker } = this.processor;
     const takesJobs = worker.isRunning() && !worker.isPaused();
     const checks = {
-      redis: redis ?? 'ok',
+      redis: redis === 'untold' ? 'untold: see ASSUME_NOEVICTION' : (redis ?? 'ok'),
       queue: takesJobs ? 'ok' : 'not taking jobs',
       secrets: pages === undefined ? (missing[0]?.code ?? 'being read') : 'ok',
       table,

@@ -1,6 +1,6 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { isSafeUrl } from '../secrets/is-safe-url';
-import { Problem, UrlOf, WholeNumber } from './rules';
+import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
@@ -25,6 +25,13 @@ export class CommonConfig {
 
   @UrlOf('redis', 'rediss')
   redisUrl: string = 'redis://127.0.0.1:6379';
+
+  /**
+   * Whether a Redis that does not tell its eviction policy, such as Azure Managed Redis, evicts nothing, as its own
+   * settings then have to say. One that tells another policy is refused all the same.
+   */
+  @Flag()
+  assumeNoeviction: boolean = false;
 
   /** The hash tag keeps all keys in one slot of a Redis Cluster, where a script may touch them together. */
   @Matches(/^\{[^{}:\s]+\}$/, { message: 'must be one name in braces, such as {audit-query}' })

@@ -7,14 +7,22 @@ const ANSWER_LIMIT_MS = 2_000;
 /** Of the memory limit; from here on Redis is as good as full. */
 const SPARE_FROM = 0.8;
 
-/** Why Redis cannot be worked with at the moment, or undefined when it can. */
-export async function findRedisProblem(redis: Redis): Promise<'unreachable' | 'evicting' | undefined> {
+/** `untold`: Redis does not say whether it evicts what it holds. */
+export type RedisProblem = 'unreachable' | 'evicting' | 'untold';
+
+/**
+ * Why Redis cannot be worked with at the moment, or undefined when it can.
+ *
+ * @param assumesNoEviction Whether one that does not tell its policy is taken to evict nothing.
+ */
+export async function findRedisProblem(redis: Redis, assumesNoEviction: boolean): Promise<RedisProblem | undefined> {
   if (redis.status !== 'ready') return 'unreachable';
   try {
     // An evicting Redis drops locks and jobs silently when it is full. Not CONFIG GET: managed services forbid it.
     const late = rejectOnAbort(AbortSignal.timeout(ANSWER_LIMIT_MS));
     const memory = await Promise.race([redis.info('memory'), late]);
     const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
+    if (policy === undefined) return assumesNoEviction ? undefined : 'untold';
     return policy === 'noeviction' ? undefined : 'evicting';
   } catch {
     // Closed or timed out in between: which of the two makes no difference to whoever asks.

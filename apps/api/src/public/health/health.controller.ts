@@ -1,7 +1,8 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { Redis } from 'ioredis';
-import { findRedisProblem } from '#shared/redis/redis-health';
+import { ApiConfig } from '#shared/config/api-config';
+import { findRedisProblem, type RedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
@@ -10,12 +11,19 @@ import { ProblemError } from '../../errors/problem-error';
 /** Probes have no credential, and what they are told is about nobody. */
 const OPEN = { isOpen: true };
 
+const STORE_PROBLEMS: Record<RedisProblem, string> = {
+  unreachable: 'The store of queries is unreachable.',
+  evicting: 'The store of queries is set to evict what it holds.',
+  untold: 'The store of queries does not tell whether it evicts what it holds; see ASSUME_NOEVICTION.',
+};
+
 /** For the platform's probes. */
 @Controller('health')
 export class HealthController {
   constructor(
     @Inject(REDIS) private readonly redis: Redis,
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    private readonly config: ApiConfig,
   ) {}
 
   /** Answered as long as the event loop turns. */
@@ -39,7 +47,7 @@ export class HealthController {
   }
 
   private async findStoreProblem(): Promise<string | undefined> {
-    const problem = await findRedisProblem(this.redis);
-    return problem && `The store of queries is ${problem === 'evicting' ? 'set to evict what it holds' : problem}.`;
+    const problem = await findRedisProblem(this.redis, this.config.assumeNoeviction);
+    return problem && STORE_PROBLEMS[problem];
   }
 }
