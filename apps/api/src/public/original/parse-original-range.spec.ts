@@ -16,6 +16,11 @@ describe('parseOriginalRange', () => {
     expect(parse('10/10/2021', '10/12/2021')).toEqual({ start: '2021-10-10', end: '2021-12-10', maxAgeSeconds: 0 });
   });
 
+  it('looks at days alone, also where the original would have found less than 24 hours', () => {
+    const expected = { start: '2021-10-10', end: '2021-10-11', maxAgeSeconds: 0 };
+    expect(parse('10/10/2021 08:00', '11/10/2021 07:00')).toEqual(expected);
+  });
+
   it.each<[unknown, unknown, string]>([
     [undefined, undefined, 'Empty start date.'],
     ['', 'abcd', 'Empty start date.'],
