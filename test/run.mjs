@@ -5,18 +5,9 @@ import { build, ensureDependencies } from '../apps/local/bootstrap.mjs';
 import { ensureProgram, isOnPath } from './support/ensure-program.mjs';
 
 await ensureDependencies();
-if (!isOnPath('valkey-server')) {
-  ensureProgram('redis-server', {
-    without:
-      'the suites run on the embedded one. Left out, and counted as skipped, is what it lacks: "a Redis that is full".',
-  });
-}
-ensureProgram('chromium', { without: 'what needs a browser is left out, and counted as skipped.' });
-// Evaluates the alert rules; no server of Prometheus is started.
-ensureProgram('promtool', {
-  package: 'prometheus',
-  without: 'the evaluation of the alert rules is left out, and counted as skipped.',
-});
+ensureRedis();
+ensureBrowser();
+ensurePromtool();
 await build();
 const vitest = join('node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
@@ -25,3 +16,23 @@ const { status } = spawnSync(
   { stdio: 'inherit' },
 );
 process.exit(status ?? 1);
+
+/** A real Redis, from Debian where this may install it; otherwise the tests run on the embedded one. */
+function ensureRedis() {
+  if (isOnPath('valkey-server') || ensureProgram('redis-server')) return;
+  console.log(
+    'There is no Redis to be had: the suites run on the embedded one. ' +
+      'Left out, and counted as skipped, is what it lacks: "a Redis that is full".',
+  );
+}
+
+function ensureBrowser() {
+  if (ensureProgram('chromium')) return;
+  console.log('There is no Chromium to be had: what needs a browser is left out, and counted as skipped.');
+}
+
+/** Evaluates the alert rules; no server of Prometheus is started. */
+function ensurePromtool() {
+  if (ensureProgram('promtool', 'prometheus')) return;
+  console.log('There is no promtool to be had: the evaluation of the alert rules is left out, and counted as skipped.');
+}

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 import { brokenRules, type Rules } from '../support/broken-rules';
+import { type ComposeFile, parseComposeFile } from '../support/compose-file';
 
 // What matters of the container files and no linter checks. Each rule is a sentence; a broken copy of the real file
 // shows for each that it can fail.
@@ -32,7 +32,7 @@ const dockerfileRules: Rules<Stage[]> = {
     return new Set(images).size === 1 && /^node:24\.\d+\.\d+-bookworm-slim$/.test(images[0] ?? '');
   },
   'ships only production modules': ([, dependencies, final]) =>
-    dependencies?.('RUN').join() === 'npm ci --omit=dev --ignore-scripts' &&
+    dependencies?.('RUN').join().startsWith('npm ci --omit=dev --omit=optional --ignore-scripts && ') === true &&
     final?.('RUN').length === 0 &&
     final('COPY').includes('--from=dependencies /app/node_modules node_modules'),
   'does not run as root': ([, , final]) => /^[1-9]\d*$/.test(final?.('USER').at(-1) ?? ''),
@@ -60,6 +60,7 @@ describe('the Dockerfiles', () => {
     ['builds, installs and runs in a stage each', /^FROM .* AS dependencies$/m, ''],
     ['is of one exact Node 24 throughout', /24\.\d+\.\d+(?=\S+ AS build)/, '24'],
     ['ships only production modules', 'npm ci --omit=dev', 'npm ci'],
+    ['ships only production modules', ' --omit=optional', ''],
     ['does not run as root', 'USER 1000', 'USER 0'],
     ['does not run as root', 'USER 1000', 'USER root'],
     ['does not run as root', 'USER 1000\n', ''],
@@ -77,51 +78,20 @@ describe('the Dockerfiles', () => {
     expect(text).toContain(`fetch('http://127.0.0.1:' + process.env.${port} + '/health/live')`);
   });
 
-  it('has the same first two stages for all apps, which the builder then makes once', () => {
-    expect(
-      new Set(
-        dockerfiles.map(([, text]) =>
-          text
-            .split(/^(?=FROM )/m)
-            .slice(1, 2)
-            .join(),
-        ),
-      ).size,
-    ).toBe(1);
-    const installs = dockerfiles
-      .map(([, text]) => parseStages(text)[1])
-      .map((stage) => [stage?.('COPY'), stage?.('RUN')]);
-    expect(new Set(installs.map((install) => JSON.stringify(install))).size).toBe(1);
+  it('are the same up to what is of one app, which the builder then makes once and the images share', () => {
+    const shared = dockerfiles.map(([, text]) =>
+      text
+        .replace(/^#.*\n/gm, '')
+        .split(/^COPY --from=build \/app\/dist\/apps/m)
+        .slice(0, 1)
+        .join(),
+    );
+    expect(shared[0]).toContain('COPY --from=dependencies');
+    expect(new Set(shared).size).toBe(1);
   });
 });
 
-interface Service {
-  readonly image?: string;
-  readonly command?: readonly string[];
-  readonly container_name?: string;
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly ports?: readonly string[];
-  readonly volumes?: readonly (string | object)[];
-  readonly stop_grace_period?: string;
-  readonly user?: string;
-  readonly cap_drop?: readonly string[];
-  readonly read_only?: boolean;
-}
-interface Compose {
-  readonly services: Readonly<Record<'api' | 'azurite' | 'redis' | 'sample-data' | 'worker', Service>>;
-}
-
-/** As compose reads it with these variables: `${NAME:-where it is not set}` and `${NAME:+where it is}`. */
-const parseCompose = (text: string, env: Record<string, string> = {}): Compose => {
-  const interpolated = text.replace(/\$\{(\w+):([-+])([^}]*)\}/g, (_, name: string, sign: string, word: string) => {
-    const value = env[name] ?? '';
-    return (value === '') === (sign === '-') ? word : sign === '-' ? value : '';
-  });
-  return parse(interpolated, { merge: true }) as Compose;
-};
-
-const composeRules: Rules<Compose> = {
+const composeRules: Rules<ComposeFile> = {
   'Redis evicts nothing': ({ services }) =>
     / --maxmemory-policy noeviction\b/.test(services.redis.command?.join(' ') ?? ''),
   'Redis keeps an append-only file': ({ services }) =>
@@ -147,10 +117,10 @@ const composeRules: Rules<Compose> = {
 
 describe('docker-compose.yml', () => {
   const text = readText('docker-compose.yml');
-  const { services } = parseCompose(text);
+  const { services } = parseComposeFile(text);
 
   it('keeps every rule', () => {
-    expect(brokenRules(composeRules, parseCompose(text))).toEqual([]);
+    expect(brokenRules(composeRules, parseComposeFile(text))).toEqual([]);
   });
 
   it.each([
@@ -159,13 +129,13 @@ describe('docker-compose.yml', () => {
     ['workers can be many', /^ {2}worker:$/m, '  worker:\n    container_name: worker'],
     ['workers can be many', /^ {2}worker:$/m, "  worker:\n    ports: ['127.0.0.1:3002:3002']"],
     ['workers start on sample data and a healthy Redis', 'service_completed_successfully', 'service_started'],
-    ['only this machine reaches a port', '127.0.0.1:3001:3001', '3001:3001'],
+    ['only this machine reaches a port', '127.0.0.1:${OPERATOR_PORT:-3001}', '${OPERATOR_PORT:-3001}'],
     ['nobody is root, has a capability or writes to its image', '    user: redis\n', ''],
     ['nobody is root, has a capability or writes to its image', 'cap_drop: [ALL]', 'cap_drop: [NET_RAW]'],
     ['nobody is root, has a capability or writes to its image', 'read_only: true', 'read_only: false'],
     ['a process may take its own grace period', 'stop_grace_period: 30s', 'stop_grace_period: 25s'],
   ])('a file that breaks "%s" is found (%s)', (rule, part, replacement) => {
-    expect(brokenRules(composeRules, parseCompose(text.replace(part, replacement)))).toEqual([rule]);
+    expect(brokenRules(composeRules, parseComposeFile(text.replace(part, replacement)))).toEqual([rule]);
   });
 
   it('sets only variables that .env.example explains', () => {
@@ -179,17 +149,19 @@ describe('docker-compose.yml', () => {
   });
 
   it('configures the api as the api accepts it', () => {
-    const { nodeEnv, host, operatorHost, redisUrl } = parseConfig(ApiConfig, services.api.environment ?? {});
-    expect({ nodeEnv, host, operatorHost, redisUrl }).toEqual({
+    const config = parseConfig(ApiConfig, services.api.environment ?? {});
+    const { nodeEnv, host, operatorHost, publicBaseUrl, redisUrl } = config;
+    expect({ nodeEnv, host, operatorHost, publicBaseUrl, redisUrl }).toEqual({
       nodeEnv: 'development',
       host: '0.0.0.0',
       operatorHost: '127.0.0.1',
+      publicBaseUrl: 'http://127.0.0.1:3000',
       redisUrl: 'redis://redis:6379',
     });
   });
 
   it('lets operators in with a list of keys, which the api reads where it is mounted', () => {
-    const { api } = parseCompose(text, { OPERATOR_KEYS_FILE: './keys.json' }).services;
+    const { api } = parseComposeFile(text, { OPERATOR_KEYS_FILE: './keys.json' }).services;
     const { operatorHost, operatorAuth, operatorKeysFile } = parseConfig(ApiConfig, api.environment ?? {});
     expect({ operatorHost, operatorAuth }).toEqual({ operatorHost: '0.0.0.0', operatorAuth: 'basic' });
     expect(api.volumes).toEqual([{ type: 'bind', source: './keys.json', target: operatorKeysFile, read_only: true }]);

@@ -1,0 +1,208 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { toCommands } from '../../apps/local/src/commands';
+import { EXAMPLE_QUERY } from '../../apps/local/src/sample-data';
+import { type ComposeFile, parseComposeFile } from '../support/compose-file';
+import { waitUntil } from '../support/wait-until';
+import { Composition, execute, readLogs, readState, stopContainer } from './composition';
+import { findFreePort } from './find-free-port';
+import { readImage } from './image';
+import { toImageName } from './image-name';
+import { createOperatorKeys, type OperatorKeys } from './operators';
+import { podman } from './podman';
+import { readConfinement } from './read-confinement';
+import { createServiceClient, type ServiceClient } from './service-client';
+import { toHealthCommand } from './to-run-arguments';
+
+// docker compose up --scale worker=3, with a list of operators' keys. Each test goes on with what the one before it left.
+
+const WORKERS = [1, 2, 3];
+const HEALTH_LIMIT_MS = 60_000;
+
+let keys: OperatorKeys;
+let file: ComposeFile;
+let composition: Composition;
+let client: ServiceClient;
+let url: string;
+let operatorUrl: string;
+let workers: string[];
+
+beforeAll(async () => {
+  keys = createOperatorKeys();
+  const [port, operatorPort] = [await findFreePort(), await findFreePort()];
+  [url, operatorUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${operatorPort}`];
+  file = parseComposeFile(readFileSync('docker-compose.yml', 'utf8'), {
+    PORT: String(port),
+    OPERATOR_PORT: String(operatorPort),
+    OPERATOR_KEYS_FILE: keys.file,
+  });
+  client = createServiceClient(url, operatorUrl, keys.authorization);
+  composition = await Composition.create(file);
+  for (const service of ['redis', 'azurite', 'sample-data', 'api'] as const) await composition.start(service);
+  workers = [];
+  for (const number of WORKERS) workers.push(await composition.start('worker', number));
+});
+
+afterAll(async () => {
+  await composition.remove();
+  keys.remove();
+});
+
+const running = () => [...['redis', 'azurite', 'api'].map((service) => composition.toName(service)), ...workers];
+const readHostname = async (name: string) => (await execute(name, 'cat', '/etc/hostname')).stdout.trim();
+const isOver = ({ status }: { status: string }) => status !== 'Pending' && status !== 'Running';
+const waitForEnd = (id: string) =>
+  waitUntil('the end of a query', () => client.readQuery(id), isOver, 5 * HEALTH_LIMIT_MS);
+
+describe('the composition', () => {
+  it('is healthy by the health checks of docker-compose.yml', async () => {
+    for (const service of ['redis', 'azurite', 'api'] as const) await composition.waitUntilHealthy(service);
+    for (const number of WORKERS) await composition.waitUntilHealthy('worker', number);
+    const { ExitCode } = await readState(composition.toName('sample-data'));
+    expect(ExitCode).toBe(0);
+  });
+
+  it('is alive by the health checks of the images', async () => {
+    for (const [service, name] of [
+      ['api', composition.toName('api')] as const,
+      ['worker', workers[0] ?? ''] as const,
+    ]) {
+      const { healthcheck = [] } = await readImage(toImageName(service));
+      const { exitCode, stderr } = await execute(name, ...toHealthCommand(healthcheck));
+      expect(exitCode, stderr).toBe(0);
+    }
+  });
+
+  it('runs every process as no root, with no capability, on a file system that it cannot write to', async () => {
+    const volumes: Record<string, string[]> = { [composition.toName('redis')]: ['/data'] };
+    for (const name of running()) {
+      const { program, users, writableMounts, ...confinement } = await readConfinement(name);
+      expect(confinement, name).toEqual({
+        pid: 1,
+        hasCapabilities: false,
+        canGainPrivileges: false,
+        hasSyscallFilter: true,
+      });
+      expect(users, name).not.toContain(0);
+      // Podman lays the files of names and of the host over the image's own; they are root's.
+      const own = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/run/.containerenv'];
+      expect(
+        writableMounts.filter((path) => !own.includes(path)),
+        name,
+      ).toEqual(volumes[name] ?? []);
+      expect(program, name).toMatch(/^(node|redis-server|MainThread)/);
+    }
+    const writes = `for (const path of ['/', '/app', '/tmp', '/run', '/home/node'])
+      try { require('fs').writeFileSync(path + '/written', ''); console.log(path) }
+      catch ({ code }) { if (code !== 'EROFS') console.log(path, code) }`;
+    expect((await execute(composition.toName('api'), 'node', '-e', writes)).stdout).toBe('');
+  });
+
+  it('answers what the README has to be pasted: 119', async () => {
+    const commands = Object.values(toCommands(url)).join('\n');
+    const { stdout } = await promisify(execFile)('bash', ['-c', commands]);
+    expect(stdout).toContain('HTTP/1.1 202 Accepted');
+    expect(stdout).toMatch(new RegExp(`"count":${EXAMPLE_QUERY.count}\n$`));
+  });
+
+  it('takes queries with all three workers', async () => {
+    const range = { start: '2021-10-01', end: '2021-10-31' };
+    const ids = await Promise.all(Array.from({ length: 12 }, () => client.submit(range)));
+    const ends = await Promise.all(ids.map(waitForEnd));
+    expect(new Set(ends.map(({ status, result }) => `${status} ${result?.count}`)).size).toBe(1);
+    const hosts = await client.readHosts();
+    const histories = await Promise.all(ids.map((id) => client.readHistory(id)));
+    const taken = histories.flat().flatMap(({ kind, worker }) => (kind === 'attempt-begun' ? (worker ?? '') : []));
+    const expected = await Promise.all(workers.map(readHostname));
+    expect(new Set(taken.map((worker) => hosts.get(worker)))).toEqual(new Set(expected));
+  });
+});
+
+describe('the operators of the composition', () => {
+  it('are let in with a key of the list that is mounted, and nobody else is', async () => {
+    const ask = async (headers: Record<string, string>) => (await fetch(`${operatorUrl}/queues`, { headers })).status;
+    expect(await ask({})).toBe(401);
+    expect(await ask({ authorization: `Basic ${Buffer.from('alice:aq_wrong').toString('base64')}` })).toBe(401);
+    expect(await ask({ authorization: keys.authorization })).toBe(200);
+  });
+
+  it('are not there without a list', async () => {
+    const [port, operatorPort] = [await findFreePort(), await findFreePort()];
+    const text = readFileSync('docker-compose.yml', 'utf8');
+    const { services } = parseComposeFile(text, { PORT: String(port), OPERATOR_PORT: String(operatorPort) });
+    const name = await composition.start('api', 2, services.api);
+    await composition.waitUntilHealthy('api', 2);
+    expect((await fetch(`http://127.0.0.1:${port}/health/ready`)).status).toBe(200);
+    await expect(fetch(`http://127.0.0.1:${operatorPort}/queues`)).rejects.toThrow();
+    expect(await stopContainer(name)).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('docker stop', () => {
+  it('of a worker in the middle of a query hands that over: another container finishes it, and the count is exact', async () => {
+    for (const worker of workers) expect(await stopContainer(worker), worker).toMatchObject({ exitCode: 0 });
+    // A slow table and one request at a time: the query takes long enough to be stopped in the middle.
+    await podman('update', '--cpus', '0.05', composition.toName('azurite'));
+    const { worker } = file.services;
+    const slow = { ...worker, environment: { ...worker.environment, SCAN_CONCURRENCY: '1' } };
+    const first = await composition.start('worker', 4, slow);
+    workers = [first];
+    await composition.waitUntilHealthy('worker', 4);
+    const { start, end, count } = EXAMPLE_QUERY;
+    const id = await client.submit({ start, end });
+    await waitUntil(
+      'some days to be done',
+      () => client.readQuery(id),
+      ({ progress }) => progress.daysDone >= 1,
+      HEALTH_LIMIT_MS,
+    );
+    const stopped = await stopContainer(first);
+    const between = await client.readQuery(id);
+    expect([stopped.exitCode, between.status], await readLogs(first)).toEqual([0, 'Running']);
+    expect(stopped.seconds).toBeLessThan(Number(file.services.worker.environment?.['SHUTDOWN_GRACE_SECONDS']));
+    console.log(
+      `The worker was gone after ${stopped.seconds.toFixed(1)} s, ${between.progress.daysDone} of 62 days done.`,
+    );
+
+    await podman('update', '--cpus', '1', composition.toName('azurite'));
+    workers = [await composition.start('worker', 5)];
+    expect(await waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
+    const attempts = (await client.readHistory(id)).filter(({ kind }) => kind.startsWith('attempt'));
+    expect(attempts.map(({ kind, end }) => end ?? kind)).toEqual([
+      'attempt-begun',
+      'GivenBack',
+      'attempt-begun',
+      'Completed',
+    ]);
+    expect(new Set(attempts.map(({ worker }) => worker)).size).toBe(2);
+  });
+
+  it('of the loader of the sample data ends it at once, although it has no handler', async () => {
+    await podman('rm', composition.toName('sample-data'));
+    // It cannot be done before it is stopped: it waits for an answer of the table.
+    await podman('pause', composition.toName('azurite'));
+    onTestFinished(async () => {
+      await podman('unpause', composition.toName('azurite'));
+    });
+    const name = await composition.start('sample-data', 1, { ...file.services['sample-data'], depends_on: {} });
+    expect(await readConfinement(name)).toMatchObject({ pid: 1, hasCapabilities: false, writableMounts: [] });
+    const { exitCode, seconds } = await stopContainer(name);
+    expect(exitCode).toBe(143);
+    expect(seconds).toBeLessThan(5);
+  });
+
+  it('ends everything in order, and within its grace period', async () => {
+    for (const name of [
+      ...workers,
+      composition.toName('api'),
+      composition.toName('azurite'),
+      composition.toName('redis'),
+    ]) {
+      const { exitCode, seconds } = await stopContainer(name);
+      expect([name, exitCode]).toEqual([name, 0]);
+      expect(seconds, name).toBeLessThan(10);
+    }
+  });
+});

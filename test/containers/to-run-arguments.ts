@@ -1,0 +1,64 @@
+import type { ComposeService } from '../support/compose-file';
+
+type Values = readonly string[];
+type Translations = { readonly [K in keyof ComposeService]-?: (value: NonNullable<ComposeService[K]>) => Values };
+
+const each = (option: string, values: Values): string[] => values.flatMap((value) => [option, value]);
+const NONE = (): Values => [];
+
+/** What each key of a service is on Podman's command line. Compose's default of ten seconds is Podman's, too. */
+const TRANSLATIONS: Translations = {
+  cap_drop: (names) => each('--cap-drop', names),
+  environment: (variables) =>
+    each(
+      '--env',
+      Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+    ),
+  init: (isWanted) => (isWanted ? ['--init'] : []),
+  ports: (ports) => each('--publish', ports),
+  // Docker's is read-only altogether, Podman's has a writable /tmp and /run unless it is told otherwise.
+  read_only: (isReadOnly) => (isReadOnly ? ['--read-only', '--read-only-tmpfs=false'] : []),
+  security_opt: (options) => each('--security-opt', options),
+  stop_grace_period: (period) => ['--stop-timeout', parseSeconds(period)],
+  stop_signal: (signal) => ['--stop-signal', signal],
+  user: (user) => ['--user', user],
+  volumes: (volumes) =>
+    volumes.flatMap((volume) =>
+      typeof volume === 'string'
+        ? ['--volume', volume]
+        : ['--mount', `type=bind,source=${volume.source},target=${volume.target},ro=${volume.read_only}`],
+    ),
+  // These say which image is run, when, under which name and with what command; and whoever waits for its health asks.
+  build: NONE,
+  command: NONE,
+  container_name: NONE,
+  depends_on: NONE,
+  healthcheck: NONE,
+  image: NONE,
+};
+
+/**
+ * The options with which `podman run` gives a container what docker-compose.yml says of its service.
+ *
+ * @throws Error for a key that is not known: nothing of the file is passed over in silence.
+ */
+export function toRunArguments(service: ComposeService): string[] {
+  return Object.entries(service).flatMap(([key, value]) => {
+    const translate = TRANSLATIONS[key as keyof ComposeService] as ((value: unknown) => Values) | undefined;
+    if (translate === undefined) throw new Error(`docker-compose.yml has "${key}", which to-run-arguments.ts has not.`);
+    return translate(value);
+  });
+}
+
+function parseSeconds(period: string): string {
+  const [, seconds] = /^(\d+)s$/.exec(period) ?? [];
+  if (seconds === undefined) throw new Error(`"${period}" is no number of seconds such as 30s.`);
+  return seconds;
+}
+
+/** The command of a health check, as it is run in the container. */
+export function toHealthCommand([kind, ...command]: readonly string[]): string[] {
+  if (kind === 'CMD') return command;
+  if (kind === 'CMD-SHELL') return ['/bin/sh', '-c', ...command];
+  throw new Error(`A health check of the kind "${kind}" is not known.`);
+}
