@@ -7,7 +7,7 @@ import { startTableDoubleProcess } from '../../support/table-double/start-table-
 import { startTcpProxy } from '../../support/tcp-proxy';
 import { type CheckOptions, checkStage } from '../checker/check-stage';
 import type { QueryRange } from './history';
-import { RedisProcess, type RedisProcessOptions } from './redis-process';
+import { RedisProcess, type RedisProcessOptions } from '../../support/redis-servers/redis-process';
 import { Stage } from './stage';
 
 const TABLE_DOUBLE = join(process.cwd(), 'dist/test/support/table-double/table-double-process.js');

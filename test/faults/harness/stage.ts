@@ -8,7 +8,7 @@ import { waitUntil } from '../../support/wait-until';
 import { type History, isOver, listAccepted, now, type QueryDocument } from './history';
 import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
-import type { RedisProcess } from './redis-process';
+import type { RedisProcess } from '../../support/redis-servers/redis-process';
 
 /** The whole service on one machine, with everything between its parts in a test's hands. */
 export class Stage {

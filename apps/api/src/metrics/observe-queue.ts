@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { RecordKeys } from '#shared/redis/record-keys';
@@ -8,7 +8,7 @@ import type { Metrics } from '#shared/telemetry/metrics';
 import type { QueryQueue } from '../queue/query-queue';
 
 /** What waits, what runs, what ended how, and who works: the same from every API process, since Redis knows it. */
-export function observeQueue(metrics: Metrics, redis: Redis, keys: RecordKeys, queue: QueryQueue): void {
+export function observeQueue(metrics: Metrics, redis: RedisClient, keys: RecordKeys, queue: QueryQueue): void {
   const gauges = createGauges(metrics);
   const ended = createEndedCounter(metrics);
   metrics.beforeScrape({
@@ -71,7 +71,7 @@ function createEndedCounter({ registry }: Metrics) {
   };
 }
 
-async function readDepth(redis: Redis, keys: RecordKeys) {
+async function readDepth(redis: RedisClient, keys: RecordKeys) {
   const { queue } = keys;
   const pipeline = redis
     .pipeline()

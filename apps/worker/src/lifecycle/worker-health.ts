@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
@@ -20,7 +20,8 @@ export class WorkerHealth {
   private tableProbe: { at: number; state: Promise<string> } | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
+    private readonly keyPrefix: string,
     private readonly processor: QueryProcessor,
     private readonly start: WorkerStart,
   ) {}
@@ -28,7 +29,7 @@ export class WorkerHealth {
   async check(): Promise<Health> {
     const { pages, missing } = this.start;
     const [redis, table] = await Promise.all([
-      findRedisProblem(this.redis),
+      findRedisProblem(this.redis, this.keyPrefix),
       pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
     ]);
     const { worker } = this.processor;

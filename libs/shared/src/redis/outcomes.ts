@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { describeError, type FailureCode } from '../contract/error-codes';
 import type { QueryOutcome } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
@@ -48,7 +48,7 @@ export interface Publication {
  */
 export class Outcomes {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly ttlSeconds: number,
   ) {}

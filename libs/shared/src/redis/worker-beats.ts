@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { WorkerBeat, WorkerSighting } from '../contract/worker-beat';
 import type { RecordKeys } from './record-keys';
 import { toMilliseconds } from './redis-clock';
@@ -25,7 +25,7 @@ redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])`);
 /** Which workers there are, by what they say of themselves, and by Redis' clock. */
 export class WorkerBeats {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

@@ -1,6 +1,7 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
+import { ApiConfig } from '#shared/config/api-config';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
@@ -14,8 +15,9 @@ const OPEN = { isOpen: true };
 @Controller('health')
 export class HealthController {
   constructor(
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
+    private readonly config: ApiConfig,
   ) {}
 
   /** Answered as long as the event loop turns. */
@@ -39,7 +41,7 @@ export class HealthController {
   }
 
   private async findStoreProblem(): Promise<string | undefined> {
-    const problem = await findRedisProblem(this.redis);
+    const problem = await findRedisProblem(this.redis, this.config.keyPrefix);
     return problem && `The store of queries is ${problem === 'evicting' ? 'set to evict what it holds' : problem}.`;
   }
 }

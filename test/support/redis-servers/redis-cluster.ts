@@ -1,0 +1,141 @@
+import type { Redis } from 'ioredis';
+import { pickAnyPort } from '../../../apps/local/src/ports';
+import type { AuthorityFiles } from '../azure/share-test-authority';
+import { waitUntil } from '../wait-until';
+import { RedisProcess } from './redis-process';
+
+const PRIMARIES = 3;
+const SLOTS = 16_384;
+const LIMIT_MS = 60_000;
+
+export interface RedisClusterOptions {
+  /** One for each primary. */
+  hasReplicas?: boolean;
+  /** For how long a server must not answer to be taken for lost. */
+  nodeTimeoutMs?: number;
+  appendfsync?: 'always' | 'everysec';
+  password?: string;
+  tls?: AuthorityFiles;
+  args?: readonly string[];
+}
+
+interface ClusterServer {
+  redis: RedisProcess;
+  busPort: number;
+}
+
+/** A cluster of three primaries, with or without a replica for each. */
+export class RedisCluster {
+  private constructor(
+    readonly servers: readonly RedisProcess[],
+    private readonly options: RedisClusterOptions,
+  ) {}
+
+  static async start(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+    const count = PRIMARIES * (options.hasReplicas ? 2 : 1);
+    const started = await Promise.all(Array.from({ length: count }, () => startServer(options)));
+    const cluster = new RedisCluster(
+      started.map(({ redis }) => redis),
+      options,
+    );
+    await cluster.join(started);
+    return cluster;
+  }
+
+  /** As `REDIS_URL` takes it; a single server of it would do. */
+  get url(): string {
+    const { password, tls } = this.options;
+    const hosts = this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    const user = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
+    return `${tls === undefined ? 'redis' : 'rediss'}+cluster://${user}${hosts}`;
+  }
+
+  /** The primary that holds a key, by the word of those that live. */
+  async findHolder(key: string): Promise<RedisProcess> {
+    for (const { client } of this.servers) {
+      const slot = await client.cluster('KEYSLOT', key).catch(() => undefined);
+      if (slot === undefined) continue;
+      const ranges = await client.cluster('SLOTS');
+      const [, , primary] = ranges.find(([from, to]) => from <= slot && slot <= to) ?? [];
+      const holder = this.servers.find(({ port }) => port === primary?.[1]);
+      if (holder !== undefined) return holder;
+    }
+    throw new Error(`no server holds ${key}`);
+  }
+
+  async client(key: string): Promise<Redis> {
+    return (await this.findHolder(key)).client;
+  }
+
+  /** Until another server says that it holds the key. */
+  async waitForFailover(lost: RedisProcess, key: string): Promise<void> {
+    await waitUntil(
+      'another primary',
+      async () => {
+        const holder = await this.findHolder(key).catch(() => lost);
+        return holder !== lost && (await holder.client.cluster('INFO')).includes('cluster_state:ok');
+      },
+      (isThere) => isThere,
+      LIMIT_MS,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  private async join(started: readonly ClusterServer[]): Promise<void> {
+    const [first, ...others] = started;
+    for (const { redis, busPort } of others) {
+      await first!.redis.client.call('CLUSTER', 'MEET', '127.0.0.1', redis.port, busPort);
+    }
+    const share = Math.ceil(SLOTS / PRIMARIES);
+    for (const [i, { client }] of this.servers.slice(0, PRIMARIES).entries()) {
+      await client.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1);
+    }
+    const count = String(started.length);
+    await this.waitForAll('all to know each other', (info) => info.includes(`cluster_known_nodes:${count}`));
+    for (const [i, { client }] of this.servers.slice(PRIMARIES).entries()) {
+      const primary = (await this.servers[i]!.client.call('CLUSTER', 'MYID')) as string;
+      await waitUntil(
+        'a replica to know its primary',
+        () => client.call('CLUSTER', 'REPLICATE', primary).catch((error: Error) => error.message),
+        (answer) => answer === 'OK',
+        LIMIT_MS,
+      );
+    }
+    await this.waitForAll('the cluster to be whole', (info) => info.includes('cluster_state:ok'));
+    await this.waitForReplicas();
+  }
+
+  private async waitForReplicas(): Promise<void> {
+    if (!this.options.hasReplicas) return;
+    await waitUntil(
+      'the replicas to follow',
+      () => Promise.all(this.servers.slice(0, PRIMARIES).map(({ client }) => client.info('replication'))),
+      (infos) => infos.every((info) => /^slave0:.*state=online/m.test(info)),
+      LIMIT_MS,
+    );
+  }
+
+  private async waitForAll(what: string, isReached: (info: string) => boolean): Promise<void> {
+    await waitUntil(
+      what,
+      () => Promise.all(this.servers.map(({ client }) => client.cluster('INFO'))),
+      (infos) => infos.every(isReached),
+      LIMIT_MS,
+    );
+  }
+}
+
+async function startServer({
+  nodeTimeoutMs = 2_000,
+  hasReplicas: _,
+  args = [],
+  ...server
+}: RedisClusterOptions): Promise<ClusterServer> {
+  const busPort = await pickAnyPort();
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)];
+  const times = ['--cluster-node-timeout', String(nodeTimeoutMs), '--repl-diskless-sync-delay', '0'];
+  return { redis: await RedisProcess.create({ ...server, args: [...cluster, ...times, ...args] }), busPort };
+}
