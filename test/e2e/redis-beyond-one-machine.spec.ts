@@ -16,34 +16,31 @@ import { waitUntil } from '../support/wait-until';
 /** In every password; the characters have to be escaped in a URL. */
 const MARK = 'canary/5e?c:r@t';
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
-const KEY_PREFIX = '{audit-query}';
 
 interface Topology {
   url: string;
   servers: readonly RedisProcess[];
   /** A client of the server that holds what the service keeps. */
-  client: () => Promise<Redis>;
+  client: Redis;
   stop: () => Promise<unknown>;
 }
 
 async function startServer(): Promise<Topology> {
   const redis = await RedisProcess.create({ password: MARK, tls: inject('testAuthority') });
   const url = `rediss://:${encodeURIComponent(MARK)}@127.0.0.1:${redis.port}/3`;
-  return { url, servers: [redis], client: () => Promise.resolve(redis.client), stop: () => redis.stop() };
+  return { url, servers: [redis], client: redis.client, stop: () => redis.stop() };
 }
 
 async function startWatched(): Promise<Topology> {
   const passwords = { password: MARK, sentinelPassword: `${MARK} of sentinels`.replaceAll(' ', '-') };
-  const watched = await WatchedRedis.start({ ...passwords, tls: inject('testAuthority') });
-  const { url, servers } = watched;
-  return { url, servers, client: () => watched.client(), stop: () => watched.stop() };
+  return WatchedRedis.start({ ...passwords, tls: inject('testAuthority') });
 }
 
 async function startCluster(): Promise<Topology> {
   const cluster = await RedisCluster.start({ password: MARK, tls: inject('testAuthority') });
   // What a managed service gives is one address.
   const url = cluster.url.split(',')[0]!;
-  return { url, servers: cluster.servers, client: () => cluster.client(KEY_PREFIX), stop: () => cluster.stop() };
+  return { url, servers: cluster.servers, client: cluster.client, stop: () => cluster.stop() };
 }
 
 describe.runIf(hasRedisServer()).each([
@@ -104,7 +101,10 @@ describe.runIf(hasRedisServer()).each([
     expect((await operator('/operator/suspend', { method: 'POST' })).status).toBe(200);
     const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
     const { id } = (await submitted.json()) as { id: string };
-    expect(JSON.parse((await operator('/operator/state')).text)).toMatchObject({ suspended: true, queries: { waiting: 1 } });
+    expect(JSON.parse((await operator('/operator/state')).text)).toMatchObject({
+      suspended: true,
+      queries: { waiting: 1 },
+    });
     const board = await operator('/queues/api/queues?activeQueue=queries&status=latest&page=1&jobsPerPage=10');
     expect(board.text).toContain(id);
     expect((await operator(`/operator/queries/${id}/terminate`, { method: 'POST' })).status).toBe(202);
@@ -121,7 +121,7 @@ describe.runIf(hasRedisServer()).each([
   });
 
   it('is not ready while the server that holds its records may evict, whatever the others do', async () => {
-    const holder = await redis.client();
+    const holder = redis.client;
     for (const { client } of redis.servers.filter((server) => server.client !== holder)) {
       await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
       // Of a cluster, one holds all.

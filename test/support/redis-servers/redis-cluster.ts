@@ -3,6 +3,10 @@ import { pickAnyPort } from '../../../apps/local/src/ports';
 import type { AuthorityFiles } from '../azure/share-test-authority';
 import { waitUntil } from '../wait-until';
 import { RedisProcess } from './redis-process';
+import type { ReplicatedRedis } from './replicated-redis';
+
+/** In the slot of all that the service stores. */
+const KEY = '{audit-query}';
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
@@ -25,11 +29,15 @@ interface ClusterServer {
 }
 
 /** A cluster of three primaries, with or without a replica for each. */
-export class RedisCluster {
+export class RedisCluster implements ReplicatedRedis {
+  primary: RedisProcess;
+
   private constructor(
     readonly servers: readonly RedisProcess[],
     private readonly options: RedisClusterOptions,
-  ) {}
+  ) {
+    this.primary = servers[0]!;
+  }
 
   static async start(options: RedisClusterOptions = {}): Promise<RedisCluster> {
     const count = PRIMARIES * (options.hasReplicas ? 2 : 1);
@@ -39,7 +47,16 @@ export class RedisCluster {
       options,
     );
     await cluster.join(started);
+    cluster.primary = await cluster.findHolder();
     return cluster;
+  }
+
+  get port(): number {
+    return this.primary.port;
+  }
+
+  get client(): Redis {
+    return this.primary.client;
   }
 
   /** As `REDIS_URL` takes it; a single server of it would do. */
@@ -50,34 +67,36 @@ export class RedisCluster {
     return `${tls === undefined ? 'redis' : 'rediss'}+cluster://${user}${hosts}`;
   }
 
-  /** The primary that holds a key, by the word of those that live. */
-  async findHolder(key: string): Promise<RedisProcess> {
+  /** By the word of those that live. */
+  private async findHolder(): Promise<RedisProcess> {
     for (const { client } of this.servers) {
-      const slot = await client.cluster('KEYSLOT', key).catch(() => undefined);
+      const slot = await client.cluster('KEYSLOT', KEY).catch(() => undefined);
       if (slot === undefined) continue;
       const ranges = await client.cluster('SLOTS');
       const [, , primary] = ranges.find(([from, to]) => from <= slot && slot <= to) ?? [];
       const holder = this.servers.find(({ port }) => port === primary?.[1]);
       if (holder !== undefined) return holder;
     }
-    throw new Error(`no server holds ${key}`);
+    throw new Error(`no server holds ${KEY}`);
   }
 
-  async client(key: string): Promise<Redis> {
-    return (await this.findHolder(key)).client;
-  }
-
-  /** Until another server says that it holds the key. */
-  async waitForFailover(lost: RedisProcess, key: string): Promise<void> {
+  async waitForFailover(): Promise<void> {
+    const lost = this.primary;
     await waitUntil(
       'another primary',
       async () => {
-        const holder = await this.findHolder(key).catch(() => lost);
-        return holder !== lost && (await holder.client.cluster('INFO')).includes('cluster_state:ok');
+        const holder = await this.findHolder().catch(() => lost);
+        if (holder === lost || !(await holder.client.cluster('INFO')).includes('cluster_state:ok')) return false;
+        this.primary = holder;
+        return true;
       },
       (isThere) => isThere,
       LIMIT_MS,
     );
+  }
+
+  async readLog(): Promise<Buffer> {
+    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readLog())));
   }
 
   async stop(): Promise<void> {

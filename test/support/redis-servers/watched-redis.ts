@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { AuthorityFiles } from '../azure/share-test-authority';
 import { waitUntil } from '../wait-until';
 import { RedisProcess } from './redis-process';
+import type { ReplicatedRedis } from './replicated-redis';
 import { SentinelProcess } from './sentinel-process';
 
 const NAME = 'audit-primary';
@@ -19,12 +20,16 @@ export interface WatchedRedisOptions {
 }
 
 /** A primary, its replica and three sentinels. */
-export class WatchedRedis {
+export class WatchedRedis implements ReplicatedRedis {
+  primary: RedisProcess;
+
   private constructor(
     readonly servers: readonly [RedisProcess, RedisProcess],
-    readonly sentinels: readonly SentinelProcess[],
+    private readonly sentinels: readonly SentinelProcess[],
     private readonly options: WatchedRedisOptions,
-  ) {}
+  ) {
+    this.primary = servers[0];
+  }
 
   static async start(options: WatchedRedisOptions = {}): Promise<WatchedRedis> {
     const { downAfterMs = 1_000, args = [], sentinelPassword, ...server } = options;
@@ -53,15 +58,12 @@ export class WatchedRedis {
     return `${tls === undefined ? 'redis' : 'rediss'}+sentinel://${user}${hosts}/${NAME}${query}`;
   }
 
-  /** The server that the sentinels name. */
-  async findPrimary(): Promise<RedisProcess> {
-    const { port } = await this.sentinels[0]!.readView(NAME);
-    return this.servers.find((server) => server.port === port) ?? this.servers[0];
+  get port(): number {
+    return this.primary.port;
   }
 
-  /** A client of the present primary. */
-  async client(): Promise<Redis> {
-    return (await this.findPrimary()).client;
+  get client(): Redis {
+    return this.primary.client;
   }
 
   /** Until a lost primary would be replaced: everyone knows everyone, and the replica has all. */
@@ -71,29 +73,38 @@ export class WatchedRedis {
       'the sentinels to know each other and the replica',
       views,
       (all) =>
-        all.every(({ sentinels, replicas, flags }) => sentinels === SENTINELS - 1 && replicas === 1 && flags === 'master'),
+        all.every(
+          ({ sentinels, replicas, flags }) => sentinels === SENTINELS - 1 && replicas === 1 && flags === 'master',
+        ),
       LIMIT_MS,
     );
     await waitUntil(
       'the replica to follow',
-      async () => (await this.client()).info('replication'),
+      () => this.client.info('replication'),
       (info) => /^slave0:.*state=online/m.test(info),
       LIMIT_MS,
     );
   }
 
   /** Until the sentinels name another primary, and it says that it is one. */
-  async waitForFailover(lost: RedisProcess): Promise<void> {
+  async waitForFailover(): Promise<void> {
+    const lost = this.primary;
+    const successor = this.servers.find((server) => server !== lost) ?? lost;
     await waitUntil(
       'another primary',
       async () => {
-        const primary = await this.findPrimary();
-        const info = primary === lost ? '' : await primary.client.info('replication').catch(() => '');
-        return info.includes('role:master');
+        const ports = await Promise.all(this.sentinels.map(async (sentinel) => (await sentinel.readView(NAME)).port));
+        const info = await successor.client.info('replication').catch(() => '');
+        return ports.every((port) => port === successor.port) && info.includes('role:master');
       },
       (isThere) => isThere,
       LIMIT_MS,
     );
+    this.primary = successor;
+  }
+
+  async readLog(): Promise<Buffer> {
+    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readLog())));
   }
 
   async stop(): Promise<void> {

@@ -8,7 +8,10 @@ describe('scrubSecrets', () => {
     ['a signature in an address', 'GET https://acct.table.core.windows.net/audit()?sv=2019&sig=canary%2Fsig failed'],
     ['a continuation token in an address', 'no reply from http://127.0.0.1:1/audit()?NextRowKey=canary'],
     ['the password of Redis', 'cannot connect to rediss://default:canary@cache.example:6380/0'],
-    ['a password of Redis that is not percent-encoded', 'at redis://:canary/canary@canary?canary@cache.example:6380 it is'],
+    [
+      'a password of Redis that is not percent-encoded',
+      'at redis://:canary/canary@canary?canary@cache.example:6380 it is',
+    ],
     ['the password of a cluster', 'at rediss+cluster://canary:canary@a.example:10000,b.example:10000'],
     [
       'the passwords of sentinels',
