@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RedisCluster } from '../support/redis-servers/redis-cluster';
+import { readEvents } from '../support/read-events';
 import { breakReplication, type ReplicatedRedis } from '../support/redis-servers/replicated-redis';
 import { WatchedRedis } from '../support/redis-servers/watched-redis';
 import { waitUntilReady } from '../support/service-processes';
@@ -47,6 +48,16 @@ function clientOf(stage: Stage<ReplicatedRedis>, { caller }: Call) {
   return stage.callers.find((client) => client.caller === caller) ?? stage.callers[0];
 }
 
+/** Follows the events of a query to their end. @returns The kind of the last one. */
+async function readLastEvent({ apis, callers }: Stage<ReplicatedRedis>, id: string): Promise<string | undefined> {
+  const headers = { 'x-api-key': callers[0].key };
+  let last: string | undefined;
+  for await (const { event } of readEvents(await fetch(`${apis[0]!.url}/api/queries/${id}/events`, { headers }))) {
+    last = event;
+  }
+  return last;
+}
+
 /** The accepted queries that are not known any more. */
 async function findLost(stage: Stage<ReplicatedRedis>): Promise<[id: string, call: Call][]> {
   const accepted = [...listAccepted(stage.history)];
@@ -69,6 +80,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
       const early = await caller.submitUntilAccepted(ONE_DAY, 'early');
       const ended = await stage.waitForEnd(early);
       const long = await caller.submitUntilAccepted(WHOLE_RANGE, 'long');
+      const lastEvent = readLastEvent(stage, long);
       const stop = submitAllTheTime(stage, 20);
       await waitUntil(
         'many to be accepted',
@@ -100,6 +112,26 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
         expect(await clientOf(stage, call).submitUntilAccepted(ONE_DAY, call.key)).toBe(id);
       }
       expect(await stage.waitForEnd(early)).toEqual(ended);
+      expect((await stage.waitForEnd(long)).status).toBe('Completed');
+      expect(await lastEvent).toBe('end');
+    }));
+
+  it('or goes silent without closing a line: the same', async () =>
+    onStageOf(await start(), { check: { mayBeLost: true } }, async (stage) => {
+      const [caller] = stage.callers;
+      const long = await caller.submitUntilAccepted(WHOLE_RANGE, 'long');
+      await stage.waitForPages(5);
+      const silent = stage.redis.primary;
+      await stage.blind(async () => {
+        silent.signal('SIGSTOP');
+        const silentSince = now();
+        await stage.redis.waitForFailover();
+        await caller.submitUntilAccepted(ONE_DAY, 'later');
+        console.log(`${name}, silent: back after ${Math.round(now() - silentSince)} ms`);
+        expect(now() - silentSince).toBeLessThan(BACK_WITHIN_MS);
+        await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
+        silent.signal('SIGCONT');
+      });
       expect((await stage.waitForEnd(long)).status).toBe('Completed');
     }));
 

@@ -12,6 +12,8 @@ import { waitUntil } from '../wait-until';
 /** For a busy machine; how long it takes is told to whoever starts it. */
 const START_LIMIT_MS = 60_000;
 
+const ATTEMPTS = 3;
+
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
@@ -47,9 +49,17 @@ export class RedisProcess {
 
   static async create(options: RedisProcessOptions): Promise<RedisProcess> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'audit-query-redis-')));
-    const redis = new RedisProcess(await pickAnyPort(), folder, options);
-    await redis.start();
-    return redis;
+    for (let attempt = 1; ; attempt += 1) {
+      const redis = new RedisProcess(await pickAnyPort(), folder, options);
+      try {
+        await redis.start();
+        return redis;
+      } catch (error) {
+        redis.client.disconnect();
+        // Somebody was faster to take the port.
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** Until it has loaded its files and answers. @returns After how many milliseconds it did. */

@@ -11,6 +11,9 @@ const REQUEST_TIMEOUT_MS = 1_500;
 /** Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. */
 const SILENCE_LIMIT_MS = 30_000;
 
+/** The same where a server that is silent may have a successor: a machine that is gone closes no connection. */
+const SILENCE_LIMITS_MS = { requests: 2 * REQUEST_TIMEOUT_MS, work: 15_000 };
+
 /** After an outage everyone is back within this; ioredis' own default grows far beyond. */
 const RECONNECT_LIMIT_MS = 1_000;
 
@@ -41,8 +44,6 @@ const CLUSTER_REQUESTS: ClusterOptions = {
   retryDelayOnClusterDown: 0,
 };
 
-const WORK: RedisOptions = { keepAlive: 10_000, maxRetriesPerRequest: null, socketTimeout: SILENCE_LIMIT_MS };
-
 const CLUSTER_WORK: ClusterOptions = {
   retryDelayOnFailover: AGAIN_AFTER_MS,
   retryDelayOnClusterDown: AGAIN_AFTER_MS,
@@ -58,8 +59,7 @@ const CLUSTER_WORK: ClusterOptions = {
  */
 export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
-  // One that is silent may have a successor, which is found by asking anew.
-  const silence = address.kind === 'server' ? {} : { socketTimeout: 2 * REQUEST_TIMEOUT_MS };
+  const silence = address.kind === 'server' ? {} : { socketTimeout: SILENCE_LIMITS_MS.requests };
   const redis = connect(address, { ...REQUESTS, ...silence }, CLUSTER_REQUESTS, caFile);
   if (redis instanceof Redis) return coalesceWrites(redis);
   return redis.on('+node', (node: Redis) => {
@@ -75,7 +75,8 @@ export function connectForRequests(url: string, caFile?: string): RedisClient {
  * @param caFile As above.
  */
 export function connectForWork(url: string, caFile?: string): RedisClient {
-  return connect(parseRedisUrl(url), WORK, CLUSTER_WORK, caFile);
+  const address = parseRedisUrl(url);
+  return connect(address, toWorkOptions(address), CLUSTER_WORK, caFile);
 }
 
 /**
@@ -86,14 +87,14 @@ export function connectForWork(url: string, caFile?: string): RedisClient {
  */
 export function connectForMessages(url: string, requests: RedisClient, caFile?: string): Redis {
   const address = parseRedisUrl(url);
-  if (address.kind !== 'cluster') return connect(address, WORK, {}, caFile) as Redis;
+  if (address.kind !== 'cluster') return connect(address, toWorkOptions(address), {}, caFile) as Redis;
   const listHosts = () => {
     const known = requests instanceof Cluster ? requests.nodes().map(({ options }) => options) : [];
     const hosts = known.flatMap(({ host, port }) => (host && port ? [{ host, port }] : []));
     return hosts.length > 0 ? hosts : address.hosts;
   };
   const Connector = createNodeConnector(listHosts, createRedisTls(address, caFile));
-  return new Redis({ ...WORK, ...address.credentials, retryStrategy: toDelayMs, Connector });
+  return new Redis({ ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector });
 }
 
 function connect(address: RedisAddress, options: RedisOptions, cluster: ClusterOptions, caFile?: string): RedisClient {
@@ -118,6 +119,11 @@ function connect(address: RedisAddress, options: RedisOptions, cluster: ClusterO
   return new Redis({ ...secured, ...again, ...toSentinelOptions(address), ...(tls && { sentinelTLS: tls }) });
 }
 
+function toWorkOptions({ kind }: RedisAddress): RedisOptions {
+  const socketTimeout = kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.work;
+  return { keepAlive: 10_000, maxRetriesPerRequest: null, socketTimeout };
+}
+
 function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>): RedisOptions {
   const { username, password } = address.sentinelCredentials;
   return {
@@ -126,8 +132,7 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...{ sentinels: [...address.hosts], name: address.masterName, db: address.db },
     enableTLSForSentinelMode: address.isTls,
-    // The sentinels themselves tell of a failover: a primary whose machine is gone closes no connection.
-    failoverDetector: true,
+    // Not `failoverDetector`: what it closes while the connection is being made anew stays closed for good.
     sentinelRetryStrategy: toDelayMs,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
     connectTimeout: SENTINEL_LIMIT_MS,
