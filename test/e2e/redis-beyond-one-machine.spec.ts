@@ -137,11 +137,16 @@ describe.runIf(hasRedisServer()).each([
 
   it('tells its password nobody, nor who is not sure whom it speaks with', async () => {
     const doubtful = await startApi({ REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: '', LOG_LEVEL: 'debug' });
-    await waitUntil('a refusal', doubtful.output, (text) => text.includes('is away'));
+    await waitUntil(
+      'a refusal',
+      () => doubtful.output(),
+      (text) => text.includes('is away'),
+    );
     expect((await fetch(`${doubtful.url}/health/ready`)).status).toBe(503);
     await doubtful.end();
-    for (const { output } of [api, worker, doubtful]) {
-      expect(output()).not.toContain('canary');
-    }
+    const wrong = redis.url.replace(/^rediss/, 'rediss+nothing');
+    const refusal = await startWorker({ REDIS_URL: wrong }).then(() => 'it started', String);
+    expect(refusal).toContain('REDIS_URL must be redis://');
+    for (const text of [api.output(), worker.output(), doubtful.output(), refusal]) expect(text).not.toMatch(/canary/);
   });
 });

@@ -86,7 +86,8 @@ export class WorkerModule {
         },
         {
           provide: WorkerHealth,
-          useFactory: (processor: QueryProcessor, start: WorkerStart) => new WorkerHealth(redis, config.keyPrefix, processor, start),
+          useFactory: (processor: QueryProcessor, start: WorkerStart) =>
+            new WorkerHealth(redis, config.keyPrefix, processor, start),
           inject: [QueryProcessor, WorkerStart],
         },
       ],

@@ -36,7 +36,10 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
   ];
 }
 
-async function listPlaces({ apis, workers, redis }: Stage<StageRedis>, { calls }: History): Promise<Record<string, string>> {
+async function listPlaces(
+  { apis, workers, redis }: Stage<StageRedis>,
+  { calls }: History,
+): Promise<Record<string, string>> {
   return {
     answers: calls.map(({ answer }) => answer?.body ?? '').join('\n'),
     'the log of the api': apis.map((process) => process.output()).join('\n'),

@@ -137,7 +137,7 @@ export class RedisProcess {
 }
 
 /** The authority's certificate is the server's, too. */
-export function toTlsArguments({ certFile, keyFile }: AuthorityFiles): string[] {
+function toTlsArguments({ certFile, keyFile }: AuthorityFiles): string[] {
   return [
     ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
     ...['--tls-auth-clients', 'no', '--tls-replication', 'yes', '--tls-cluster', 'yes'],

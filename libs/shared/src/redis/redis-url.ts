@@ -27,7 +27,7 @@ export type RedisAddress =
   | { kind: 'cluster'; isTls: boolean; hosts: readonly RedisHost[]; credentials: Credentials };
 
 /** The message is the end of a sentence that begins with the name of the variable, and never has a part of the URL. */
-export class RedisUrlInvalidError extends Error {
+class RedisUrlInvalidError extends Error {
   override readonly name = 'RedisUrlInvalidError';
 }
 
