@@ -28,10 +28,9 @@ describe.runIf(hasRedisServer())('a connection to Redis over TLS', () => {
     const redis = connectForRequests(url, certFile);
     open.push(redis);
     let code: string | undefined;
-    const note = (error: NodeJS.ErrnoException & { lastNodeError?: NodeJS.ErrnoException }) => {
-      code ??= (error.lastNodeError ?? error).code ?? error.message;
-    };
-    redis.on('error', note);
+    const note = (error: NodeJS.ErrnoException) => (code ??= error.code);
+    // A cluster tells of each server beside what comes of it for the whole.
+    redis.on('error', note).on('node error', note);
     return waitUntil(
       'the connection, or an error',
       () => code ?? redis.status,
