@@ -22,7 +22,7 @@ function ensureRedis() {
   if (isOnPath('valkey-server') || ensureProgram('redis-server')) return;
   console.log(
     'There is no Redis to be had: the suites run on the embedded one. ' +
-      'Left out, and counted as skipped, is what it lacks: "a Redis that is full".',
+      'Left out, and counted as skipped, is what it lacks: "a Redis that is full", TLS, sentinels and a cluster.',
   );
 }
 

@@ -51,5 +51,5 @@ export async function connectEngine({ connectionString, tableName, engine }: Tas
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
   const table = { connection: toFixedConnection(client), hashKey: config.identifierHashKey };
   const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix), table, new Metrics('worker'));
-  return { ports, readClock: () => readRedisClock(redis), close: () => redis.disconnect() };
+  return { ports, readClock: () => readRedisClock(redis, engine.keyPrefix), close: () => redis.disconnect() };
 }

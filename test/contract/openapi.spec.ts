@@ -4,13 +4,12 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Redis } from 'ioredis';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { ERROR_TABLE } from '#shared/contract/error-codes';
-import { connectForRequests, connectForWork } from '#shared/redis/connections';
+import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import { createOpenApiDocument } from '../../apps/api/src/public/docs/openapi-document';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { findChromium, launchChromium } from '../support/browser';
@@ -289,10 +288,10 @@ describe.skipIf(findChromium() === undefined)('the page in a browser', () => {
 async function startService(env: Record<string, string>): Promise<Service> {
   const { hostname, port } = new URL(inject('redisUrl'));
   const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-  const connections: Redis[] = [connectForRequests, connectForWork].map((connect) =>
-    connect(`redis://127.0.0.1:${proxy.port}`).on('error', () => {}),
-  );
-  const [redis, subscriber] = connections as [Redis, Redis];
+  const redisUrl = `redis://127.0.0.1:${proxy.port}`;
+  const redis = connectForRequests(redisUrl).on('error', () => {});
+  const subscriber = connectForMessages(redisUrl, redis).on('error', () => {});
+  const connections = [redis, subscriber];
   const config = parseConfig(ApiConfig, {
     KEY_PREFIX: `{t-${randomUUID()}}`,
     SUBMISSIONS_PER_MINUTE: '10000',

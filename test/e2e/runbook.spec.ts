@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RedisProcess } from '../faults/harness/redis-process';
+import { RedisProcess } from '../support/redis-servers/redis-process';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';

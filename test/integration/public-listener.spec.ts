@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { QUERY_JOB } from '#shared/contract/query-job';
 import { parseConfig } from '#shared/config/parse-config';
-import { connectForRequests, connectForWork } from '#shared/redis/connections';
+import { connectForMessages, connectForRequests } from '#shared/redis/connections';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
@@ -19,9 +20,9 @@ const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '
 const prefix = `{t-${randomUUID()}}`;
 const keyOfWaiting = `${prefix}:queries:wait`;
 let proxy: TcpProxy;
-let redis: Redis;
+let redis: RedisClient;
 let subscriber: Redis;
-let direct: Redis;
+let direct: RedisClient;
 let app: NestFastifyApplication;
 
 beforeAll(async () => {
@@ -35,7 +36,7 @@ beforeAll(async () => {
     PUBLIC_BASE_URL: 'https://audit.example/',
     ...NO_LIMITS,
   });
-  subscriber = connectForWork(`redis://127.0.0.1:${proxy.port}`);
+  subscriber = connectForMessages(`redis://127.0.0.1:${proxy.port}`, redis);
   subscriber.on('error', () => {});
   app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} } });
   await app.getHttpAdapter().getInstance().ready();

@@ -13,7 +13,7 @@ import { type PurgePorts, purgeQueries } from '../../apps/worker/src/purges/purg
 const NEVER = new AbortController().signal;
 const NOTHING: PurgeProgress = { looked: 0, purged: 0, after: null };
 
-const redis = connectForWork(inject('redisUrl'));
+const redis = connectForWork(inject('redisUrl')) as Redis;
 let keys: RecordKeys;
 let ports: PurgePorts;
 

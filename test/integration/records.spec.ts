@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { noProgress } from '#shared/contract/query-document';
@@ -27,7 +26,7 @@ const FACTS: OutcomeFacts = {
   error: null,
 };
 
-const redis: Redis = connectForWork(inject('redisUrl'));
+const redis = connectForWork(inject('redisUrl'));
 let keys: RecordKeys;
 let outcomes: Outcomes;
 let states: QueryStates;
@@ -120,9 +119,9 @@ describe('the status of a query', () => {
 
 describe('an outcome', () => {
   it('has its times from the clock of Redis and expires by it', async () => {
-    const before = await readRedisClock(redis);
+    const before = await readRedisClock(redis, keys.prefix);
     const { written, outcome } = await outcomes.publish(ID, FACTS);
-    const after = await readRedisClock(redis);
+    const after = await readRedisClock(redis, keys.prefix);
     expect(written).toBe(true);
     expect(outcome?.finishedAt).toBeGreaterThanOrEqual(before);
     expect(outcome?.finishedAt).toBeLessThanOrEqual(after);

@@ -3,6 +3,8 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { findRedisProblem, hasRoomToSpare } from '#shared/redis/redis-health';
 
+const KEY_PREFIX = '{audit-query}';
+
 /** Answers each INFO with one text and everything else with OK: what a managed Redis tells is its own business. */
 async function startInfo(text: string): Promise<{ redis: Redis; stop: () => Promise<void> }> {
   const info = `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
@@ -37,13 +39,13 @@ describe('whether Redis may evict what it holds', () => {
   ])('is judged where it %s', async (_case, policy, problem, assumed) => {
     const started = await startInfo(`# Memory\r\nused_memory:1\r\n${policy}mem_allocator:jemalloc\r\n`);
     stop = started.stop;
-    expect(await findRedisProblem(started.redis, false)).toBe(problem);
-    expect(await findRedisProblem(started.redis, true)).toBe(assumed);
+    expect(await findRedisProblem(started.redis, { keyPrefix: KEY_PREFIX, assumeNoeviction: false })).toBe(problem);
+    expect(await findRedisProblem(started.redis, { keyPrefix: KEY_PREFIX, assumeNoeviction: true })).toBe(assumed);
   });
 
   it('does not keep day sets from a Redis that tells no limit', async () => {
     const started = await startInfo('# Memory\r\nused_memory:1\r\n');
     stop = started.stop;
-    expect(await hasRoomToSpare(started.redis)).toBe(true);
+    expect(await hasRoomToSpare(started.redis, KEY_PREFIX)).toBe(true);
   });
 });

@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
-import { connectForRequests, connectForWork } from '#shared/redis/connections';
+import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
@@ -23,7 +23,7 @@ export interface PublicListener {
 export async function startPublicListener(redisUrl: string, env: Record<string, string>): Promise<PublicListener> {
   const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
   const redis = connectForRequests(redisUrl);
-  const subscriber = connectForWork(redisUrl);
+  const subscriber = connectForMessages(redisUrl, redis);
   for (const connection of [redis, subscriber]) connection.on('error', () => {});
   const app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} } });
   await app.listen(0, '127.0.0.1');

@@ -1,12 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';
 import type { Metrics } from '#shared/telemetry/metrics';
 
 /** What both listeners of the process are made from. */
 export interface ListenerOptions {
   config: ApiConfig;
-  redis: Redis;
+  redis: RedisClient;
   logger: LoggerService;
   /** Absent where nobody scrapes: nothing is measured then. */
   metrics?: Metrics;

@@ -2,8 +2,10 @@ import { constants } from 'node:fs';
 import { access, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { Redis } from 'ioredis';
+import { connectForRequests } from '#shared/redis/connections';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { findRedisProblem } from '#shared/redis/redis-health';
+import { findRedisUrlProblem, parseRedisUrl } from '#shared/redis/redis-url';
 import { onFreePort } from './on-free-port';
 import { LOOPBACK } from './ports';
 import { findProjectFolder } from './project-folder';
@@ -50,33 +52,42 @@ export async function startRedis({ url, kind, signal }: RedisOptions = {}): Prom
 }
 
 async function checkGiven(url: string): Promise<RedisServer> {
-  if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new RedisUnusableError('REDIS_URL must be a URL that begins with redis:// or rediss://.');
-  }
-  const { host } = new URL(url);
-  const redis = new Redis(url, { lazyConnect: true, connectTimeout: CONNECT_LIMIT_MS, retryStrategy: () => null });
-  // `connect` itself only says that the connection is closed.
-  let cause: unknown;
-  redis.on('error', (error) => (cause = error));
+  const { REDIS_TLS_CA_FILE: caFile } = process.env;
+  const wrong = findRedisUrlProblem(url);
+  if (wrong !== undefined) throw new RedisUnusableError(`REDIS_URL ${wrong}.`);
+  const { hosts } = parseRedisUrl(url);
+  const place = hosts.map(({ host, port }) => `${host}:${port}`).join(', ');
+  let redis: RedisClient | undefined;
   try {
-    await redis.connect();
-    const problem = await findRedisProblem(redis, process.env['ASSUME_NOEVICTION'] === 'true');
+    redis = connectForRequests(url, caFile || undefined);
+    await waitForConnection(redis);
+    const assumeNoeviction = process.env['ASSUME_NOEVICTION'] === 'true';
+    const problem = await findRedisProblem(redis, { keyPrefix: '{audit-query}', assumeNoeviction });
     if (problem === 'evicting' || problem === 'untold') {
       throw new RedisUnusableError(
         problem === 'evicting'
-          ? `The Redis of REDIS_URL at ${host} evicts keys: set its maxmemory-policy to noeviction.`
-          : `The Redis of REDIS_URL at ${host} does not tell whether it evicts keys: set ASSUME_NOEVICTION=true if it does not.`,
+          ? `The Redis of REDIS_URL at ${place} evicts keys: set its maxmemory-policy to noeviction.`
+          : `The Redis of REDIS_URL at ${place} does not tell whether it evicts keys: set ASSUME_NOEVICTION=true if it does not.`,
       );
     }
   } catch (error) {
     if (error instanceof RedisUnusableError) throw error;
-    cause ??= error;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RedisUnusableError(`The Redis of REDIS_URL at ${host} cannot be used: ${reason}.`, { cause });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} cannot be used: ${reason}.`, { cause: error });
   } finally {
-    redis.disconnect();
+    redis?.disconnect();
   }
-  return { url, kind: 'given', description: `the one of REDIS_URL, at ${host}`, stop: async () => undefined };
+  return { url, kind: 'given', description: `the one of REDIS_URL, at ${place}`, stop: async () => undefined };
+}
+
+/** @throws The first error; it is not tried again. */
+async function waitForConnection(redis: RedisClient): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    redis.once('ready', resolve);
+    // Stays: the connection goes on until it is closed.
+    redis.on('error', reject);
+    setTimeout(() => reject(new Error('no answer')), CONNECT_LIMIT_MS).unref();
+  });
 }
 
 async function startNative(program: string, signal: AbortSignal | undefined): Promise<RedisServer> {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
@@ -26,7 +26,7 @@ export interface OpenTable {
 /** Puts together what a query needs to read its days: the table, the hash, the day sets. */
 export function createTableScan(
   config: WorkerConfig,
-  redis: Redis,
+  redis: RedisClient,
   keys: RecordKeys,
   { connection, hashKey }: OpenTable,
   metrics: Metrics,

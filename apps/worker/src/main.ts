@@ -21,10 +21,10 @@ void runUntilSignal(async () => {
   const config = parseConfig(WorkerConfig, readEnvironment());
   const tracing = await startTracing(config, 'audit-query-worker');
   const logger = createLogger(config, 'audit-query-worker', { readContext: tracing?.readContext });
-  const redis = connectForWork(config.redisUrl);
+  const redis = connectForWork(config.redisUrl, config.redisTlsCaFile);
   logRedisOutages(redis);
   const metrics = new Metrics('worker');
-  observeRedis(metrics, redis);
+  observeRedis(metrics, redis, config.keyPrefix);
   const app = await NestFactory.create<NestFastifyApplication>(
     WorkerModule.register(config, redis, metrics),
     new FastifyAdapter({ forceCloseConnections: true }),

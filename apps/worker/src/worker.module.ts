@@ -1,7 +1,7 @@
 import { BullModule, InjectQueue, Processor } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
@@ -38,7 +38,7 @@ export class WorkerModule {
     for (const queue of [queries, purges]) queue.on('error', () => {});
   }
 
-  static register(config: WorkerConfig, redis: Redis, metrics: Metrics): DynamicModule {
+  static register(config: WorkerConfig, redis: RedisClient, metrics: Metrics): DynamicModule {
     // A decorator's arguments are fixed when the class is read; these come from the configuration.
     const worker = createWorkerIdentity();
     Processor(QUERY_QUEUE, toWorkerOptions(config, worker.id))(QueryProcessor);
@@ -87,7 +87,7 @@ export class WorkerModule {
         {
           provide: WorkerHealth,
           useFactory: (processor: QueryProcessor, start: WorkerStart) =>
-            new WorkerHealth(redis, processor, start, config.assumeNoeviction),
+            new WorkerHealth(redis, processor, start, config),
           inject: [QueryProcessor, WorkerStart],
         },
       ],

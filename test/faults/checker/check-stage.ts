@@ -1,6 +1,6 @@
 import type { History } from '../harness/history';
 import { profile } from '../harness/profile';
-import type { Stage } from '../harness/stage';
+import type { Stage, StageRedis } from '../harness/stage';
 import { findBackwardSteps } from './find-backward-steps';
 import { findDoubledQueries } from './find-doubled-queries';
 import { findLateExits } from './find-late-exits';
@@ -20,7 +20,7 @@ export interface CheckOptions extends RefusalLimits {
 }
 
 /** What a run has broken of what is promised, in sentences that begin with the number of the promise. */
-export async function checkStage(stage: Stage, options: CheckOptions = {}): Promise<string[]> {
+export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions = {}): Promise<string[]> {
   const { history, double, redis } = stage;
   return [
     ...findUnfinished(history, options),
@@ -36,7 +36,10 @@ export async function checkStage(stage: Stage, options: CheckOptions = {}): Prom
   ];
 }
 
-async function listPlaces({ apis, workers, redis }: Stage, { calls }: History): Promise<Record<string, string>> {
+async function listPlaces(
+  { apis, workers, redis }: Stage<StageRedis>,
+  { calls }: History,
+): Promise<Record<string, string>> {
   return {
     answers: calls.map(({ answer }) => answer?.body ?? '').join('\n'),
     'the log of the api': apis.map((process) => process.output()).join('\n'),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { RedisProcess } from '../harness/redis-process';
+import { RedisProcess } from '../../support/redis-servers/redis-process';
 import { findLeftovers } from './find-leftovers';
 
 let redis: RedisProcess;

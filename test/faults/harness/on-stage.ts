@@ -7,8 +7,8 @@ import { startTableDoubleProcess } from '../../support/table-double/start-table-
 import { startTcpProxy } from '../../support/tcp-proxy';
 import { type CheckOptions, checkStage } from '../checker/check-stage';
 import type { QueryRange } from './history';
-import { RedisProcess, type RedisProcessOptions } from './redis-process';
-import { Stage } from './stage';
+import { RedisProcess, type RedisProcessOptions } from '../../support/redis-servers/redis-process';
+import { Stage, type StageRedis } from './stage';
 
 const TABLE_DOUBLE = join(process.cwd(), 'dist/test/support/table-double/table-double-process.js');
 
@@ -40,7 +40,16 @@ export interface StageOptions {
  * @throws Error with every violation of what is promised.
  */
 export async function onStage(options: StageOptions, test: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = await buildStage(options);
+  return onStageOf(await RedisProcess.create(options.redis ?? {}), options, test);
+}
+
+/** The same with another Redis, which is stopped afterwards. */
+export async function onStageOf<R extends StageRedis>(
+  redis: R,
+  options: Omit<StageOptions, 'redis'>,
+  test: (stage: Stage<R>) => Promise<void>,
+): Promise<void> {
+  const stage = await buildStage(redis, options);
   try {
     await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
     await test(stage);
@@ -54,10 +63,12 @@ export async function onStage(options: StageOptions, test: (stage: Stage) => Pro
   }
 }
 
-async function buildStage({ apis = 1, workers = 1, redis: redisOptions = {}, rows = ROWS, env = {} }: StageOptions) {
+async function buildStage<R extends StageRedis>(
+  redis: R,
+  { apis = 1, workers = 1, rows = ROWS, env = {} }: StageOptions,
+): Promise<Stage<R>> {
   const tableKey = randomBytes(64).toString('base64');
   const keys: [string, string] = [createKey(), createKey()];
-  const redis = await RedisProcess.create(redisOptions);
   const double = await startTableDoubleProcess(TABLE_DOUBLE, {
     tables: { audit: { kind: 'generated', rows } },
     accountKeys: [tableKey],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import type { ApiKeyFile } from '../../support/api-key-file';
 import { type ServiceProcess, startApi, startWorker } from '../../support/service-processes';
 import { toConnectionString } from '../../support/table-double/start-table-double';
@@ -8,10 +9,22 @@ import { waitUntil } from '../../support/wait-until';
 import { type History, isOver, listAccepted, now, type QueryDocument } from './history';
 import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
-import type { RedisProcess } from './redis-process';
+import type { RedisProcess } from '../../support/redis-servers/redis-process';
+
+/** What a stage has to know of the Redis that its processes use. */
+export interface StageRedis {
+  /** Where the lines of the stage lead to. */
+  readonly port: number;
+  /** What the processes are told instead, where they go past the lines. */
+  readonly url?: string;
+  /** Of the server that holds the records at the moment. */
+  client: Redis;
+  readLog(): Promise<Buffer>;
+  stop(): Promise<void>;
+}
 
 /** The whole service on one machine, with everything between its parts in a test's hands. */
-export class Stage {
+export class Stage<R extends StageRedis = RedisProcess> {
   readonly history: History = { calls: [], ends: [], blindnesses: [] };
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
@@ -22,7 +35,7 @@ export class Stage {
   private turn = 0;
 
   constructor(
-    readonly redis: RedisProcess,
+    readonly redis: R,
     readonly double: RemoteTableDouble,
     /** Between Redis and the APIs, Redis and the workers, the workers and the table. */
     readonly lines: { api: TcpProxy; worker: TcpProxy; table: TcpProxy },
@@ -42,7 +55,7 @@ export class Stage {
   }
 
   async addApi(env: Record<string, string> = {}): Promise<ServiceProcess> {
-    const redisUrl = `redis://127.0.0.1:${this.lines.api.port}`;
+    const redisUrl = this.redisUrl(this.lines.api);
     const api = await startApi({ ...this.env, ...this.keyFile.env, REDIS_URL: redisUrl, ...env });
     this.apis.push(api);
     return api;
@@ -51,7 +64,7 @@ export class Stage {
   async addWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const worker = await startWorker({
       ...this.env,
-      REDIS_URL: `redis://127.0.0.1:${this.lines.worker.port}`,
+      REDIS_URL: this.redisUrl(this.lines.worker),
       TABLE_CONNECTION_STRING: this.connectionString(this.lines.table.port),
       ...env,
     });
@@ -149,6 +162,10 @@ export class Stage {
     const { api, worker, table } = this.lines;
     await Promise.all([api, worker, table].map((line) => line.stop()));
     await Promise.all([this.redis.stop(), this.double.stop(), this.keyFile.remove()]);
+  }
+
+  private redisUrl({ port }: TcpProxy): string {
+    return this.redis.url ?? `redis://127.0.0.1:${port}`;
   }
 
   private nextApi(): ServiceProcess {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { QueryStatus } from '#shared/contract/query-status';
@@ -11,7 +11,7 @@ import type { Metrics } from '#shared/telemetry/metrics';
 import type { QueryQueue } from '../queue/query-queue';
 
 export interface QueueSources {
-  redis: Redis;
+  redis: RedisClient;
   keys: RecordKeys;
   queue: QueryQueue;
   counts: QueryCounts;
@@ -103,7 +103,7 @@ function createEndedCounter({ registry }: Metrics) {
   };
 }
 
-async function readDepth(redis: Redis, keys: RecordKeys) {
+async function readDepth(redis: RedisClient, keys: RecordKeys) {
   const { queue } = keys;
   const pipeline = redis
     .pipeline()

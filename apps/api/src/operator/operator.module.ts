@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Metrics } from '#shared/telemetry/metrics';
 import { MetricsController } from '#shared/telemetry/metrics.controller';
 import { APP_FILTER } from '@nestjs/core';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';
 import { AuditLog } from '#shared/redis/audit-log';
 import { JobHolders } from '#shared/redis/job-holders';
@@ -23,7 +23,7 @@ import { OperatorErrorFilter } from './operator-error.filter';
 @Module({})
 export class OperatorModule {
   /** @param queue What both listeners share. */
-  static register(config: ApiConfig, redis: Redis, queue: DynamicModule, metrics?: Metrics): DynamicModule {
+  static register(config: ApiConfig, redis: RedisClient, queue: DynamicModule, metrics?: Metrics): DynamicModule {
     const keys = new RecordKeys(config.keyPrefix);
     return {
       module: OperatorModule,

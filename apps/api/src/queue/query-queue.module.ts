@@ -1,6 +1,6 @@
 import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
@@ -15,7 +15,7 @@ import { REDIS } from './redis.token';
 /** What both listeners share: the queue and the records behind it. */
 @Module({})
 export class QueryQueueModule {
-  static register(config: ApiConfig, redis: Redis): DynamicModule {
+  static register(config: ApiConfig, redis: RedisClient): DynamicModule {
     const keys = new RecordKeys(config.keyPrefix);
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     return {
@@ -25,6 +25,8 @@ export class QueryQueueModule {
           name: QUERY_QUEUE,
           connection: redis,
           prefix: config.keyPrefix,
+          // Left to the workers: asked while Redis goes away, the queue would be of no use for as long as the process lives.
+          skipVersionCheck: true,
           ...createQueueTelemetry(config),
         }),
       ],

@@ -2,24 +2,28 @@ import { InjectQueue } from '@nestjs/bullmq';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { QUERY_ATTEMPTS, QUERY_JOB, QUERY_QUEUE, type QueryJobPayload } from '#shared/contract/query-job';
 import { REDIS } from './redis.token';
 
 const COUNT_MAX_AGE_MS = 1_000;
 
+/** A cluster does not tell when the server is back that was away. */
+const DISCARD_AGAIN_MS = 1_000;
+
 /** The one place that adds jobs. */
 @Injectable()
 export class QueryQueue {
   private readonly logger = new Logger(QueryQueue.name);
   private readonly unwanted = new Set<string>();
+  private discarding: NodeJS.Timeout | undefined;
   private waiting = { countedAt: -Infinity, count: Promise.resolve(0) };
 
   constructor(
     @InjectQueue(QUERY_QUEUE) private readonly queue: Queue<QueryJobPayload>,
     private readonly config: ApiConfig,
-    @Inject(REDIS) redis: Redis,
+    @Inject(REDIS) redis: RedisClient,
   ) {
     // The connection's own listener tells of outages; without this one BullMQ would print each error too.
     queue.on('error', () => {});
@@ -96,9 +100,19 @@ export class QueryQueue {
     for (const id of this.unwanted) {
       this.queue.remove(id).then(
         () => this.unwanted.delete(id),
-        // Tried again when the connection is back.
-        (error: unknown) => this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now'),
+        (error: unknown) => {
+          this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now');
+          this.discardAgain();
+        },
       );
     }
+  }
+
+  /** When the connection is back, which is told, and where it is not told: after a while. */
+  private discardAgain(): void {
+    this.discarding ??= setTimeout(() => {
+      this.discarding = undefined;
+      this.discardUnwanted();
+    }, DISCARD_AGAIN_MS).unref();
   }
 }

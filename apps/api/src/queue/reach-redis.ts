@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ProblemError } from '../errors/problem-error';
 
 /** Redis is back within a second after most outages. */
@@ -15,7 +15,7 @@ const REACH_LIMIT_MS = 950;
  *   every request took a tenth of the time of most.
  * @throws ProblemError SERVICE_UNAVAILABLE, or the one that `call` throws; TypeError and the like as they are.
  */
-export async function reachRedis<T>(redis: Redis, call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
+export async function reachRedis<T>(redis: RedisClient, call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
   try {
     if (redis.status !== 'ready') throw new Error(`the connection is ${redis.status}`);
     return await withinLimit(call);

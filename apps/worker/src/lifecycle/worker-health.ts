@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
-import { findRedisProblem } from '#shared/redis/redis-health';
+import type { RedisClient } from '#shared/redis/redis-client';
+import { findRedisProblem, type RedisExpectations } from '#shared/redis/redis-health';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
 import type { WorkerStart } from './worker-start';
@@ -20,16 +20,16 @@ export class WorkerHealth {
   private tableProbe: { at: number; state: Promise<string> } | undefined;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly processor: QueryProcessor,
     private readonly start: WorkerStart,
-    private readonly assumesNoEviction: boolean,
+    private readonly config: RedisExpectations,
   ) {}
 
   async check(): Promise<Health> {
     const { pages, missing } = this.start;
     const [redis, table] = await Promise.all([
-      findRedisProblem(this.redis, this.assumesNoEviction),
+      findRedisProblem(this.redis, this.config),
       pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
     ]);
     const { worker } = this.processor;

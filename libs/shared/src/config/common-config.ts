@@ -1,4 +1,6 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
+import { findCaFileProblem } from '../redis/redis-tls';
+import { findRedisUrlProblem } from '../redis/redis-url';
 import { isSafeUrl } from '../secrets/is-safe-url';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
@@ -23,7 +25,8 @@ export class CommonConfig {
   @UrlOf('http', 'https')
   otelExporterOtlpEndpoint: string | undefined = undefined;
 
-  @UrlOf('redis', 'rediss')
+  /** One server, sentinels or a cluster; may have a password. */
+  @Problem<CommonConfig>(({ redisUrl }) => findRedisUrlProblem(redisUrl))
   redisUrl: string = 'redis://127.0.0.1:6379';
 
   /**
@@ -32,6 +35,10 @@ export class CommonConfig {
    */
   @Flag()
   assumeNoeviction: boolean = false;
+  /** Certificates of the authority that alone is trusted for Redis; without it, those that Node trusts. */
+  @IsOptional()
+  @Problem<CommonConfig>(findRedisCaFileProblem)
+  redisTlsCaFile: string | undefined = undefined;
 
   /** The hash tag keeps all keys in one slot of a Redis Cluster, where a script may touch them together. */
   @Matches(/^\{[^{}:\s]+\}$/, { message: 'must be one name in braces, such as {audit-query}' })
@@ -55,4 +62,11 @@ export class CommonConfig {
   /** How often what a vault has is read again, for the case that it was changed; so is a file. */
   @WholeNumber(1, 86_400)
   secretRefreshSeconds: number = 300;
+}
+
+/** A file that nobody looks at would be taken for protection. */
+function findRedisCaFileProblem({ redisUrl, redisTlsCaFile }: CommonConfig): string | undefined {
+  if (redisTlsCaFile === undefined) return undefined;
+  if (!/^rediss[:+]/.test(redisUrl)) return 'must not be given unless REDIS_URL begins with rediss';
+  return findCaFileProblem(redisTlsCaFile);
 }

@@ -1,16 +1,32 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/redis-client';
 
-/** One line when Redis goes and one when it is back, instead of one for each attempt to reach it. */
-export function logRedisOutages(redis: Redis): void {
+/**
+ * One line when Redis goes and one when it is back, instead of one for each attempt to reach it; of a cluster, the same
+ * for each of its servers, since it may go on without one.
+ */
+export function logRedisOutages(redis: RedisClient): void {
   const logger = new Logger('Redis');
-  let away = false;
-  redis.on('error', (error: NodeJS.ErrnoException) => {
-    if (!away) logger.error({ code: error.code ?? error.name }, 'Redis is away');
-    away = true;
+  const log = createOutageLog(logger);
+  redis.on('error', (error: NodeJS.ErrnoException) => log.away('Redis', error));
+  redis.on('ready', () => log.back('Redis'));
+  // Only a cluster tells these.
+  redis.on('node error', (error: NodeJS.ErrnoException, place: string) => log.away(`Redis at ${place}`, error));
+  redis.on('+node', (node: Redis) => {
+    node.on('ready', () => log.back(`Redis at ${node.options.host}:${node.options.port}`));
   });
-  redis.on('ready', () => {
-    if (away) logger.log('Redis is back');
-    away = false;
-  });
+}
+
+function createOutageLog(logger: Logger) {
+  const away = new Set<string>();
+  return {
+    away(what: string, error: NodeJS.ErrnoException): void {
+      if (!away.has(what)) logger.error({ code: error.code ?? error.name }, `${what} is away`);
+      away.add(what);
+    },
+    back(what: string): void {
+      if (away.delete(what)) logger.log(`${what} is back`);
+    },
+  };
 }

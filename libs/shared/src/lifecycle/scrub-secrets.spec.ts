@@ -8,6 +8,16 @@ describe('scrubSecrets', () => {
     ['a signature in an address', 'GET https://acct.table.core.windows.net/audit()?sv=2019&sig=canary%2Fsig failed'],
     ['a continuation token in an address', 'no reply from http://127.0.0.1:1/audit()?NextRowKey=canary'],
     ['the password of Redis', 'cannot connect to rediss://default:canary@cache.example:6380/0'],
+    [
+      'a password of Redis that is not percent-encoded',
+      'at redis://:canary/canary@canary?canary@cache.example:6380 it is',
+    ],
+    ['the password of a cluster', 'at rediss+cluster://canary:canary@a.example:10000,b.example:10000'],
+    [
+      'the passwords of sentinels',
+      'at redis+sentinel://:canary@a:26379,b:26379/primary/1?sentinel_username=canary&sentinel_password=canary',
+    ],
+    ['a password of sentinels that stands alone', 'sentinel_password=canary'],
     ['a connection string', 'DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=canary==;EndpointSuffix=x'],
     ['a shared access signature', 'TableEndpoint=https://acct.table.example;SharedAccessSignature=sv=1&canary'],
     ['a signed request', 'Authorization: SharedKeyLite acct:canary+canary/canary='],

@@ -8,11 +8,14 @@ const CENSORED = '[redacted]';
 const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // The parameters of an address: signatures (`sig=`), and continuation tokens, which are keys of entities.
   [/(\bhttps?:\/\/[^\s"'\\?<>]+)\?[^\s"'\\<>]*/gi, `$1?${CENSORED}`],
-  // redis://user:password@host
+  // redis://user:password@host, also where what should be percent-encoded is not, and redis+sentinel://…?sentinel_password=
+  [/(\brediss?(?:\+[a-z]+)?:\/\/)[^\s"'\\]*@/gi, `$1${CENSORED}@`],
+  [/(\brediss?(?:\+[a-z]+)?:\/\/[^\s"'\\?<>]+)\?[^\s"'\\<>]*/gi, `$1?${CENSORED}`],
+  // The same of any other scheme.
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"'\\/@]+@/gi, `$1${CENSORED}@`],
   // Members of a connection string or of a form, and parameters that stand alone.
   [
-    /\b((?:Account|Shared(?:Access)?)Key|sig|password|client_secret|access_token|assertion)=(?!\[)[^\s"'\\;&]+/gi,
+    /\b((?:Account|Shared(?:Access)?)Key|sig|(?:sentinel_)?password|client_secret|access_token|assertion)=(?!\[)[^\s"'\\;&]+/gi,
     `$1=${CENSORED}`,
   ],
   [/\b(SharedAccessSignature)=(?!\[)[^\s"'\\;]+/gi, `$1=${CENSORED}`],

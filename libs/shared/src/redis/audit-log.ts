@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
 
 /** Some months of an operator's work. */
@@ -23,7 +23,7 @@ export type AuditRecord = AuditEntry & { at: number };
 /** What operators have done, newest last; the oldest are dropped. */
 export class AuditLog {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

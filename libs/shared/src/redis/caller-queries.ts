@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
@@ -65,7 +65,7 @@ export interface OrderedQueries {
  */
 export class CallerQueries {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly resultTtlSeconds: number,
   ) {}

@@ -1,5 +1,9 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { coalesceWrites } from './coalesce-writes';
+import { createNodeConnector } from './node-connector';
+import type { RedisClient } from './redis-client';
+import { createRedisTls } from './redis-tls';
+import { parseRedisUrl, type RedisAddress } from './redis-url';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -7,36 +11,130 @@ const REQUEST_TIMEOUT_MS = 1_500;
 /** Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. */
 const SILENCE_LIMIT_MS = 30_000;
 
+/** The same where a server that is silent may have a successor: a machine that is gone closes no connection. */
+const SILENCE_LIMITS_MS = { requests: 2 * REQUEST_TIMEOUT_MS, work: 15_000 };
+
 /** After an outage everyone is back within this; ioredis' own default grows far beyond. */
 const RECONNECT_LIMIT_MS = 1_000;
 
-const COMMON: RedisOptions = {
+/** One that does not answer is passed over for the next; ioredis waits for ten seconds. */
+const SENTINEL_LIMIT_MS = 1_500;
+
+/** How long a server of a cluster that went silent, and so says nothing of its successor, is taken for the primary. */
+const SLOTS_REFRESH_MS = 5_000;
+
+/** Of a cluster's commands for workers: how soon one is tried again whose server is away. */
+const AGAIN_AFTER_MS = 200;
+
+const toDelayMs = (attempt: number) => Math.min(attempt * 50, RECONNECT_LIMIT_MS);
+
+const REQUESTS: RedisOptions = {
   keepAlive: 10_000,
-  retryStrategy: (attempt) => Math.min(attempt * 50, RECONNECT_LIMIT_MS),
-  // A demoted primary says READONLY: the new one is behind the same address.
-  reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  commandTimeout: REQUEST_TIMEOUT_MS,
+  connectTimeout: REQUEST_TIMEOUT_MS,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 1,
+};
+
+/** The same for a cluster, which would send a command again by itself, and later. */
+const CLUSTER_REQUESTS: ClusterOptions = {
+  enableOfflineQueue: false,
+  retryDelayOnFailover: 0,
+  retryDelayOnClusterDown: 0,
+};
+
+const CLUSTER_WORK: ClusterOptions = {
+  retryDelayOnFailover: AGAIN_AFTER_MS,
+  retryDelayOnClusterDown: AGAIN_AFTER_MS,
+  maxRedirections: Infinity,
 };
 
 /**
  * For whoever has a caller waiting: fails at once while Redis is away and soon when it is silent.
  * Nothing is kept back for later, so that no job appears after its submitter was told that there is none.
+ *
+ * @param caFile See `createRedisTls`.
+ * @throws RedisUrlInvalidError; what keeps the file from being read.
  */
-export function connectForRequests(url: string): Redis {
-  return coalesceWrites(
-    new Redis(url, {
-      ...COMMON,
-      commandTimeout: REQUEST_TIMEOUT_MS,
-      connectTimeout: REQUEST_TIMEOUT_MS,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 1,
-    }),
-  );
+export function connectForRequests(url: string, caFile?: string): RedisClient {
+  const address = parseRedisUrl(url);
+  const silence = address.kind === 'server' ? {} : { socketTimeout: SILENCE_LIMITS_MS.requests };
+  const redis = connect(address, { ...REQUESTS, ...silence }, CLUSTER_REQUESTS, caFile);
+  if (redis instanceof Redis) return coalesceWrites(redis);
+  return redis.on('+node', (node: Redis) => {
+    coalesceWrites(node);
+    // Else the first request would make the connection, and those beside it would find none.
+    if (!node.options.readOnly) node.connect().catch(() => {});
+  });
 }
 
 /**
  * For workers: waits as long as Redis is away. Never with a command time-out, which would cut BullMQ's blocking reads.
+ *
+ * @param caFile As above.
  */
-export function connectForWork(url: string): Redis {
-  return new Redis(url, { ...COMMON, maxRetriesPerRequest: null, socketTimeout: SILENCE_LIMIT_MS });
+export function connectForWork(url: string, caFile?: string): RedisClient {
+  const address = parseRedisUrl(url);
+  return connect(address, toWorkOptions(address), CLUSTER_WORK, caFile);
+}
+
+/**
+ * For a subscriber. A cluster hands each message to all its servers, so one line to any of them is enough: ioredis'
+ * own subscriber of a cluster does not tell when it was away and has missed some.
+ *
+ * @param requests Knows where the servers of a cluster are at the moment.
+ */
+export function connectForMessages(url: string, requests: RedisClient, caFile?: string): Redis {
+  const address = parseRedisUrl(url);
+  if (address.kind !== 'cluster') return connect(address, toWorkOptions(address), {}, caFile) as Redis;
+  const listHosts = () => {
+    const known = requests instanceof Cluster ? requests.nodes().map(({ options }) => options) : [];
+    const hosts = known.flatMap(({ host, port }) => (host && port ? [{ host, port }] : []));
+    return hosts.length > 0 ? hosts : address.hosts;
+  };
+  const Connector = createNodeConnector(listHosts, createRedisTls(address, caFile));
+  return new Redis({ ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector });
+}
+
+function connect(address: RedisAddress, options: RedisOptions, cluster: ClusterOptions, caFile?: string): RedisClient {
+  const tls = createRedisTls(address, caFile);
+  const secured = { ...options, ...(tls && { tls }) };
+  if (address.kind === 'cluster') {
+    return new Cluster([...address.hosts], {
+      ...cluster,
+      clusterRetryStrategy: toDelayMs,
+      slotsRefreshInterval: SLOTS_REFRESH_MS,
+      // Left to the connection: a certificate is for the name, not for what it stands for.
+      dnsLookup: (name, callback) => callback(null, name),
+      redisOptions: { ...secured, ...address.credentials },
+    });
+  }
+  // A demoted primary says READONLY: the new one is behind the same address, or known to the sentinels.
+  const again: RedisOptions = {
+    retryStrategy: toDelayMs,
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+  if (address.kind === 'server') return new Redis(address.url, { ...secured, ...again });
+  return new Redis({ ...secured, ...again, ...toSentinelOptions(address), ...(tls && { sentinelTLS: tls }) });
+}
+
+function toWorkOptions({ kind }: RedisAddress): RedisOptions {
+  const socketTimeout = kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.work;
+  return { keepAlive: 10_000, maxRetriesPerRequest: null, socketTimeout };
+}
+
+function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>): RedisOptions {
+  const { username, password } = address.sentinelCredentials;
+  return {
+    ...address.credentials,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...{ sentinels: [...address.hosts], name: address.masterName, db: address.db },
+    enableTLSForSentinelMode: address.isTls,
+    // Not `failoverDetector`: what it closes while the connection is being made anew stays closed for good.
+    sentinelRetryStrategy: toDelayMs,
+    sentinelCommandTimeout: SENTINEL_LIMIT_MS,
+    connectTimeout: SENTINEL_LIMIT_MS,
+  };
 }

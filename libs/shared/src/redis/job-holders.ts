@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
 
 /** The worker that has a job, and since when by the worker's own clock: milliseconds since 1970. */
@@ -10,7 +10,7 @@ export interface JobHolder {
 /** Who has which job, by BullMQ's own records: a worker takes a job under its name. */
 export class JobHolders {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

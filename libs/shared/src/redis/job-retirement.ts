@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
@@ -23,7 +23,7 @@ return 1`);
  */
 export class JobRetirement {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { describeError, type FailureCode } from '../contract/error-codes';
 import type { QueryOutcome, QueryState } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
@@ -54,7 +54,7 @@ export interface Publication {
  */
 export class Outcomes {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly ttlSeconds: number,
   ) {}

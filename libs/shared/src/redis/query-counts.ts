@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
 import { QueryStatus } from '../contract/query-status';
 import type { QueryStates } from './query-states';
 import type { RecordKeys } from './record-keys';
 import { readRedisClock } from './redis-clock';
+import type { RedisClient } from './redis-client';
 import { RedisScript } from './redis-script';
 
 const STATUSES = Object.values(QueryStatus);
@@ -27,7 +27,7 @@ return counts`);
 /** How many queries of each status are kept. It costs the same however many there are. */
 export class QueryCounts {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly states: QueryStates,
   ) {}
@@ -46,7 +46,7 @@ export class QueryCounts {
 
   private async forgetGone(status: QueryStatus): Promise<void> {
     const key = this.keys.queriesOf(status);
-    const before = (await readRedisClock(this.redis)) - QUEUED_WITHIN_MS;
+    const before = (await readRedisClock(this.redis, key)) - QUEUED_WITHIN_MS;
     const ids = await this.redis.zrangebyscore(key, '-inf', before, 'LIMIT', 0, LOOKED_AT);
     const states = await this.states.readMany(ids);
     const gone = ids.filter((_, i) => states[i]?.status !== status);

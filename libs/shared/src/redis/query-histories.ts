@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
@@ -30,7 +30,7 @@ return dropped`);
 /** What has happened to queries. It is told to operators and decides nothing: a full Redis costs history alone. */
 export class QueryHistories {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly mostEvents = MOST_EVENTS,
   ) {}
@@ -40,7 +40,7 @@ export class QueryHistories {
    * @returns Whether it was stored; false when Redis has no room to spare.
    */
   async append(id: string, events: readonly HistoryEvent[], droppedBefore = 0): Promise<boolean> {
-    if (!(await hasRoomToSpare(this.redis))) return false;
+    if (!(await hasRoomToSpare(this.redis, this.keys.history(id).events))) return false;
     const { events: key, dropped } = this.keys.history(id);
     const texts = events.map((event) => JSON.stringify(event));
     const args = [this.mostEvents, LONGEST_LIFE_MS, droppedBefore, ...texts];

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { TERMINAL_STATUSES } from '../contract/purge-job';
+import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
@@ -25,7 +25,7 @@ return 'purged'`);
 /** Takes all that is kept of a query away, but for the day sets, which belong to none. */
 export class QueryPurge {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

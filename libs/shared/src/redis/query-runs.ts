@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { type JobProgress, readJobProgress } from './job-progress';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
@@ -39,7 +39,7 @@ return { 'go on' }`);
 /** A run's side of the job: what it says of itself, and whether it may go on. */
 export class QueryRuns {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

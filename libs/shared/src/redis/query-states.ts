@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { countDays } from '../contract/calendar-day';
 import { noProgress, type QueryState } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
@@ -35,7 +35,7 @@ return { taken, msLeft, job, redis.call('GET', KEYS[3]) }`);
  */
 export class QueryStates {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly outcomes: Outcomes,
   ) {}

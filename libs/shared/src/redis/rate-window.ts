@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import { RedisScript } from './redis-script';
 
 /** A limit that holds over all processes, since Redis counts. A window begins with the first request in it. */
@@ -32,7 +32,7 @@ const COUNT = new RedisScript<[taken: number, msLeft: number]>(`${TAKE}
 return { take(KEYS[1], ARGV[1]) }`);
 
 /** Counts a request that asks for nothing that another script could do along with it. */
-export async function countRequest(redis: Redis, { key, windowMs }: RateWindow): Promise<WindowCount> {
+export async function countRequest(redis: RedisClient, { key, windowMs }: RateWindow): Promise<WindowCount> {
   const [taken, msLeft] = await COUNT.run(redis, [key], [windowMs]);
   return { taken, msLeft };
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { CheckpointWriter, DayCheckpoint, DayPosition } from '../contract/day-set';
 import { extendChecksum } from './extend-checksum';
 import { RedisScript } from './redis-script';
@@ -41,7 +41,7 @@ export class RedisCheckpointWriter implements CheckpointWriter {
   private checksum = 0;
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: { position: string; identifiers: string },
     private readonly ttlSeconds: number,
     resumed: DayCheckpoint | undefined,

@@ -1,8 +1,15 @@
-import type { Redis } from 'ioredis';
+import { pipelineAt } from './pipeline-at';
+import type { RedisClient } from './redis-client';
+import { runPipeline } from './run-pipeline';
 
-/** Redis' clock, the only one that decides anything: milliseconds since 1970. */
-export async function readRedisClock(redis: Redis): Promise<number> {
-  return toMilliseconds(await redis.time());
+/**
+ * Redis' clock, the only one that decides anything: milliseconds since 1970.
+ *
+ * @param key Any of those that are worked with: each server of a cluster has a clock of its own.
+ */
+export async function readRedisClock(redis: RedisClient, key: string): Promise<number> {
+  const [, time] = (await runPipeline(pipelineAt(redis, key).time())) as [number, [number, number]];
+  return toMilliseconds(time);
 }
 
 /** The reply of TIME, seconds and microseconds, as milliseconds. */

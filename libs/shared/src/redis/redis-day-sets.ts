@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { CalendarDay } from '../contract/calendar-day';
 import type { CheckpointWriter, DayCheckpoint, DaySet, DaySetHead, DaySets, DayStart } from '../contract/day-set';
 import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
@@ -12,7 +12,7 @@ import { isReplyError } from './redis-script';
 /** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
 export class RedisDaySets implements DaySets {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly options: { tableFingerprint: string; ttlSeconds: number; onFull: () => void },
   ) {}
@@ -81,7 +81,7 @@ export class RedisDaySets implements DaySets {
   /** A full Redis costs reuse, not the query; undefined when nothing was stored. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
-      if (await hasRoomToSpare(this.redis)) return await store();
+      if (await hasRoomToSpare(this.redis, this.keys.queue)) return await store();
     } catch (error) {
       // Full to the last byte; a transaction is refused as a whole when one of its commands was.
       if (!isReplyError(error, 'OOM') && !isReplyError(error, 'EXECABORT')) throw error;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ReplyError, type Redis } from 'ioredis';
+import { ReplyError } from 'ioredis';
+import type { RedisClient } from './redis-client';
 
 /** A Lua script that Redis runs as one step, with nothing else in between. */
 export class RedisScript<T> {
@@ -9,7 +10,7 @@ export class RedisScript<T> {
     this.sha1 = createHash('sha1').update(lua).digest('hex');
   }
 
-  async run(redis: Redis, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> {
+  async run(redis: RedisClient, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<T> {
     try {
       return (await redis.evalsha(this.sha1, keys.length, ...keys, ...args)) as T;
     } catch (error) {

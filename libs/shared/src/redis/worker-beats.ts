@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './redis-client';
 import type { WorkerBeat, WorkerSighting } from '../contract/worker-beat';
 import type { RecordKeys } from './record-keys';
 import { toMilliseconds } from './redis-clock';
@@ -31,7 +31,7 @@ return redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now - ARGV[1])
 /** Which workers there are, by what they say of themselves, and by Redis' clock. */
 export class WorkerBeats {
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 

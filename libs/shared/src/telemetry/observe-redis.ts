@@ -1,9 +1,14 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/redis-client';
+import { readRedisMemory } from '../redis/redis-memory';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './metrics';
 
-/** Whether Redis answers, how fast, and how full it is. */
-export function observeRedis(metrics: Metrics, redis: Redis): void {
+/**
+ * Whether Redis answers, how fast, and how full it is.
+ *
+ * @param key Any of those that are worked with: of a cluster, the server that holds it is looked at.
+ */
+export function observeRedis(metrics: Metrics, redis: RedisClient, key: string): void {
   const registers = [metrics.registry];
   const up = new Gauge({ name: 'audit_query_redis_up', help: 'Whether Redis answers this process: 1 or 0', registers });
   const roundTrip = new Gauge({
@@ -26,12 +31,11 @@ export function observeRedis(metrics: Metrics, redis: Redis): void {
       // A connection for work would keep the command until Redis is back.
       if (redis.status !== 'ready') throw new Error('Redis is away');
       const begun = performance.now();
-      await redis.ping();
+      await redis.exists(key);
       roundTrip.set((performance.now() - begun) / 1_000);
-      const memory = await redis.info('memory');
-      const readField = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
-      used.set(readField('used_memory'));
-      limit.set(readField('maxmemory'));
+      const { usedBytes, limitBytes } = await readRedisMemory(redis, key);
+      used.set(usedBytes);
+      limit.set(limitBytes);
       up.set(1);
     },
     forget() {

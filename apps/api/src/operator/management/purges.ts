@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import { ApiConfig } from '#shared/config/api-config';
 import { readPurgeProgress } from '#shared/contract/purge-job';
 import { isQueryId } from '#shared/contract/query-id';
 import { QueryStatus } from '#shared/contract/query-status';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { readRedisClock } from '#shared/redis/redis-clock';
 import { ProblemError } from '../../errors/problem-error';
 import { type PurgeJob, PurgeQueue } from '../../queue/purge-queue';
@@ -17,12 +18,13 @@ export type PurgeDocument = ReturnType<typeof toPurgeDocument>;
 export class Purges {
   constructor(
     private readonly queue: PurgeQueue,
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
+    private readonly config: ApiConfig,
   ) {}
 
   begin({ status, createdBefore }: PurgeRequest, operator: string): Promise<PurgeDocument> {
     return reachRedis(this.redis, async () => {
-      const before = createdBefore?.getTime() ?? (await readRedisClock(this.redis));
+      const before = createdBefore?.getTime() ?? (await readRedisClock(this.redis, this.config.keyPrefix));
       const chosen = status === undefined ? {} : { status };
       return this.find(await this.queue.add({ ...chosen, createdBefore: before, operator }));
     });

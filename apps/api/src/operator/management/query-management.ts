@@ -1,10 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import type { QueryState } from '#shared/contract/query-document';
 import type { HistoryEvent, SuccessionKind } from '#shared/contract/query-history';
 import { isQueryId } from '#shared/contract/query-id';
 import { toJobPayload } from '#shared/contract/query-job';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { ApiConfig } from '#shared/config/api-config';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobHolders } from '#shared/redis/job-holders';
 import { JobRetirement } from '#shared/redis/job-retirement';
@@ -54,7 +55,8 @@ export class QueryManagement {
     private readonly holders: JobHolders,
     private readonly beats: WorkerBeats,
     private readonly purging: QueryPurge,
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
+    private readonly config: ApiConfig,
   ) {}
 
   list(request: OperatorListRequest): Promise<QueryPage> {
@@ -148,7 +150,7 @@ export class QueryManagement {
   /** What was done is done, whether or not it can be told. */
   private async note(id: string, event: Omit<SuccessionEvent, 'at'>): Promise<void> {
     try {
-      await this.histories.append(id, [{ at: await readRedisClock(this.redis), ...event }]);
+      await this.histories.append(id, [{ at: await readRedisClock(this.redis, this.config.keyPrefix), ...event }]);
     } catch (error) {
       this.logger.warn({ queryId: id, kind: event.kind, err: error }, 'an event is not in the history of its query');
     }

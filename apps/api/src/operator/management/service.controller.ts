@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { AuditLog } from '#shared/redis/audit-log';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { parseParameters } from '../../queries/list-request';
@@ -35,7 +35,7 @@ export class ServiceController {
     private readonly queue: QueryQueue,
     private readonly beats: WorkerBeats,
     private readonly audit: AuditLog,
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
   ) {}
 
   @Post('suspend')

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { findRedisProblem, type RedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
@@ -21,7 +21,7 @@ const STORE_PROBLEMS: Record<RedisProblem, string> = {
 @Controller('health')
 export class HealthController {
   constructor(
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
     private readonly config: ApiConfig,
   ) {}
@@ -47,7 +47,7 @@ export class HealthController {
   }
 
   private async findStoreProblem(): Promise<string | undefined> {
-    const problem = await findRedisProblem(this.redis, this.config.assumeNoeviction);
+    const problem = await findRedisProblem(this.redis, this.config);
     return problem && STORE_PROBLEMS[problem];
   }
 }

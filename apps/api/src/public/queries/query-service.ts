@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { countDays } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
@@ -57,7 +57,7 @@ export class QueryService {
     private readonly retirement: JobRetirement,
     private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
-    @Inject(REDIS) private readonly redis: Redis,
+    @Inject(REDIS) private readonly redis: RedisClient,
   ) {}
 
   /**

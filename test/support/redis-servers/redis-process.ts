@@ -1,20 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { pickAnyPort } from '../../../apps/local/src/ports';
-import { waitUntil } from '../../support/wait-until';
+import type { AuthorityFiles } from '../azure/share-test-authority';
+import { waitUntil } from '../wait-until';
 
 /** For a busy machine; how long it takes is told to whoever starts it. */
 const START_LIMIT_MS = 60_000;
+
+const ATTEMPTS = 3;
 
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
   /** Where its files are, which then stay; a temporary folder by default. */
   folder?: string;
+  /** More for its command line, or instead of what it has by default. */
+  args?: readonly string[];
+  /** What its clients and its peers have to say. */
+  password?: string;
+  /** It speaks TLS alone, to its peers too. */
+  tls?: AuthorityFiles | undefined;
 }
 
 /** A Redis that can be killed, stopped and started again at the same port with the same files. */
@@ -26,32 +36,36 @@ export class RedisProcess {
   private constructor(
     readonly port: number,
     readonly folder: string,
-    private readonly appendfsync: string,
-    private readonly isFolderGiven: boolean,
+    private readonly options: RedisProcessOptions,
   ) {
-    this.client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50 });
+    const { password, tls } = options;
+    this.client = new Redis({
+      ...{ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50 },
+      ...(password === undefined ? {} : { password }),
+      ...(tls && { tls: { ca: readFileSync(tls.certFile) } }),
+    });
     this.client.on('error', () => {});
   }
 
-  static async create({ appendfsync = 'everysec', folder }: RedisProcessOptions): Promise<RedisProcess> {
-    const files = folder ?? (await mkdtemp(join(tmpdir(), 'audit-query-faults-')));
-    const redis = new RedisProcess(await pickAnyPort(), files, appendfsync, folder !== undefined);
-    await redis.start();
-    return redis;
+  static async create(options: RedisProcessOptions): Promise<RedisProcess> {
+    const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'audit-query-redis-')));
+    for (let attempt = 1; ; attempt += 1) {
+      const redis = new RedisProcess(await pickAnyPort(), folder, options);
+      try {
+        await redis.start();
+        return redis;
+      } catch (error) {
+        redis.client.disconnect();
+        // Somebody was faster to take the port.
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** Until it has loaded its files and answers. @returns After how many milliseconds it did. */
   async start(): Promise<number> {
     const begun = performance.now();
-    this.child = spawn(
-      'redis-server',
-      [
-        ...['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.folder],
-        ...['--maxmemory-policy', 'noeviction', '--save', ''],
-        ...['--appendonly', 'yes', '--appendfsync', this.appendfsync],
-      ],
-      { stdio: 'ignore' },
-    );
+    this.child = spawn('redis-server', this.listArguments(), { stdio: 'ignore' });
     const { child } = this;
     await waitUntil(
       'Redis to answer',
@@ -63,6 +77,19 @@ export class RedisProcess {
       START_LIMIT_MS,
     );
     return performance.now() - begun;
+  }
+
+  private listArguments(): string[] {
+    const { appendfsync = 'everysec', args = [], password, tls } = this.options;
+    const port = String(this.port);
+    return [
+      ...['--bind', '127.0.0.1', '--dir', this.folder],
+      ...(tls === undefined ? ['--port', port] : ['--port', '0', '--tls-port', port, ...toTlsArguments(tls)]),
+      ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
+      ...['--maxmemory-policy', 'noeviction', '--save', ''],
+      ...['--appendonly', 'yes', '--appendfsync', appendfsync],
+      ...args,
+    ];
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -105,6 +132,14 @@ export class RedisProcess {
   async stop(): Promise<void> {
     this.client.disconnect();
     await this.kill();
-    if (!this.isFolderGiven) await rm(this.folder, { recursive: true, force: true });
+    if (this.options.folder === undefined) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The authority's certificate is the server's, too. */
+function toTlsArguments({ certFile, keyFile }: AuthorityFiles): string[] {
+  return [
+    ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
+    ...['--tls-auth-clients', 'no', '--tls-replication', 'yes', '--tls-cluster', 'yes'],
+  ];
 }

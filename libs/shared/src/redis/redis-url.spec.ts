@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { findRedisUrlProblem, parseRedisUrl, type RedisAddress } from './redis-url';
+
+const server = (url: string, host: string, port: number, isTls = false) => ({
+  ...{ kind: 'server', isTls, hosts: [{ host, port }], url },
+});
+
+describe('parseRedisUrl', () => {
+  it.each<[string, object]>([
+    ['redis://127.0.0.1:6379', server('redis://127.0.0.1:6379', '127.0.0.1', 6_379)],
+    ['redis://cache.example', server('redis://cache.example', 'cache.example', 6_379)],
+    ['redis://[::1]:6380/2', server('redis://[::1]:6380/2', '::1', 6_380)],
+    [
+      'rediss://default:p%40ss@cache.example:10000/0?family=6',
+      server('rediss://default:p%40ss@cache.example:10000/0?family=6', 'cache.example', 10_000, true),
+    ],
+    [
+      'redis+sentinel://a,b.example:26380,[::1]:26381/primary',
+      {
+        ...{ kind: 'sentinel', isTls: false, masterName: 'primary', db: 0, credentials: {}, sentinelCredentials: {} },
+        hosts: [
+          { host: 'a', port: 26_379 },
+          { host: 'b.example', port: 26_380 },
+          { host: '::1', port: 26_381 },
+        ],
+      },
+    ],
+    [
+      'rediss+sentinel://me:p%2Fw%3A@a:1/my%20primary/3?sentinel_username=s&sentinel_password=p%26w',
+      {
+        ...{ kind: 'sentinel', isTls: true, hosts: [{ host: 'a', port: 1 }], masterName: 'my primary', db: 3 },
+        credentials: { username: 'me', password: 'p/w:' },
+        sentinelCredentials: { username: 's', password: 'p&w' },
+      },
+    ],
+    [
+      'rediss+cluster://:p%25w@a.example:10000,b.example:10000',
+      {
+        ...{ kind: 'cluster', isTls: true, credentials: { password: 'p%w' } },
+        hosts: [
+          { host: 'a.example', port: 10_000 },
+          { host: 'b.example', port: 10_000 },
+        ],
+      },
+    ],
+    ['redis+cluster://a/0', { kind: 'cluster', isTls: false, hosts: [{ host: 'a', port: 6_379 }], credentials: {} }],
+  ])('reads %s', (url, address) => {
+    expect(parseRedisUrl(url)).toEqual(address as RedisAddress);
+  });
+});
+
+describe('findRedisUrlProblem', () => {
+  const forms = /^must be redis:/;
+  it.each<[string, RegExp]>([
+    ['canary', forms],
+    ['https://canary.example', forms],
+    ['redis://canary:x', forms],
+    ['redis://canary:1,canary:2', forms],
+    ['redis://canary,canary', /must say what several hosts are/],
+    ['redis://canary/canary', /number as its database/],
+    ['redis://:canary%@canary', /percent-encoded/],
+    ['redis+sentinel://canary:26379', /must name the primary/],
+    ['redis+sentinel:///canary', forms],
+    ['redis+sentinel://canary/canary/canary', /number as its database/],
+    ['redis+sentinel://canary/canary/1/2', /number as its database/],
+    ['redis+sentinel://canary/canary?password=canary', /no other parameters than sentinel_username/],
+    ['redis+sentinel://:canary%zz@canary/canary', /percent-encoded/],
+    ['redis+sentinel://:canary/canary@canary/canary', forms],
+    ['redis+cluster://canary:0', forms],
+    ['redis+cluster://canary:65536', forms],
+    ['redis+cluster://canary:1,,canary:2', forms],
+    ['redis+cluster://canary/1', /must name no database/],
+    ['redis+cluster://canary?canary=1', /must have no parameters/],
+    ['redis+canary://canary', forms],
+  ])('says what is wrong, and no part of it: %s', (url, sentence) => {
+    const problem = findRedisUrlProblem(url);
+    expect(problem).toMatch(sentence);
+    expect(problem).not.toContain('canary');
+  });
+});

@@ -1,0 +1,133 @@
+/** One server of several, as a URL names it. */
+export interface RedisHost {
+  host: string;
+  port: number;
+}
+
+interface Credentials {
+  username?: string;
+  password?: string;
+}
+
+/** What `REDIS_URL` says. */
+export type RedisAddress =
+  /** One server, by the URL as ioredis takes it. */
+  | { kind: 'server'; isTls: boolean; hosts: readonly [RedisHost]; url: string }
+  /** The primary that any of these sentinels names. */
+  | {
+      kind: 'sentinel';
+      isTls: boolean;
+      hosts: readonly RedisHost[];
+      masterName: string;
+      db: number;
+      credentials: Credentials;
+      sentinelCredentials: Credentials;
+    }
+  /** The cluster that any of these servers belongs to. */
+  | { kind: 'cluster'; isTls: boolean; hosts: readonly RedisHost[]; credentials: Credentials };
+
+/** The message is the end of a sentence that begins with the name of the variable, and never has a part of the URL. */
+class RedisUrlInvalidError extends Error {
+  override readonly name = 'RedisUrlInvalidError';
+}
+
+const FORMS =
+  'must be redis://host:6379, redis+sentinel://host:26379,host:26379/name-of-the-primary or ' +
+  'redis+cluster://host:6379,host:6379, or the same with rediss for TLS';
+
+/** Scheme, credentials, hosts, path, parameters. */
+const SEVERAL = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/?#\s]*)@)?([^@/?#\s]*)(?:\/([^?#\s]*))?(?:\?([^#\s]*))?$/;
+const HOST = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i;
+
+/**
+ * The forms with several hosts are those of redis_sentinel_url, redisvl and limits, where ioredis has none of its own.
+ *
+ * @throws RedisUrlInvalidError
+ */
+export function parseRedisUrl(url: string): RedisAddress {
+  const several = SEVERAL.exec(url);
+  if (several === null) return parseServer(url);
+  const [, scheme, kind, user, list = '', path = '', query = ''] = several;
+  const isTls = scheme === 'rediss';
+  const credentials = parseCredentials(user);
+  const parameters = new URLSearchParams(query);
+  if (kind === 'cluster') {
+    if (path !== '' && path !== '0') throw new RedisUrlInvalidError('must name no database: a cluster has only one');
+    if (query !== '') throw new RedisUrlInvalidError('must have no parameters after redis+cluster://');
+    return { kind, isTls, hosts: parseHosts(list, 6_379), credentials };
+  }
+  return {
+    ...{ kind: 'sentinel', isTls, hosts: parseHosts(list, 26_379), credentials },
+    ...parsePrimary(path),
+    sentinelCredentials: readSentinelCredentials(parameters),
+  };
+}
+
+/** What is wrong with it, as the end of a sentence that begins with its name; undefined when nothing is. */
+export function findRedisUrlProblem(url: string): string | undefined {
+  try {
+    parseRedisUrl(url);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RedisUrlInvalidError) return error.message;
+    throw error;
+  }
+}
+
+function parseServer(url: string): RedisAddress {
+  if (!URL.canParse(url)) throw new RedisUrlInvalidError(FORMS);
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  const isTls = protocol === 'rediss:';
+  if (!isTls && protocol !== 'redis:') throw new RedisUrlInvalidError(FORMS);
+  if (hostname.includes(',')) {
+    throw new RedisUrlInvalidError('must say what several hosts are: redis+sentinel:// or redis+cluster://');
+  }
+  if (!/^\/?\d*$/.test(pathname)) throw new RedisUrlInvalidError('must have a number as its database');
+  // ioredis does this too, and would fail with an error that names no variable.
+  decode(username);
+  decode(password);
+  const host = hostname.replace(/^\[|\]$/g, '') || '127.0.0.1';
+  return { kind: 'server', isTls, hosts: [{ host, port: Number(port || 6_379) }], url };
+}
+
+function parseHosts(list: string, defaultPort: number): RedisHost[] {
+  return list.split(',').map((text) => {
+    const [match, v6, name, port = defaultPort] = HOST.exec(text) ?? [];
+    const isPort = Number(port) > 0 && Number(port) < 65_536;
+    if (match === undefined || !isPort) throw new RedisUrlInvalidError(FORMS);
+    return { host: v6 ?? name ?? '', port: Number(port) };
+  });
+}
+
+function parsePrimary(path: string): { masterName: string; db: number } {
+  const [name = '', db = '0', ...rest] = path.split('/');
+  if (name === '') throw new RedisUrlInvalidError('must name the primary after the sentinels: …/name-of-the-primary');
+  if (!/^\d+$/.test(db) || rest.length > 0) throw new RedisUrlInvalidError('must have a number as its database');
+  return { masterName: decode(name), db: Number(db) };
+}
+
+/** `user:password`, either of which may be absent. */
+function parseCredentials(text = ''): Credentials {
+  const colon = text.indexOf(':');
+  return toCredentials(decode(colon < 0 ? text : text.slice(0, colon)), colon < 0 ? '' : decode(text.slice(colon + 1)));
+}
+
+function readSentinelCredentials(parameters: URLSearchParams): Credentials {
+  const known = ['sentinel_username', 'sentinel_password'];
+  if ([...parameters.keys()].some((name) => !known.includes(name))) {
+    throw new RedisUrlInvalidError(`must have no other parameters than ${known.join(' and ')}`);
+  }
+  return toCredentials(parameters.get('sentinel_username') ?? '', parameters.get('sentinel_password') ?? '');
+}
+
+function toCredentials(username: string, password: string): Credentials {
+  return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RedisUrlInvalidError('must have special characters percent-encoded, such as %25 for the percent sign');
+  }
+}
