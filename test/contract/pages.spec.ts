@@ -43,7 +43,7 @@ describe.each(PAGES)('%s', (path) => {
   });
 
   it('names only paths that there are', () => {
-    const paths = [...text.matchAll(/(?<=[ `])(?:apps|libs|test)\/[\w./-]*\w(?![-*])/g)].map(([each]) => each);
+    const paths = [...text.matchAll(/(?<=[ `])(?:apps|libs|test)\/[\w./-]*\w\b(?![-*])/g)].map(([each]) => each);
     expect(paths.filter((each) => !existsSync(each))).toEqual([]);
   });
 });
