@@ -1,4 +1,4 @@
-/** Who may import what. Each rule is a sentence of the README's chapter on the layout. */
+/** Who may import what. Each rule is a sentence of the chapter on the layout in docs/design.md. */
 module.exports = {
   forbidden: [
     {

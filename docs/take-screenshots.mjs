@@ -28,7 +28,10 @@ const { generateDays } = await import('../dist/test/support/table-double/generat
 const { startTableDouble } = await import('../dist/test/support/table-double/start-table-double.js');
 
 // Days of different sizes, so that some are done in the middle of a query.
-const partitions = generateDays('2021-10-01', 92, 0).map(({ key }, i) => ({ key, entities: 900 + ((i * 37) % 92) * 70 }));
+const partitions = generateDays('2021-10-01', 92, 0).map(({ key }, i) => ({
+  key,
+  entities: 900 + ((i * 37) % 92) * 70,
+}));
 const rows = { partitions, distinctIdentifiers: 300_000, withoutIdentifier: 0.001 };
 const double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
 const redis = await startRedis();
@@ -65,8 +68,15 @@ async function takeBoth() {
     await submit(start, end);
   const runningPage = await open(api.url + running, { width: 560, height: 600 });
   while ((await read(running)).progress.daysDone < 12) await delay(200);
-  const [left, right] = [await runningPage.screenshot({ fullPage: true }), await donePage.screenshot({ fullPage: true })];
-  const boardPage = await open(`${api.operatorUrl}/queues/queue/queries`, { width: 1_360, height: 700 }, { defaultJobTab: 'Progress' });
+  const [left, right] = [
+    await runningPage.screenshot({ fullPage: true }),
+    await donePage.screenshot({ fullPage: true }),
+  ];
+  const boardPage = await open(
+    `${api.operatorUrl}/queues/queue/queries`,
+    { width: 1_360, height: 700 },
+    { defaultJobTab: 'Progress' },
+  );
   await boardPage.getByText('percent').first().waitFor();
   await boardPage.screenshot({ path: BOARD });
   await joinSideBySide(left, right);
@@ -109,6 +119,8 @@ async function open(url, viewport, boardSettings = {}) {
 async function joinSideBySide(...pictures) {
   const page = await browser.newPage({ viewport: { width: 1_132, height: 600 } });
   const images = pictures.map((png) => `<img src="data:image/png;base64,${png.toString('base64')}">`);
-  await page.setContent(`<!doctype html><body style="margin:0;display:flex;gap:12px;align-items:start">${images.join('')}</body>`);
+  await page.setContent(
+    `<!doctype html><body style="margin:0;display:flex;gap:12px;align-items:start">${images.join('')}</body>`,
+  );
   await page.screenshot({ path: STATUS_PAGE, fullPage: true });
 }

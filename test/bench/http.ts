@@ -13,7 +13,7 @@ const CASES: readonly ((bench: HttpBench) => Promise<Check[]>)[] = [submit, stat
 /**
  * `npm run bench:http -- [--case N]... [--rounds N] [--seconds N]`: the service beside BullMQ alone, Nest on Express and
  * pg-boss, some four minutes for all cases. Needs Linux and a real Redis on the PATH; PostgreSQL for pg-boss. Prints a
- * table for the README; a target that is missed is no failure.
+ * table for docs/figures.md; a target that is missed is no failure.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({

@@ -39,7 +39,7 @@ export function printCheck({ what, ours, peer, result, target, met }: Check): vo
   console.log(`   ${verdict} ${what}: ${result} (${target}); ours ${ours}; beside it ${peer}`);
 }
 
-/** All checks as a table for the README. */
+/** All checks as a table for docs/figures.md. */
 export function toMarkdown(checks: readonly Check[]): string {
   const rows = checks.map((check) => [
     String(check.case),

@@ -24,7 +24,7 @@ const CASES: readonly ((bench: Bench) => Promise<Check[]>)[] = [
 
 /**
  * `npm run bench:scan -- [--case N]... [--rounds N]`: the scan beside the original's algorithm, some ten minutes for all
- * cases. Needs Linux and a real Redis on the PATH. Prints a table for the README; a target that is missed is no failure.
+ * cases. Needs Linux and a real Redis on the PATH. Prints a table for docs/figures.md; a target that is missed is no failure.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({

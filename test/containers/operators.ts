@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A list of keys as the README has it made, with one operator in it. */
+/** A list of keys as docs/operators.md has it made, with one operator in it. */
 export interface OperatorKeys {
   file: string;
   authorization: string;

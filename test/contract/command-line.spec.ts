@@ -8,8 +8,7 @@ import { createTerminal } from '../../apps/cli/src/terminal/terminal';
 import { STATUSES } from '../../apps/cli/src/service/query';
 import { QueryStatus } from '#shared/contract/query-status';
 
-const readme = readFileSync('README.md', 'utf8');
-const section = readme.slice(readme.indexOf('## Command line'), readme.indexOf('## The HTTP contract'));
+const page = readFileSync('docs/command-line.md', 'utf8');
 const context = {
   terminal: createTerminal({}),
   interrupts: new Interrupts(),
@@ -18,27 +17,27 @@ const context = {
 };
 const program = createProgram(context, '0');
 
-describe('the README’s section on the command line', () => {
+describe('the page of the command line', () => {
   it('has each command, and no other', () => {
-    const listed = [...section.matchAll(/^\| `audit-query (\w+)/gm)].map(([, name]) => name);
+    const listed = [...page.matchAll(/^\| `audit-query (\w+)/gm)].map(([, name]) => name);
     expect(listed.sort()).toEqual(program.commands.map((command) => command.name()).sort());
   });
 
   it('has each exit code, and no other', () => {
-    const listed = [...section.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
+    const listed = [...page.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
     const { HungUp: _, ToldToEnd: __, ...codes } = ExitCode;
     expect(listed).toEqual(Object.values(codes));
-    for (const code of [ExitCode.HungUp, ExitCode.ToldToEnd]) expect(section).toContain(`${code}:`);
+    for (const code of [ExitCode.HungUp, ExitCode.ToldToEnd]) expect(page).toContain(`${code}:`);
   });
 
   it('has each variable, and no other', () => {
-    const listed = [...section.matchAll(/^\|[^|]*\| `(AUDIT_QUERY_\w+)`/gm)].map(([, name]) => name);
+    const listed = [...page.matchAll(/^\|[^|]*\| `(AUDIT_QUERY_\w+)`/gm)].map(([, name]) => name);
     expect(listed.sort()).toEqual(Object.values(VARIABLES).sort());
   });
 
   it('names only options that there are', () => {
     const options = program.commands.flatMap((command) => command.options.map(({ long }) => long));
-    const named = [...section.matchAll(/`(--[a-z-]+)/g)].map(([, name]) => name);
+    const named = [...page.matchAll(/`(--[a-z-]+)/g)].map(([, name]) => name);
     expect(named.filter((name) => ![...options, '--help'].includes(name))).toEqual([]);
   });
 });

@@ -13,9 +13,9 @@ const manifest = readJson<Manifest>('package.json');
 const direct = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
 
 describe('the dependencies', () => {
-  it('stand in the README, each with its licence and a reason, and no other', () => {
+  it('stand in docs/design.md, each with its licence and a reason, and no other', () => {
     const rows = [
-      ...readFileSync('README.md', 'utf8').matchAll(/^\| `([@a-z][^`]*)` +\| ([A-Z][\w.-]*) +\| (\S.*\S) +\|$/gm),
+      ...readFileSync('docs/design.md', 'utf8').matchAll(/^\| `([@a-z][^`]*)` +\| ([A-Z][\w.-]*) +\| (\S.*\S) +\|$/gm),
     ];
     const listed = rows.map(([, name, licence, reason]) => [name, licence, reason !== undefined]);
     const expected = direct.map((name) => [

@@ -5,6 +5,8 @@ import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { toCommands } from '../../apps/local/src/commands';
+import { README_ORIGINS, readCommands, RUN_AS_THEY_STAND } from '../support/readme-commands';
 import { waitUntil } from '../support/wait-until';
 
 /** A PATH on which there is all that the start needs, and no Redis. */
@@ -29,8 +31,26 @@ function run(command: string, args: string[], env: NodeJS.ProcessEnv) {
   return { child, exited, output: () => output };
 }
 
+/** All commands of the README that can be run here, in one shell and as they stand there, but for the ports. */
+async function runReadme(origins: typeof README_ORIGINS, env: NodeJS.ProcessEnv) {
+  const commands = readCommands().filter((command) => RUN_AS_THEY_STAND[command] !== undefined);
+  const script = commands
+    .map((command) => `{ ${command}\n}; echo; echo "<end $?>"`)
+    .join('\n')
+    .replaceAll(README_ORIGINS.callers, origins.callers)
+    .replaceAll(README_ORIGINS.operators, origins.operators);
+  const session = run('bash', ['-c', `exec 2>&1\n${script}`], { ...env, AUDIT_QUERY_URL: origins.callers });
+  await session.exited;
+  const runs = [...session.output().matchAll(/(.*?)\n<end (\d+)>\n/gs)];
+  return commands.map((command, i) => ({
+    command,
+    exitCode: Number(runs[i]?.[2]),
+    output: (runs[i]?.[1] ?? '').replaceAll('\r', ''),
+  }));
+}
+
 describe('npm start', () => {
-  it('runs on the embedded Redis, and what it prints to be pasted gives 119', async () => {
+  it('runs on the embedded Redis, prints what the README has, and all commands of the README work there', async () => {
     const env = { ...process.env, PATH: await createPathWithoutRedis(), NO_COLOR: '1', REDIS_URL: '' };
     const started = run('npm', ['start'], env);
     onTestFinished(() => void started.child.kill('SIGKILL'));
@@ -42,13 +62,13 @@ describe('npm start', () => {
     );
     expect(text.code, text.output).toBeNull();
     expect(text.output).toContain('for a look only');
-    const commands = text.output.split('\n').filter((line) => /^(submitted|location)=|^while /.test(line));
-    expect(commands).toHaveLength(3);
-    const session = run('bash', ['-c', commands.join('\n')], env);
-    await session.exited;
-    expect(session.output()).toContain('HTTP/1.1 202 Accepted');
-    expect(session.output()).toMatch(/"count":119\n$/);
     const [docs = '', dashboard = ''] = text.output.match(/http:\S+\/(api\/docs|queues)/g) ?? [];
+    const origins = { callers: new URL(docs).origin, operators: new URL(dashboard).origin };
+    const pasted = text.output.split('\n').filter((line) => /^(submitted|location)=|^while /.test(line));
+    expect(pasted).toEqual(Object.values(toCommands(origins.callers)));
+    for (const { command, exitCode, output } of await runReadme(origins, env)) {
+      expect([exitCode, output], command).toEqual([0, expect.stringMatching(RUN_AS_THEY_STAND[command] ?? /never/)]);
+    }
     for (const url of [docs, dashboard]) expect((await fetch(url)).status).toBe(200);
     const folder = /Logs +(\S+)\//.exec(text.output)?.[1] ?? '';
     expect(existsSync(folder)).toBe(true);
