@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+/* global AbortSignal, fetch */
+
 const ROOT = new URL('../', import.meta.url);
 const STATUS_PAGE = fileURLToPath(new URL('status-page.png', import.meta.url));
 const BOARD = fileURLToPath(new URL('board.png', import.meta.url));
@@ -33,22 +35,29 @@ const partitions = generateDays('2021-10-01', 92, 0).map(({ key }, i) => ({
   entities: 900 + ((i * 37) % 92) * 70,
 }));
 const rows = { partitions, distinctIdentifiers: 300_000, withoutIdentifier: 0.001 };
-const double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
-const redis = await startRedis();
-const api = await startApi({ REDIS_URL: redis.url });
-const worker = await startWorker({
-  REDIS_URL: redis.url,
-  TABLE_CONNECTION_STRING: double.connectionString,
-  QUERIES_PER_WORKER: '1',
-});
-const browser = await launchChromium();
+/** What ends what has been started, in the order of the starts. */
+const ends = [];
+let double, api, browser;
 try {
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  await startAll();
   await takeBoth();
 } finally {
-  await browser.close();
-  await Promise.all([api.end(), worker.end()]);
-  await Promise.all([double.stop(), redis.stop()]);
+  for (const end of ends.reverse()) await end();
+}
+
+async function startAll() {
+  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
+  ends.push(() => double.stop());
+  const redis = await startRedis();
+  ends.push(() => redis.stop());
+  api = await startApi({ REDIS_URL: redis.url });
+  ends.push(() => api.end());
+  const table = { TABLE_CONNECTION_STRING: double.connectionString, QUERIES_PER_WORKER: '1' };
+  const worker = await startWorker({ REDIS_URL: redis.url, ...table });
+  ends.push(() => worker.end());
+  browser = await launchChromium();
+  ends.push(() => browser.close());
+  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
 }
 
 async function takeBoth() {
@@ -61,11 +70,8 @@ async function takeBoth() {
 
   setPace(SLOW);
   const running = await submit('2021-10-10', '2021-12-10');
-  for (const [start, end] of [
-    ['2021-10-01', '2021-10-31'],
-    ['2021-11-01', '2021-11-30'],
-  ])
-    await submit(start, end);
+  await submit('2021-10-01', '2021-10-31');
+  await submit('2021-11-01', '2021-11-30');
   const runningPage = await open(api.url + running, { width: 560, height: 600 });
   while ((await read(running)).progress.daysDone < 12) await delay(200);
   const [left, right] = [
@@ -101,6 +107,7 @@ async function read(path) {
   return (await fetch(api.url + path)).json();
 }
 
+/** Waits for the end of a query, whatever that is. */
 async function watchToEnd(path) {
   const signal = AbortSignal.timeout(60_000);
   while ((await fetch(`${api.url}${path}/result?wait=20`, { signal })).status === 202);

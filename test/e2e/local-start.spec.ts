@@ -78,5 +78,5 @@ describe('npm start', () => {
     await waitUntil('the end of it all', started.output, (output) => output.includes('all stopped'));
     await expect(fetch(docs)).rejects.toThrow();
     expect(existsSync(folder)).toBe(false);
-  });
+  }, 180_000);
 });
