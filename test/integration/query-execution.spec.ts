@@ -45,7 +45,8 @@ function createExecution(timeLimitMs = 60_000) {
   const outcomes = new Outcomes(redis, keys, 60);
   const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
   const execution = new QueryExecution(worker, new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs);
-  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c') };
+  const becomeAlone = async () => {};
+  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), becomeAlone };
   return { begun, outcomes, complete: (signal: AbortSignal) => execution.complete(run, signal), execution, run };
 }
 

@@ -3,7 +3,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { QueryExecution, RunStoppedError } from './query-execution';
+import { Quarantine } from './quarantine';
+import { QueryExecution, RunStoppedError, type TakenQuery } from './query-execution';
 
 /** With what the jobs of a process that is going away are cancelled. */
 export const DRAIN = 'drain';
@@ -13,6 +14,10 @@ export const DRAIN = 'drain';
 export class QueryProcessor extends WorkerHost {
   private readonly logger = new Logger(QueryProcessor.name);
   private execution: QueryExecution | undefined;
+  // BullMQ takes no more jobs while there are as many as it may run.
+  private readonly quarantine = new Quarantine((isOpen) => {
+    this.worker.concurrency = isOpen ? (this.worker.opts.concurrency ?? 1) : 1;
+  });
 
   /** From here on it takes jobs; none before, since BullMQ is told not to run its worker on its own. Call once. */
   begin(execution: QueryExecution): void {
@@ -29,8 +34,25 @@ export class QueryProcessor extends WorkerHost {
     const { execution } = this;
     // Never so, by `begin`.
     if (execution === undefined) return this.giveBack(job, token);
-    const run = { id: job.id, token, createdAt: job.timestamp };
-    const about = { queryId: job.id, caller: (job.data as Partial<QueryJobPayload> | null)?.caller };
+    // BullMQ was already waiting for it when a suspect was found.
+    const stay = this.quarantine.enter();
+    if (stay === undefined) return this.giveBack(job, token);
+    try {
+      const { becomeAlone } = stay;
+      await this.run(job, { id: job.id, token, createdAt: job.timestamp, becomeAlone }, execution, signal);
+    } finally {
+      stay.leave();
+    }
+  }
+
+  private async run(
+    job: Job,
+    run: Omit<TakenQuery, 'payload'>,
+    execution: QueryExecution,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { token } = run;
+    const about = { queryId: run.id, caller: (job.data as Partial<QueryJobPayload> | null)?.caller };
     try {
       await execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
