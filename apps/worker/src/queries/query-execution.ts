@@ -12,11 +12,9 @@ import type { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns, type RunTrust, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/until-taken';
+import { RunHeartbeat } from './run-heartbeat';
 import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
-
-/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
-const HEARTBEAT_MS = 1_000;
 
 export interface TakenQuery {
   id: string;
@@ -117,7 +115,7 @@ export class QueryExecution {
       etaSeconds: null,
     });
     let isProven = false;
-    const heartbeat = this.startHeartbeat(id, async () => {
+    const heartbeat = new RunHeartbeat(id, async () => {
       const report = this.runs.report(id, token, { ...readProgress(), startedAt }, isProven);
       const [verdictNow] = await Promise.all([report, history.flush()]);
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
@@ -163,8 +161,8 @@ export class QueryExecution {
   }
 
   /**
-   * A query that has lost its workers reads nothing before it is alone: whom it takes down then is itself. Until then
-   * the loss of its worker is no fault of its own, and not counted.
+   * A query that has lost its workers reads nothing before it is alone, so that it can take down nobody but itself. If
+   * its worker is lost while it waits, that is not its doing, and not counted.
    *
    * @throws QueryFailedError WORKER_LOST when it is given up; RunStoppedError; the signal's reason.
    */
@@ -174,7 +172,7 @@ export class QueryExecution {
     signal: AbortSignal,
   ): Promise<void> {
     if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'no worker outlived its run');
-    this.logger.warn({ queryId: id }, 'a query that has lost its workers waits to be run alone');
+    this.logger.warn({ queryId: id }, 'a query that has lost its workers is to be run alone');
     await becomeAlone(signal);
     const { verdict } = await untilTaken(() => this.runs.begin(id, token, true), signal);
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
@@ -191,32 +189,5 @@ export class QueryExecution {
     const facts = toEndedFacts(state, QueryStatus.Failed, code);
     const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
     if (written && outcome !== undefined) this.observer?.onEnd(outcome);
-  }
-
-  /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
-  private startHeartbeat(id: string, beat: () => Promise<void>): { beatNow(): void; stop(): Promise<void> } {
-    let isStopped = false;
-    let wake = () => {};
-    const beating = (async () => {
-      while (!isStopped) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, HEARTBEAT_MS);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-        if (!isStopped)
-          await beat().catch((error: unknown) => this.logger.warn({ queryId: id, err: error }, 'a heartbeat failed'));
-      }
-    })();
-    return {
-      beatNow: () => wake(),
-      stop: () => {
-        isStopped = true;
-        wake();
-        return beating;
-      },
-    };
   }
 }

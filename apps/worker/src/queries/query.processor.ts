@@ -14,7 +14,7 @@ export const DRAIN = 'drain';
 export class QueryProcessor extends WorkerHost {
   private readonly logger = new Logger(QueryProcessor.name);
   private execution: QueryExecution | undefined;
-  // BullMQ takes no more jobs while there are as many as it may run.
+  // BullMQ takes no job while it has as many as it may: with one, none until the last suspect has ended.
   private readonly quarantine = new Quarantine((isOpen) => {
     this.worker.concurrency = isOpen ? (this.worker.opts.concurrency ?? 1) : 1;
   });
@@ -34,7 +34,7 @@ export class QueryProcessor extends WorkerHost {
     const { execution } = this;
     // Never so, by `begin`.
     if (execution === undefined) return this.giveBack(job, token);
-    // BullMQ was already waiting for it when a suspect was found.
+    // BullMQ had asked for it before it was told that a suspect is to be alone.
     const stay = this.quarantine.enter();
     if (stay === undefined) return this.giveBack(job, token);
     try {
@@ -77,7 +77,7 @@ export class QueryProcessor extends WorkerHost {
     }
   }
 
-  /** Back to the queue: no attempt and no stall is counted for a process that goes away. */
+  /** Back to the queue: no attempt and no stall is counted for a process that goes away, or has no place for it. */
   private async giveBack(job: Job, token: string): Promise<never> {
     await job.moveToWait(token).catch((error: unknown) => {
       // Its lock is lost or will be; then another worker takes it for stalled.
