@@ -7,7 +7,7 @@ import { type Call, isOver } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import type { Stage } from './harness/stage';
 
-/** Ten workers or more are started and killed by then. */
+/** Eleven workers or more are started and killed by then. */
 const POISON_LIMIT_MS = 120_000;
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
@@ -168,7 +168,7 @@ describe('fault 17: a query takes its worker down each time', () => {
         expect(ends.map(({ status }) => status)).toEqual(others.map(() => 'Completed'));
         // Fewer where the machine was so slow that a lock ran out meanwhile: that counts as a lost worker too.
         expect(deaths).toBeGreaterThan(5);
-        expect(deaths).toBeLessThanOrEqual(10);
+        expect(deaths).toBeLessThanOrEqual(11);
       },
     ));
 });

@@ -151,8 +151,8 @@ describe('a run of a query that has lost workers in a row', () => {
     expect(await readCounts()).toEqual(['9', null]);
   });
 
-  it('is not run any more after ten: it is Failed as WORKER_LOST, and its history tells', async () => {
-    await redis.hset(keys.job(ID), { lostWorkers: 9, unprovenRun: 'another' });
+  it('is not run any more after eleven: it is Failed as WORKER_LOST, and its history tells', async () => {
+    await redis.hset(keys.job(ID), { lostWorkers: 10, unprovenRun: 'another' });
     const { begun, complete, execution, run } = createExecution();
     await expect(complete(signal)).rejects.toMatchObject({ code: 'WORKER_LOST' });
     await execution.fail(run, 'WORKER_LOST', signal);

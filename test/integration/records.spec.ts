@@ -201,9 +201,9 @@ describe('the workers that a query loses in a row', () => {
     [0, 'trusted'],
     [1, 'trusted'],
     [2, 'suspect'],
-    [9, 'suspect'],
-    [10, 'given up'],
+    [10, 'suspect'],
     [11, 'given up'],
+    [12, 'given up'],
   ])('%i of them: it is %s', async (lostWorkers, trust) => {
     await putJob();
     await lose(lostWorkers);
@@ -238,7 +238,7 @@ describe('the workers that a query loses in a row', () => {
 
   it('are forgotten once a run has stored something, whose own worker does not count either', async () => {
     await putJob();
-    await lose(9);
+    await lose(10);
     await take('me', true);
     expect(await runs.report(ID, 'another', { startedAt: 1 }, true)).toBe('lost');
     expect(await runs.report(ID, 'me', { startedAt: 1 }, true)).toBe('go on');

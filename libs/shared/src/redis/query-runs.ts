@@ -17,8 +17,8 @@ const LONGEST_LIFE_MS = 30 * 86_400_000;
 /** So many lost workers in a row make a query a suspect. */
 const SUSPECT_FROM = 2;
 
-/** So many, and it is given up: alone with its worker it has taken down eight. */
-const GIVEN_UP_FROM = 10;
+/** A query may lose so many in a row and be completed all the same. With one more, the ninth while it is alone, it is given up. */
+const MOST_LOST_WORKERS = 10;
 
 /**
  * What is thought of a query by the workers that it has lost in a row. A suspect may be what takes them down, or have
@@ -124,6 +124,6 @@ export class QueryRuns {
 }
 
 function toTrust(lostWorkers: number): RunTrust {
-  if (lostWorkers >= GIVEN_UP_FROM) return 'given up';
+  if (lostWorkers > MOST_LOST_WORKERS) return 'given up';
   return lostWorkers >= SUSPECT_FROM ? 'suspect' : 'trusted';
 }
