@@ -5,7 +5,7 @@ export interface Stay {
    *
    * @throws The signal's reason, when it is aborted first; the stay goes on until `leave`.
    */
-  becomeAlone(signal: AbortSignal): Promise<void>;
+  becomeAlone: (signal: AbortSignal) => Promise<void>;
   /** Call once, however the run has ended. */
   leave(): void;
 }
