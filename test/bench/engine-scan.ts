@@ -27,7 +27,7 @@ export async function prepareEngineScan(task: Task): Promise<Scan> {
       const heads = await ports.daySets.readHeads(listDays(request.start, request.end));
       const { result } = await runQuery(
         { request, createdAt, earlier: {}, heads },
-        { ...ports, onStart: () => {}, onDay: () => {} },
+        { ...ports, onStart: () => {}, onDay: () => {}, onCheckpoint: () => {} },
         new AbortController().signal,
       );
       return { count: result.count, entitiesRead: result.entitiesRead };

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { toJobPayload } from '#shared/contract/query-job';
+import { readJobProgress } from '#shared/redis/job-progress';
 import { connectForWork } from '#shared/redis/connections';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
@@ -11,6 +12,8 @@ import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { QueryExecution } from '../../apps/worker/src/queries/query-execution';
+import type { DayScanRequest } from '../../apps/worker/src/queries/run-query';
+import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
 const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
@@ -29,14 +32,17 @@ beforeEach(async () => {
 afterAll(() => redis.quit());
 
 /** A run over one day that ends only when it is told to. */
-function createExecution(timeLimitMs = 60_000) {
+function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: AbortSignal) => {}) {
   const begun: CalendarDay[] = [];
+  let readsDay: (tell: () => void) => void = () => {};
+  const tellOfCheckpoint = new Promise<() => void>((resolve) => (readsDay = resolve));
   const daySets = new RedisDaySets(redis, keys, { tableFingerprint: 'x', ttlSeconds: 60, onFull: () => {} });
   const ports = {
     daySets,
     daysAtOnce: 1,
-    scanDay: (day: CalendarDay, _request: object, signal: AbortSignal) => {
+    scanDay: (day: CalendarDay, { onCheckpoint }: DayScanRequest, signal: AbortSignal) => {
       begun.push(day);
+      readsDay(() => onCheckpoint?.());
       return new Promise<never>((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
       );
@@ -45,9 +51,20 @@ function createExecution(timeLimitMs = 60_000) {
   const outcomes = new Outcomes(redis, keys, 60);
   const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
   const execution = new QueryExecution(worker, new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs);
-  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c') };
-  return { begun, outcomes, complete: (signal: AbortSignal) => execution.complete(run, signal), execution, run };
+  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), becomeAlone };
+  return {
+    begun,
+    tellOfCheckpoint,
+    outcomes,
+    complete: (signal: AbortSignal) => execution.complete(run, signal),
+    execution,
+    run,
+  };
 }
+
+/** Never alone; ends when it is told to. */
+const neverAlone = (signal: AbortSignal) =>
+  new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
 /** Of a process that nobody tells to go. */
 const { signal } = new AbortController();
@@ -82,5 +99,80 @@ describe('a run', () => {
     const before = await redis.get(keys.outcome(ID));
     await execution.fail(run, 'QUERY_FAILED', signal);
     expect(await redis.get(keys.outcome(ID))).toBe(before);
+  });
+});
+
+describe('a run of a query that has lost workers in a row', () => {
+  const readCounts = () => redis.hmget(keys.job(ID), 'lostWorkers', 'unprovenRun');
+
+  it.each<[string, (controller: AbortController) => unknown, object | string]>([
+    ['it is told to go', (controller) => controller.abort('drain'), 'drain'],
+    ['it is terminated', () => redis.set(keys.outcome(ID), '{"status":"Terminated"}'), { code: 'QUERY_TERMINATED' }],
+    ['its lock is lost', () => redis.del(keys.jobLock(ID)), { code: 'LOCK_LOST' }],
+  ])('waits until it is alone, is told of as running, and ends at once when %s', async (_name, happen, reason) => {
+    await redis.hset(keys.job(ID), { lostWorkers: 2, progress: `{"startedAt":${Date.now()},"percent":40}` });
+    const { begun, complete, execution } = createExecution(60_000, neverAlone);
+    const controller = new AbortController();
+    const running = complete(controller.signal);
+    await waitUntil(
+      'it to be held',
+      async () => execution.listRunning(),
+      (queries) => queries.length === 1,
+    );
+    expect(execution.listRunning()).toMatchObject([{ id: ID }]);
+    await happen(controller);
+    const caught = await running.catch((error: unknown) => error);
+    if (typeof reason === 'string') expect(caught).toBe(reason);
+    else expect(caught).toMatchObject(reason);
+    expect(begun).toEqual([]);
+    expect(await readCounts()).toEqual(['2', null]);
+    expect(readJobProgress(await redis.hget(keys.job(ID), 'progress'))).toMatchObject({ percent: 40 });
+  });
+
+  it('fails by the time limit while it waits', async () => {
+    await redis.hset(keys.job(ID), { lostWorkers: 2 });
+    const { complete } = createExecution(1, neverAlone);
+    await expect(complete(signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
+  });
+
+  it('counts as under way once it is alone', async () => {
+    await redis.hset(keys.job(ID), { lostWorkers: 8, unprovenRun: 'another' });
+    const { begun, complete } = createExecution();
+    const controller = new AbortController();
+    const running = complete(controller.signal);
+    await waitUntil(
+      'it to read',
+      async () => begun.length,
+      (days) => days === 1,
+    );
+    expect(await readCounts()).toEqual(['9', 'me']);
+    controller.abort('drain');
+    await expect(running).rejects.toBe('drain');
+    expect(await readCounts()).toEqual(['9', null]);
+  });
+
+  it('is not run any more after eleven: it is Failed as WORKER_LOST, and its history tells', async () => {
+    await redis.hset(keys.job(ID), { lostWorkers: 10, unprovenRun: 'another' });
+    const { begun, complete, execution, run } = createExecution();
+    await expect(complete(signal)).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    await execution.fail(run, 'WORKER_LOST', signal);
+    expect(begun).toEqual([]);
+    expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
+    const { events } = await new QueryHistories(redis, keys).read(ID);
+    expect(events).toMatchObject([
+      { kind: 'attempt-begun', worker: 'abc' },
+      { kind: 'attempt-ended', worker: 'abc', end: 'Failed', code: 'WORKER_LOST' },
+    ]);
+  });
+
+  it('is told as worth something at once when it has stored a part of a day', async () => {
+    await redis.hset(keys.job(ID), { lostWorkers: 1 });
+    const { complete, tellOfCheckpoint } = createExecution();
+    const controller = new AbortController();
+    const running = complete(controller.signal);
+    (await tellOfCheckpoint)();
+    await waitUntil('its count to be gone', readCounts, (counts) => counts.every((count) => count === null));
+    controller.abort('drain');
+    await expect(running).rejects.toBe('drain');
   });
 });

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { Queue, Worker } from 'bullmq';
+import { type Processor, Queue, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { QUERY_JOB, QUERY_QUEUE } from '#shared/contract/query-job';
+import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job';
+import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
+import { drain } from '../../apps/worker/src/lifecycle/drain';
+import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
+import { waitUntil } from '../support/wait-until';
 
+const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
 const redis = connectForWork(inject('redisUrl'));
 const connection = { connection: redis, prefix: `{t-${randomUUID()}}` };
 const queue = new Queue(QUERY_QUEUE, connection);
@@ -36,5 +41,89 @@ describe('a job that is taken in the very moment in which the process is told to
       stalledCounter: 0,
       finishedOn: undefined,
     });
+  });
+});
+
+describe('a process that has a suspect among its queries', () => {
+  /** Two jobs side by side, in a queue of their own; each run does what `act` says. */
+  async function createWorld(act: (query: TakenQuery, signal: AbortSignal) => Promise<void>) {
+    const own = { connection: redis, prefix: `{t-${randomUUID()}}` };
+    const jobs = new Queue(QUERY_QUEUE, own);
+    const add = (jobId: string) => jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId, attempts: 3 });
+    const processor = new QueryProcessor();
+    const process: Processor = (job, token, signal) => processor.process(job, token, signal);
+    const taking = new Worker(QUERY_QUEUE, process, { ...own, autorun: false, concurrency: 4 });
+    Reflect.set(processor, '_worker', taking);
+    await Promise.all(['company', 'suspect'].map(add));
+    const held: string[] = [];
+    const complete = (query: TakenQuery, signal: AbortSignal) => {
+      held.push(query.id);
+      return act(query, signal);
+    };
+    processor.begin({ complete } as unknown as QueryExecution);
+    await waitUntil(
+      'both to be taken',
+      async () => held,
+      (ids) => ids.length === 2,
+    );
+    const end = async () => {
+      await taking.close();
+      await jobs.close();
+    };
+    return { jobs, add, held, taking, end };
+  }
+
+  it('takes no other query until the suspect has been run alone, and then as many as before', async () => {
+    const endings = new Map<string, () => void>();
+    const alone: string[] = [];
+    const { jobs, add, held, taking, end } = await createWorld(async ({ id, becomeAlone }, signal) => {
+      const ended = new Promise<void>((resolve) => endings.set(id, resolve));
+      if (id === 'suspect') alone.push(await becomeAlone(signal).then(() => id));
+      await ended;
+    });
+    expect(taking.concurrency).toBe(1);
+    await add('late');
+    endings.get('company')!();
+    await waitUntil(
+      'the suspect to be alone',
+      async () => alone,
+      (ids) => ids.length === 1,
+    );
+    // Once at the most it was taken, by a worker that was already waiting for it; and given back.
+    await waitUntil(
+      'the late one to wait',
+      () => jobs.getWaitingCount(),
+      (count) => count === 1,
+    );
+    expect(held).toEqual(['company', 'suspect']);
+    endings.get('suspect')!();
+    await waitUntil(
+      'the late one to be begun',
+      async () => held,
+      (ids) => ids.length === 3,
+    );
+    expect(taking.concurrency).toBe(4);
+    const { attemptsMade, stalledCounter } = (await jobs.getJob('late')) ?? {};
+    expect({ attemptsMade, stalledCounter }).toEqual({ attemptsMade: 0, stalledCounter: 0 });
+    endings.get('late')!();
+    await end();
+  });
+
+  it('gives all back at once, unharmed, when it is told to go while the suspect waits', async () => {
+    const { jobs, taking, end } = await createWorld(({ id, becomeAlone }, signal) =>
+      id === 'suspect'
+        ? becomeAlone(signal)
+        : new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+    );
+    await drain(taking);
+    await waitUntil(
+      'both to be given back',
+      () => jobs.getWaitingCount(),
+      (count) => count === 2,
+    );
+    for (const job of await jobs.getWaiting()) {
+      expect([job.attemptsMade, job.stalledCounter, job.finishedOn]).toEqual([0, 0, undefined]);
+    }
+    await end();
   });
 });

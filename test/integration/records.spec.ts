@@ -187,6 +187,78 @@ describe('a run', () => {
   });
 });
 
+describe('the workers that a query loses in a row', () => {
+  /** The next worker takes the query; the run before, if it did not end, is lost by that. */
+  async function take(token: string, isAlone = false) {
+    await redis.set(keys.jobLock(ID), token);
+    return runs.begin(ID, token, isAlone);
+  }
+  async function lose(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) await take(`lost-${Math.random()}`, true);
+  }
+
+  it.each([
+    [0, 'trusted'],
+    [1, 'trusted'],
+    [2, 'suspect'],
+    [10, 'suspect'],
+    [11, 'given up'],
+    [12, 'given up'],
+  ])('%i of them: it is %s', async (lostWorkers, trust) => {
+    await putJob();
+    await lose(lostWorkers);
+    expect(await take('me')).toMatchObject({ verdict: 'go on', lostWorkers, trust });
+  });
+
+  it('do not count where the run gave the query back, which no other run can do for it', async () => {
+    await putJob();
+    await lose(1);
+    await take('me');
+    await runs.giveBack(ID, 'another');
+    await runs.giveBack(ID, 'me');
+    expect(await take('next')).toMatchObject({ lostWorkers: 1 });
+    await runs.giveBack(ID, 'me');
+    expect(await take('last')).toMatchObject({ lostWorkers: 2 });
+  });
+
+  it('do not count twice for a begin that is sent again', async () => {
+    await putJob();
+    await lose(1);
+    expect([await take('me'), await take('me')]).toMatchObject([{ lostWorkers: 1 }, { lostWorkers: 1 }]);
+  });
+
+  it('do not count while a suspect waits to be alone, and count from when it is', async () => {
+    await putJob();
+    await lose(2);
+    expect(await take('a')).toMatchObject({ lostWorkers: 2 });
+    expect(await take('b')).toMatchObject({ lostWorkers: 2 });
+    await take('b', true);
+    expect(await take('c')).toMatchObject({ lostWorkers: 3 });
+  });
+
+  it('are forgotten once a run has stored something, whose own worker does not count either', async () => {
+    await putJob();
+    await lose(10);
+    await take('me', true);
+    expect(await runs.report(ID, 'another', { startedAt: 1 }, true)).toBe('lost');
+    expect(await runs.report(ID, 'me', { startedAt: 1 }, true)).toBe('go on');
+    expect(await take('next')).toMatchObject({ lostWorkers: 0, trust: 'trusted' });
+    await runs.report(ID, 'next', { startedAt: 1 });
+    expect(await take('last')).toMatchObject({ lostWorkers: 1 });
+  });
+
+  it('are none for a query that a version begun which did not count them', async () => {
+    await putJob({ progress: '{"startedAt":5,"percent":10}', stc: 7, ats: 8 });
+    expect(await take('me')).toMatchObject({ verdict: 'go on', lostWorkers: 0, trust: 'trusted' });
+  });
+
+  it('are no part of what a caller is told', async () => {
+    await putJob();
+    await lose(3);
+    expect((await states.read(ID))?.progress).toEqual(noProgress(2));
+  });
+});
+
 describe('day sets', () => {
   const DAY = '2021-10-10' as CalendarDay;
   const daySet = {

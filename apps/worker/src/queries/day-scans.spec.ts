@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
@@ -6,11 +7,13 @@ import { DayScans } from './day-scans';
 import { createIdentifierHash } from './identifier-hash';
 
 const DAY = '2021-10-10' as CalendarDay;
+/** As often as a scan stores how far it is. */
+const PAGES_PER_CHECKPOINT = 50;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 const newSignal = () => new AbortController().signal;
 
-/** A day of three pages that are given out one by one, when the test says so. */
-function createWorld() {
+/** A day of some pages that are given out one by one, when the test says so. */
+function createWorld(pagesOfDay = 3) {
   const world = {
     now: 1_000,
     stored: undefined as DaySet | undefined,
@@ -38,9 +41,11 @@ function createWorld() {
     read: (_range: object, after: { rowKey?: string } | undefined, signal: AbortSignal) => {
       world.asked.push(after?.rowKey);
       return new Promise<Page>((resolve, reject) => {
+        // One for each page, which stay.
+        setMaxListeners(0, signal);
         signal.addEventListener('abort', () => reject(signal.reason as Error));
         const at = Number(after?.rowKey ?? 0);
-        const next = at < 2 ? { rowKey: String(at + 1) } : undefined;
+        const next = at < pagesOfDay - 1 ? { rowKey: String(at + 1) } : undefined;
         world.give.push(() => resolve({ identifiers: [`id-${at}`, 'all'], entitiesWithoutIdentifier: 0, next }));
       });
     },
@@ -59,6 +64,28 @@ const anew = (createdAt: number) => ({ createdAt, maxAgeSeconds: 0 });
 const count = ({ identifiers }: DaySet) => identifiers.length / 16;
 
 describe('a day that two queries need at once', () => {
+  it('is stored in part for both, and both are told', async () => {
+    const { scans, world, givePages } = createWorld(2 * PAGES_PER_CHECKPOINT);
+    const told: string[] = [];
+    const controllers = [new AbortController(), new AbortController()] as const;
+    const scan = (name: string, { signal }: AbortController) => {
+      const onCheckpoint = () => told.push(name);
+      return scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {}, onCheckpoint }, signal);
+    };
+    const first = scan('first', controllers[0]);
+    await givePages(1);
+    const second = scan('second', controllers[1]);
+    await givePages(PAGES_PER_CHECKPOINT - 1);
+    while (world.checkpoint === undefined) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(told).toEqual(['first', 'second']);
+    for (const controller of controllers) controller.abort('enough');
+    await expect(Promise.allSettled([first, second])).resolves.toMatchObject([
+      { reason: 'enough' },
+      { reason: 'enough' },
+    ]);
+  });
+
   it('is read once, and both are told its pages', async () => {
     const { scans, world, givePages } = createWorld();
     const told: number[][] = [[], []];

@@ -1,5 +1,5 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import { type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
+import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
 import { DaySource } from '#shared/contract/query-history';
 import { type PageSource, scanDay } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
@@ -12,7 +12,8 @@ export interface DayScanPorts {
   hash: IdentifierHash;
 }
 
-type OnPage = (entities: number) => void;
+/** What all are told that wait for a scan. */
+type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint'>;
 
 /**
  * The scans of a process. A day that is being read for one query is awaited by another for which the scan is
@@ -30,7 +31,7 @@ export class DayScans {
    * @throws As `scanDay` does.
    */
   async scan(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
-    const { demand, onPage } = request;
+    const { demand } = request;
     const meter = new ScanMeter();
     for (let seen: SharedScan | undefined; ;) {
       signal.throwIfAborted();
@@ -44,24 +45,22 @@ export class DayScans {
       }
       const scannedAt = await orAborted(running.scannedAt, signal);
       if (isFresh({ scannedAt }, demand) && !running.isAbandoned) {
-        const shared = await running.join(onPage, signal);
+        const shared = await running.join(request, signal);
         request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
         return shared;
       }
     }
-    const scan = new SharedScan((start, pageRead, stop) =>
-      this.run(day, { ...request, onPage: pageRead }, start, stop),
-    );
+    const scan = new SharedScan((start, toAll, stop) => this.run(day, { ...request, ...toAll }, start, stop));
     this.latest.set(day, scan);
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
     });
-    return scan.join(onPage, signal);
+    return scan.join(request, signal);
   }
 
   private async run(
     day: CalendarDay,
-    { demand, isUrgent, onPage, onScanned }: DayScanRequest,
+    { demand, isUrgent, onPage, onCheckpoint, onScanned }: DayScanRequest,
     begun: (scannedAt: number) => void,
     signal: AbortSignal,
   ): Promise<DaySet> {
@@ -78,7 +77,8 @@ export class DayScans {
     const scannedAt = resumed?.scannedAt ?? now;
     begun(scannedAt);
     const { onRetry } = meter;
-    const start = { scannedAt, resumed, checkpoint: daySets.openCheckpoint(day, resumed), isUrgent, onRetry };
+    const writer = tellOf(daySets.openCheckpoint(day, resumed), () => onCheckpoint?.());
+    const start = { scannedAt, resumed, checkpoint: writer, isUrgent, onRetry };
     const pages = meter.watch(this.ports.pages);
     try {
       const daySet = await scanDay(day, start, { ...this.ports, pages }, onPage, signal);
@@ -90,6 +90,18 @@ export class DayScans {
       throw error;
     }
   }
+}
+
+/** The same, which tells of each time that something was stored. */
+function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter {
+  return {
+    save: async (...args) => {
+      const isSaved = await writer.save(...args);
+      if (isSaved) onSaved();
+      return isSaved;
+    },
+    discard: () => writer.discard(),
+  };
 }
 
 /** @throws The signal's reason, when it is aborted before the promise settles. */
@@ -111,18 +123,21 @@ class SharedScan {
   /** When it has ended, however. */
   readonly settled: Promise<void>;
   private readonly result: Promise<DaySet>;
-  private readonly listeners = new Set<OnPage>();
+  private readonly listeners = new Set<ScanListener>();
   private readonly stop = new AbortController();
   private entitiesSoFar = 0;
 
-  constructor(run: (begun: (scannedAt: number) => void, onPage: OnPage, stop: AbortSignal) => Promise<DaySet>) {
+  constructor(run: (begun: (scannedAt: number) => void, toAll: ScanListener, stop: AbortSignal) => Promise<DaySet>) {
     let begun: (scannedAt: number) => void = () => {};
     this.scannedAt = new Promise((resolve) => (begun = resolve));
     const onPage = (entities: number) => {
       this.entitiesSoFar += entities;
-      for (const listener of this.listeners) listener(entities);
+      for (const listener of this.listeners) listener.onPage(entities);
     };
-    this.result = run(begun, onPage, this.stop.signal);
+    const onCheckpoint = () => {
+      for (const listener of this.listeners) listener.onCheckpoint?.();
+    };
+    this.result = run(begun, { onPage, onCheckpoint }, this.stop.signal);
     // A scan that ends before it begins is fresh for nobody; whoever waits sees its error by joining.
     this.settled = this.result.then(
       () => {},
@@ -135,11 +150,11 @@ class SharedScan {
   }
 
   /** @throws What the scan throws, or the signal's reason: at once, or, for the last one, when the scan has stopped. */
-  join(onPage: OnPage, signal: AbortSignal): Promise<DaySet> {
-    // A listener of its own for each, since two queries may be told by the same function.
-    const listener: OnPage = (entities) => onPage(entities);
+  join(request: ScanListener, signal: AbortSignal): Promise<DaySet> {
+    // A listener of its own for each, since two queries may be told by the same one.
+    const listener = { ...request };
     this.listeners.add(listener);
-    if (this.entitiesSoFar > 0) onPage(this.entitiesSoFar);
+    if (this.entitiesSoFar > 0) request.onPage(this.entitiesSoFar);
     return new Promise<DaySet>((resolve, reject) => {
       const leave = () => {
         this.listeners.delete(listener);

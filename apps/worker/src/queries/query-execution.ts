@@ -3,20 +3,18 @@ import { countDays, listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import type { DayRecord } from '#shared/contract/query-history';
+import { type DayRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
 import type { RunningQuery } from '#shared/contract/worker-beat';
 import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import { QueryRuns, type RunVerdict } from '#shared/redis/query-runs';
+import { QueryRuns, type RunTrust, type RunVerdict } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/until-taken';
+import { RunHeartbeat } from './run-heartbeat';
 import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
-
-/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
-const HEARTBEAT_MS = 1_000;
 
 export interface TakenQuery {
   id: string;
@@ -25,6 +23,8 @@ export interface TakenQuery {
   /** By Redis' clock. */
   createdAt: number;
   payload: QueryJobPayload;
+  /** See `Stay` of the quarantine. */
+  becomeAlone: (signal: AbortSignal) => Promise<void>;
 }
 
 /** The run has no business any more: its query has an outcome, or another run has taken its place. */
@@ -46,7 +46,10 @@ export interface RunObserver {
   onEnd(outcome: QueryOutcome): void;
 }
 
-export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay'>;
+export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay' | 'onCheckpoint'>;
+
+/** Of days whose reading the run has taken part in, to the end: another run finds them stored. */
+const PROVING_SOURCES: ReadonlySet<DaySource> = new Set([DaySource.Scanned, DaySource.Resumed, DaySource.Shared]);
 
 /** What one process knows of itself, and where it tells what it does. */
 export interface ExecutingWorker {
@@ -80,14 +83,15 @@ export class QueryExecution {
    * @throws RunStoppedError when nobody wants to hear of the run any more; QueryFailedError when the query
    *   cannot succeed; the signal's reason.
    */
-  async complete({ id, token, createdAt, payload }: TakenQuery, signal: AbortSignal): Promise<void> {
+  async complete(query: TakenQuery, signal: AbortSignal): Promise<void> {
+    const { id, token, createdAt, payload } = query;
     const { request, caller } = payload;
     // Side by side, so that it is one round trip.
     const [begun, heads] = await Promise.all([
       untilTaken(() => this.runs.begin(id, token), signal),
       this.ports.daySets.readHeads(listDays(request.start, request.end)),
     ]);
-    const { verdict, progress: earlier, now } = begun;
+    const { verdict, trust, progress: earlier, now } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = earlier;
     // A first start is written by the call that tells the time.
@@ -104,17 +108,35 @@ export class QueryExecution {
       () => stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit')),
       startedAt + this.timeLimitMs - now,
     );
-    let readProgress: () => QueryProgress = () => noProgress(countDays(request.start, request.end));
-    const heartbeat = this.startHeartbeat(id, async () => {
-      const report = this.runs.report(id, token, { ...readProgress(), startedAt });
+    // A suspect may wait for long, and what was told of it stays.
+    let readProgress: () => QueryProgress = () => ({
+      ...noProgress(countDays(request.start, request.end)),
+      ...earlier,
+      etaSeconds: null,
+    });
+    let isProven = false;
+    const heartbeat = new RunHeartbeat(id, async () => {
+      const report = this.runs.report(id, token, { ...readProgress(), startedAt }, isProven);
       const [verdictNow] = await Promise.all([report, history.flush()]);
       if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
     });
+    const prove = () => {
+      if (isProven) return;
+      isProven = true;
+      // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
+      if (begun.lostWorkers > 0) heartbeat.beatNow();
+    };
+    const onDay = (record: DayRecord) => {
+      history.addDay(record);
+      if (PROVING_SOURCES.has(record.source)) prove();
+    };
     let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
+    let leaving: Promise<void> | undefined;
     try {
+      if (trust !== 'trusted') await this.isolate(query, trust, stop.signal);
       const onStart = (read: () => QueryProgress) => (readProgress = read);
       const run = { request, createdAt, freshAsOf: payload.freshAsOf, earlier, heads };
-      const ports = { ...this.ports, onStart, onDay: (record: DayRecord) => history.addDay(record) };
+      const ports = { ...this.ports, onStart, onDay, onCheckpoint: prove };
       const answer = await runQuery(run, ports, stop.signal);
       const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
       const publish = () => this.outcomes.publish(id, facts, token);
@@ -125,14 +147,35 @@ export class QueryExecution {
     } catch (error) {
       ending =
         error instanceof RunStoppedError ? { end: 'Stopped', code: error.code } : toEnding(error, signal.aborted);
+      leaving = this.runs.giveBack(id, token).catch((cause: unknown) => {
+        this.logger.warn({ queryId: id, err: cause }, 'a run that ends in order will be counted as lost');
+      });
       throw error;
     } finally {
       clearTimeout(limit);
       signal.removeEventListener('abort', onAbort);
       this.running.delete(token);
       await heartbeat.stop();
-      await history.end(ending);
+      await Promise.all([history.end(ending), leaving]);
     }
+  }
+
+  /**
+   * A query that has lost its workers reads nothing before it is alone, so that it can take down nobody but itself. If
+   * its worker is lost while it waits, that is not its doing, and not counted.
+   *
+   * @throws QueryFailedError WORKER_LOST when it is given up; RunStoppedError; the signal's reason.
+   */
+  private async isolate(
+    { id, token, becomeAlone }: TakenQuery,
+    trust: Exclude<RunTrust, 'trusted'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'no worker outlived its run');
+    this.logger.warn({ queryId: id }, 'a query that has lost its workers is to be run alone');
+    await becomeAlone(signal);
+    const { verdict } = await untilTaken(() => this.runs.begin(id, token, true), signal);
+    if (verdict !== 'go on') throw new RunStoppedError(verdict);
   }
 
   /**
@@ -146,31 +189,5 @@ export class QueryExecution {
     const facts = toEndedFacts(state, QueryStatus.Failed, code);
     const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
     if (written && outcome !== undefined) this.observer?.onEnd(outcome);
-  }
-
-  /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
-  private startHeartbeat(id: string, beat: () => Promise<void>): { stop(): Promise<void> } {
-    let isStopped = false;
-    let wake = () => {};
-    const beating = (async () => {
-      while (!isStopped) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, HEARTBEAT_MS);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-        if (!isStopped)
-          await beat().catch((error: unknown) => this.logger.warn({ queryId: id, err: error }, 'a heartbeat failed'));
-      }
-    })();
-    return {
-      stop: () => {
-        isStopped = true;
-        wake();
-        return beating;
-      },
-    };
   }
 }

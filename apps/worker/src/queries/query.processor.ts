@@ -3,7 +3,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { QueryExecution, RunStoppedError } from './query-execution';
+import { Quarantine } from './quarantine';
+import { QueryExecution, RunStoppedError, type TakenQuery } from './query-execution';
 
 /** With what the jobs of a process that is going away are cancelled. */
 export const DRAIN = 'drain';
@@ -13,6 +14,10 @@ export const DRAIN = 'drain';
 export class QueryProcessor extends WorkerHost {
   private readonly logger = new Logger(QueryProcessor.name);
   private execution: QueryExecution | undefined;
+  // BullMQ takes no job while it has as many as it may: with one, none until the last suspect has ended.
+  private readonly quarantine = new Quarantine((isOpen) => {
+    this.worker.concurrency = isOpen ? (this.worker.opts.concurrency ?? 1) : 1;
+  });
 
   /** From here on it takes jobs; none before, since BullMQ is told not to run its worker on its own. Call once. */
   begin(execution: QueryExecution): void {
@@ -29,8 +34,25 @@ export class QueryProcessor extends WorkerHost {
     const { execution } = this;
     // Never so, by `begin`.
     if (execution === undefined) return this.giveBack(job, token);
-    const run = { id: job.id, token, createdAt: job.timestamp };
-    const about = { queryId: job.id, caller: (job.data as Partial<QueryJobPayload> | null)?.caller };
+    // BullMQ had asked for it before it was told that a suspect is to be alone.
+    const stay = this.quarantine.enter();
+    if (stay === undefined) return this.giveBack(job, token);
+    try {
+      const { becomeAlone } = stay;
+      await this.run(job, { id: job.id, token, createdAt: job.timestamp, becomeAlone }, execution, signal);
+    } finally {
+      stay.leave();
+    }
+  }
+
+  private async run(
+    job: Job,
+    run: Omit<TakenQuery, 'payload'>,
+    execution: QueryExecution,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { token } = run;
+    const about = { queryId: run.id, caller: (job.data as Partial<QueryJobPayload> | null)?.caller };
     try {
       await execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
@@ -55,7 +77,7 @@ export class QueryProcessor extends WorkerHost {
     }
   }
 
-  /** Back to the queue: no attempt and no stall is counted for a process that goes away. */
+  /** Back to the queue: no attempt and no stall is counted for a process that goes away, or has no place for it. */
   private async giveBack(job: Job, token: string): Promise<never> {
     await job.moveToWait(token).catch((error: unknown) => {
       // Its lock is lost or will be; then another worker takes it for stalled.

@@ -63,6 +63,7 @@ function createWorld(table: Record<string, (string | null)[]>) {
         daysAtOnce: 2,
         onStart: () => {},
         onDay: (record) => told.push(record),
+        onCheckpoint: () => {},
         scanDay: (...args) => scans.scan(...args),
       },
       signal,

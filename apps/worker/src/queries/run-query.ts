@@ -35,6 +35,8 @@ export interface DayScanRequest {
   isUrgent: boolean;
   /** Told how many entities each page had. */
   onPage: (entities: number) => void;
+  /** Told when a part of the day has been stored, for any scan of it to go on with. */
+  onCheckpoint?: () => void;
   /** Told what it took, also when it fails. */
   onScanned?: (scan: DayScanRecord) => void;
 }
@@ -49,6 +51,8 @@ export interface QueryPorts {
   onStart(readProgress: () => QueryProgress): void;
   /** Told of each day that is done, or that ends unfinished. */
   onDay(record: DayRecord): void;
+  /** See {@link DayScanRequest}. */
+  onCheckpoint(): void;
 }
 
 export interface QueryAnswer {
@@ -105,8 +109,9 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
     const onPage = (entities: number) => meter.pageRead(day, entities);
     const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
+    const onCheckpoint = () => ports.onCheckpoint();
     const onScanned = (scan: DayScanRecord) => ports.onDay({ day, ...scan });
-    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage, onScanned }, daySignal));
+    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage, onCheckpoint, onScanned }, daySignal));
   });
 
   const result: QueryResult = {

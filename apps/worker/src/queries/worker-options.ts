@@ -2,10 +2,13 @@ import { MetricsTime, type WorkerOptions } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 
-/** How often a query may lose its worker, be it a crash or a machine that went away. BullMQ's own default is 1. */
+/** How often a chore may lose its worker, be it a crash or a machine that went away. BullMQ's own default is 1. */
 const MAX_LOST_WORKERS = 10;
 
-/** A bound for a query that takes its worker down each time, deploys included. */
+/**
+ * How often a query may be taken, deploys and lost workers included: a bound for what never gets to a run of ours. Those
+ * count the workers that a query loses, and tell whether it may have taken them down; BullMQ cannot.
+ */
 const MAX_STARTS = 100;
 
 /** One at a time is enough for a chore; a lost worker's is taken over as a query is. */
@@ -28,7 +31,7 @@ export function toWorkerOptions(config: WorkerConfig, workerId: string): Omit<Wo
     stalledInterval: lockDuration,
     // Without it BullMQ counts nothing that it could export.
     metrics: { maxDataPoints: MetricsTime.ONE_HOUR },
-    maxStalledCount: MAX_LOST_WORKERS,
+    maxStalledCount: MAX_STARTS,
     maxStartedAttempts: MAX_STARTS,
   };
 }

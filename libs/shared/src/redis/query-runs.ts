@@ -14,8 +14,25 @@ if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] t
 /** Longer than any query waits and runs. */
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 
-/** KEYS job, outcome, lock of the job, pending queries, running queries; ARGV token, channel of changes, id */
-const BEGIN = new RedisScript<[RunVerdict, progress: string, now: string]>(`${VERDICT}
+/** So many lost workers in a row make a query a suspect. */
+const SUSPECT_FROM = 2;
+
+/** A query may lose so many in a row and be completed all the same. With one more, the ninth while it is alone, it is given up. */
+const MOST_LOST_WORKERS = 10;
+
+/**
+ * What is thought of a query by the workers that it has lost in a row. A suspect may be what takes them down, or have
+ * been in bad company: it is run alone. One that is given up is not run any more.
+ */
+export type RunTrust = 'trusted' | 'suspect' | 'given up';
+
+/**
+ * KEYS job, outcome, lock of the job, pending queries, running queries; ARGV token, channel of changes, id,
+ *   1 for a run that is alone in its worker, else 0
+ * `unprovenRun` is the token of the run that is under way and has stored nothing yet; `lostWorkers` how many such runs,
+ * in a row, neither ended nor gave the query back. A full Redis keeps them from being counted, and no query from going on.
+ */
+const BEGIN = new RedisScript<[RunVerdict, progress: string, now: string, lostWorkers: number]>(`${VERDICT}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if not string.find(progress, '"startedAt"', 1, true) then
@@ -26,15 +43,39 @@ if not string.find(progress, '"startedAt"', 1, true) then
   redis.call('PEXPIRE', KEYS[5], ${LONGEST_LIFE_MS})
   redis.call('PUBLISH', ARGV[2], ARGV[3])
 end
-return { 'go on', progress, now }`);
+local unproven = redis.call('HGET', KEYS[1], 'unprovenRun')
+local lost = tonumber(redis.call('HGET', KEYS[1], 'lostWorkers') or 0)
+if unproven and unproven ~= ARGV[1] then
+  lost = lost + 1
+  redis.call('HDEL', KEYS[1], 'unprovenRun')
+  redis.pcall('HSET', KEYS[1], 'lostWorkers', lost)
+end
+if lost < ${SUSPECT_FROM} or ARGV[4] == '1' then redis.pcall('HSET', KEYS[1], 'unprovenRun', ARGV[1]) end
+return { 'go on', progress, now, lost }`);
 
-/** KEYS as before; ARGV token, channel of changes, id, progress */
+/** KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0 */
 const REPORT = new RedisScript<[RunVerdict]>(`${VERDICT}
+if ARGV[5] == '1' then redis.call('HDEL', KEYS[1], 'unprovenRun', 'lostWorkers') end
 if redis.call('HGET', KEYS[1], 'progress') ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'progress', ARGV[4])
   redis.call('PUBLISH', ARGV[2], ARGV[3])
 end
 return { 'go on' }`);
+
+/** KEYS job; ARGV token. What another run has marked stays. */
+const GIVE_BACK = new RedisScript<void>(`
+if redis.call('HGET', KEYS[1], 'unprovenRun') == ARGV[1] then redis.call('HDEL', KEYS[1], 'unprovenRun') end`);
+
+export interface RunBegin {
+  verdict: RunVerdict;
+  /** In a row, after each of which nothing more was stored than before. */
+  lostWorkers: number;
+  trust: RunTrust;
+  /** What earlier runs got to. */
+  progress: JobProgress;
+  /** Redis' clock. */
+  now: number;
+}
 
 /** A run's side of the job: what it says of itself, and whether it may go on. */
 export class QueryRuns {
@@ -44,21 +85,35 @@ export class QueryRuns {
   ) {}
 
   /**
-   * Makes a taken query Running, for good. `progress` is what earlier runs got to; `now` is Redis' clock.
+   * Makes a taken query Running, for good. From here on the loss of its worker counts; for a suspect only once this is
+   * called again for a run that is alone.
    */
-  async begin(id: string, token: string): Promise<{ verdict: RunVerdict; progress: JobProgress; now: number }> {
+  async begin(id: string, token: string, isAlone = false): Promise<RunBegin> {
     const keys = [...this.keysOf(id), this.keys.queriesOf('Pending'), this.keys.queriesOf('Running')];
-    const [verdict, progress, now] = await BEGIN.run(this.redis, keys, [token, this.keys.changes, id]);
-    return { verdict, progress: readJobProgress(progress), now: Number(now) };
+    const args = [token, this.keys.changes, id, isAlone ? 1 : 0];
+    const [verdict, progress, now, lostWorkers] = await BEGIN.run(this.redis, keys, args);
+    const trust = toTrust(lostWorkers);
+    return { verdict, lostWorkers, trust, progress: readJobProgress(progress), now: Number(now) };
   }
 
-  /** Stores how far the run is, and looks whether it may go on. */
-  async report(id: string, token: string, progress: JobProgress): Promise<RunVerdict> {
+  /** For a run that ends without an outcome, and leaves the query to another one: its worker is not lost. */
+  async giveBack(id: string, token: string): Promise<void> {
+    await GIVE_BACK.run(this.redis, [this.keys.job(id)], [token]);
+  }
+
+  /**
+   * Stores how far the run is, and looks whether it may go on.
+   *
+   * @param isProven Whether it has stored what no run has to read again: no worker that was lost counts any more, nor
+   *   would this one.
+   */
+  async report(id: string, token: string, progress: JobProgress, isProven = false): Promise<RunVerdict> {
     const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [
       token,
       this.keys.changes,
       id,
       JSON.stringify(progress),
+      isProven ? 1 : 0,
     ]);
     return verdict;
   }
@@ -66,4 +121,9 @@ export class QueryRuns {
   private keysOf(id: string): string[] {
     return [this.keys.job(id), this.keys.outcome(id), this.keys.jobLock(id)];
   }
+}
+
+function toTrust(lostWorkers: number): RunTrust {
+  if (lostWorkers > MOST_LOST_WORKERS) return 'given up';
+  return lostWorkers >= SUSPECT_FROM ? 'suspect' : 'trusted';
 }

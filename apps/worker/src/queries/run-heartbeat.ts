@@ -1,0 +1,49 @@
+import { Logger } from '@nestjs/common';
+
+/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
+const HEARTBEAT_MS = 1_000;
+
+/** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
+export class RunHeartbeat {
+  private readonly logger = new Logger(RunHeartbeat.name);
+  private readonly beating: Promise<void>;
+  private isStopped = false;
+  private wake = () => {};
+
+  constructor(
+    private readonly queryId: string,
+    private readonly beat: () => Promise<void>,
+  ) {
+    this.beating = this.run();
+  }
+
+  /** Ends the wait for the next beat; nothing while one is under way. */
+  beatNow(): void {
+    this.wake();
+  }
+
+  /** Waits for a beat that is under way; there is none after it. */
+  stop(): Promise<void> {
+    this.isStopped = true;
+    this.wake();
+    return this.beating;
+  }
+
+  private async run(): Promise<void> {
+    for (;;) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HEARTBEAT_MS);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      if (this.isStopped) return;
+      await this.beat().catch((error: unknown) => {
+        this.logger.warn({ queryId: this.queryId, err: error }, 'a heartbeat failed');
+      });
+      // Told to stop meanwhile: there is nobody to wake it again.
+      if (this.isStopped) return;
+    }
+  }
+}
