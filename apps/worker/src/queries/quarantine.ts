@@ -42,9 +42,12 @@ export class Quarantine {
           this.giveTurn();
         }),
       leave: () => {
-        if (takeTurn === undefined) this.inCompany -= 1;
-        else if (this.suspects.splice(this.suspects.indexOf(takeTurn), 1) && this.suspects.length === 0)
-          this.onChange(true);
+        if (takeTurn === undefined) {
+          this.inCompany -= 1;
+        } else {
+          this.suspects.splice(this.suspects.indexOf(takeTurn), 1);
+          if (this.suspects.length === 0) this.onChange(true);
+        }
         this.giveTurn();
       },
     };

@@ -7,14 +7,15 @@ import { type DayRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
 import type { RunningQuery } from '#shared/contract/worker-beat';
-import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
+import { type OutcomeFacts, Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import { QueryRuns, type RunTrust, type RunVerdict } from '#shared/redis/query-runs';
+import { QueryRuns, type RunTrust } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/until-taken';
-import { RunHeartbeat } from './run-heartbeat';
 import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryPorts, runQuery } from './run-query';
+import { RunStoppedError } from './run-stopped-error';
+import { RunWatch } from './run-watch';
 
 export interface TakenQuery {
   id: string;
@@ -25,17 +26,6 @@ export interface TakenQuery {
   payload: QueryJobPayload;
   /** See `Stay` of the quarantine. */
   becomeAlone: (signal: AbortSignal) => Promise<void>;
-}
-
-/** The run has no business any more: its query has an outcome, or another run has taken its place. */
-export class RunStoppedError extends Error {
-  override readonly name = 'RunStoppedError';
-  readonly code: 'QUERY_TERMINATED' | 'LOCK_LOST';
-
-  constructor(verdict: Exclude<RunVerdict, 'go on'>) {
-    super(`the run was stopped: ${verdict}`);
-    this.code = verdict === 'ended' ? 'QUERY_TERMINATED' : 'LOCK_LOST';
-  }
 }
 
 /** Told what becomes of the queries that are run. */
@@ -85,7 +75,7 @@ export class QueryExecution {
    */
   async complete(query: TakenQuery, signal: AbortSignal): Promise<void> {
     const { id, token, createdAt, payload } = query;
-    const { request, caller } = payload;
+    const { request } = payload;
     // Side by side, so that it is one round trip.
     const [begun, heads] = await Promise.all([
       untilTaken(() => this.runs.begin(id, token), signal),
@@ -99,32 +89,20 @@ export class QueryExecution {
     const history = new RunHistory(this.worker.histories, { id, worker: this.worker.id, now });
     // By its token: a run that has lost its lock may still be ending while the next one begins.
     this.running.set(token, { id, since: now });
-    const stop = new AbortController();
-    const onAbort = () => stop.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // It may have been aborted during the call before, and tells that only once.
-    if (signal.aborted) onAbort();
-    const limit = setTimeout(
-      () => stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit')),
-      startedAt + this.timeLimitMs - now,
-    );
     // A suspect may wait for long, and what was told of it stays.
-    let readProgress: () => QueryProgress = () => ({
-      ...noProgress(countDays(request.start, request.end)),
-      ...earlier,
-      etaSeconds: null,
-    });
+    const known = { ...noProgress(countDays(request.start, request.end)), ...earlier, etaSeconds: null };
+    let readProgress = (): QueryProgress => known;
     let isProven = false;
-    const heartbeat = new RunHeartbeat(id, async () => {
+    const beat = async () => {
       const report = this.runs.report(id, token, { ...readProgress(), startedAt }, isProven);
-      const [verdictNow] = await Promise.all([report, history.flush()]);
-      if (verdictNow !== 'go on') stop.abort(new RunStoppedError(verdictNow));
-    });
+      return (await Promise.all([report, history.flush()]))[0];
+    };
+    const watch = new RunWatch({ queryId: id, limitMs: startedAt + this.timeLimitMs - now, beat }, signal);
     const prove = () => {
       if (isProven) return;
       isProven = true;
       // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
-      if (begun.lostWorkers > 0) heartbeat.beatNow();
+      if (begun.lostWorkers > 0) watch.beatNow();
     };
     const onDay = (record: DayRecord) => {
       history.addDay(record);
@@ -133,16 +111,11 @@ export class QueryExecution {
     let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     let leaving: Promise<void> | undefined;
     try {
-      if (trust !== 'trusted') await this.isolate(query, trust, stop.signal);
-      const onStart = (read: () => QueryProgress) => (readProgress = read);
+      if (trust !== 'trusted') await this.isolate(query, trust, watch.signal);
       const run = { request, createdAt, freshAsOf: payload.freshAsOf, earlier, heads };
-      const ports = { ...this.ports, onStart, onDay, onCheckpoint: prove };
-      const answer = await runQuery(run, ports, stop.signal);
-      const facts = { status: QueryStatus.Completed, caller, request, createdAt, startedAt, error: null, ...answer };
-      const publish = () => this.outcomes.publish(id, facts, token);
-      const { written, outcome } = await untilTaken(publish, stop.signal);
-      if (written && outcome !== undefined) this.observer?.onEnd(outcome);
-      if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
+      const onStart = (read: () => QueryProgress) => (readProgress = read);
+      const answer = await runQuery(run, { ...this.ports, onStart, onDay, onCheckpoint: prove }, watch.signal);
+      await this.publish(query, { startedAt, ...answer }, watch.signal);
       ending = { end: 'Completed' };
     } catch (error) {
       ending =
@@ -152,12 +125,22 @@ export class QueryExecution {
       });
       throw error;
     } finally {
-      clearTimeout(limit);
-      signal.removeEventListener('abort', onAbort);
       this.running.delete(token);
-      await heartbeat.stop();
+      await watch.end();
       await Promise.all([history.end(ending), leaving]);
     }
+  }
+
+  /** @throws RunStoppedError when the query has another outcome, or another run; the signal's reason. */
+  private async publish(
+    { id, token, createdAt, payload: { request, caller } }: TakenQuery,
+    answer: Pick<OutcomeFacts, 'startedAt' | 'progress' | 'result'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const facts = { status: QueryStatus.Completed, caller, request, createdAt, error: null, ...answer };
+    const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
+    if (written && outcome !== undefined) this.observer?.onEnd(outcome);
+    if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
   }
 
   /**

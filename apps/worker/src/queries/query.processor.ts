@@ -4,7 +4,8 @@ import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { Quarantine } from './quarantine';
-import { QueryExecution, RunStoppedError, type TakenQuery } from './query-execution';
+import { QueryExecution, type TakenQuery } from './query-execution';
+import { RunStoppedError } from './run-stopped-error';
 
 /** With what the jobs of a process that is going away are cancelled. */
 export const DRAIN = 'drain';
