@@ -240,12 +240,13 @@ describe('the runbook holds for', () => {
   it('AuditQueryEventLoop: a worker that is busy with something else', async () => {
     const blocking = `--require ${resolve('test/faults/harness/preload-blocking.cjs')}`;
     const worker = await addWorker({ NODE_OPTIONS: blocking, BLOCK_MS: '1500' });
-    await scrape(worker.url);
-    worker.child.kill('SIGUSR2');
-    // It answers when it is done.
     const text = await waitUntil(
       'a delay',
-      () => scrape(worker.url),
+      () => {
+        // Each time: on a slow machine the one delay may be lost among all that was measured since the last look.
+        worker.child.kill('SIGUSR2');
+        return scrape(worker.url);
+      },
       (page) => Number(/^nodejs_eventloop_lag_p99_seconds\{[^}]*\} (\S+)/m.exec(page)?.[1]) > 0.5,
     );
     expectFiring('AuditQueryEventLoop', true, { worker: [{ text, minutes: 7 }] });
