@@ -41,6 +41,7 @@ async function toNpmOptions(folder: string): Promise<string[]> {
   const hasAuthorities = authorities !== undefined && authorities.startsWith('/');
   writeFileSync(npmrc, `registry=${registry}\n${hasAuthorities ? 'cafile=/run/npm-authorities.pem\n' : ''}`);
   const mounts = [
+    // The home, in the image, of the user as whom its steps run.
     `${npmrc}:/root/.npmrc:ro`,
     ...(hasAuthorities ? [`${authorities}:/run/npm-authorities.pem:ro`] : []),
   ];

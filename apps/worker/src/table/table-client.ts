@@ -13,7 +13,7 @@ export type TableAccess = TableCredential & {
 
 /**
  * The SDK's client, for its credential, its signing and its TLS. The one place that knows how it is made. It does not
- * retry, since it would wait as long as any `Retry-After` says and give up on replies that are cut: the page reader
+ * retry, since it would wait for whatever `Retry-After` says and give up on replies that are cut: the page reader
  * decides that.
  *
  * @throws Error when the connection string is none.

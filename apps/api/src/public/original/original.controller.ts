@@ -10,7 +10,7 @@ import { QueryService } from '../queries/query-service';
 import { toLocation } from '../queries/to-location';
 import { parseOriginalRange } from './parse-original-range';
 
-/** The two routes of the Durable Functions service that this one replaces, for its clients to work unchanged. */
+/** The two routes of the Durable Functions service that this one replaces, kept for its clients; docs/migration.md has what differs. */
 @Controller('api')
 export class OriginalController {
   constructor(
