@@ -5,10 +5,11 @@ import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 import { type Call, isOver } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
+import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
 
-/** Eleven workers or more are started and killed by then. */
-const POISON_LIMIT_MS = 120_000;
+/** Eleven workers or more are started and killed by then, and each is missed after up to two lock times. */
+const POISON_LIMIT_MS = 96_000 + 11 * 2 * profile.lockSeconds * 1_000;
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 function readStatus({ answer }: Call): string | undefined {

@@ -34,6 +34,12 @@ const HARMLESS: [name: string, fault: Fault][] = [
   ['short pages', { kind: 'short-page' }],
 ];
 
+/**
+ * Silence is the longest: six days share two requests at a time, so that a page waits for those of two other pairs before
+ * it is asked for again, and at the end those under way run into their limit too.
+ */
+const FAILS_WITHIN_MS = 5 * profile.pageTimeoutSeconds * 1_000 + 12_000;
+
 /** What is refused for good the first time that it is seen. */
 const FATAL = new Set(['403', '400', 'a token that repeats']);
 
@@ -60,7 +66,7 @@ describe('fault 12: the table does wrong', () => {
         const begun = performance.now();
         const document = await stage.waitForEnd(await caller.submitUntilAccepted(RANGE));
         expect([name, document.error?.code]).toEqual([name, expect.stringMatching(`^(${codes.join('|')})$`)]);
-        expect(performance.now() - begun).toBeLessThan((2 + profile.pageTimeoutSeconds) * 1_000 + 12_000);
+        expect(performance.now() - begun).toBeLessThan(FAILS_WITHIN_MS);
       }
     }));
 

@@ -277,10 +277,20 @@ describe('day sets', () => {
     expect(await create('one').read('2021-10-11' as CalendarDay)).toBeUndefined();
   });
 
-  it('tell their heads for many days at once', async () => {
-    await create('one').write(DAY, daySet);
-    const { identifiers: _, ...head } = daySet;
-    expect(await create('one').readHeads(['2021-10-09' as CalendarDay, DAY])).toEqual(new Map([[DAY, head]]));
+  it('tell their heads for many days at once, and small ones all', async () => {
+    const [small, large, damaged] = ['2021-10-10', '2021-10-11', '2021-10-12'] as CalendarDay[];
+    const { identifiers, ...head } = daySet;
+    await create('one').write(small!, daySet);
+    await create('one').write(large!, { ...daySet, identifiers: Buffer.concat(Array(251).fill(identifiers)) });
+    await create('one').write(damaged!, daySet);
+    await redis.setrange(keys.daySet('one', damaged!), 45, 'x');
+    expect(await create('one').readHeads(['2021-10-09' as CalendarDay, small!, large!, damaged!])).toEqual(
+      new Map<CalendarDay | undefined, object>([
+        [small, daySet],
+        [large, head],
+        [damaged, head],
+      ]),
+    );
     expect(await create('one').readHeads([])).toEqual(new Map());
   });
 

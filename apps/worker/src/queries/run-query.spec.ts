@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
-import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
+import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contract/day-set';
 import type { DayRecord } from '#shared/contract/query-history';
 import { createIdentifierHash } from './identifier-hash';
 import type { PageSource } from './day-scan';
@@ -10,12 +10,18 @@ import { type QueryRun, runQuery } from './run-query';
 const NEVER = new AbortController().signal;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 
+/** A day set of two identifiers is small here. */
+function toHead([day, daySet]: [CalendarDay, DaySet]): [CalendarDay, DaySet | DaySetHead] {
+  const { identifiers, ...head } = daySet;
+  return [day, identifiers.length <= 32 ? daySet : head];
+}
+
 /** A table and day sets in memory, with a clock that is set by hand. */
 function createWorld(table: Record<string, (string | null)[]>) {
   const stored = new Map<CalendarDay, DaySet>();
   const checkpoints = new Map<CalendarDay, DayCheckpoint>();
   const scanned: string[] = [];
-  const world = { now: 1_000, stored, scanned, pageRead: async (_day: string) => {} };
+  const world = { now: 1_000, stored, scanned, reads: 0, pageRead: async (_day: string) => {} };
   const pages: PageSource = {
     async read({ from }, after) {
       if (after === undefined) scanned.push(from);
@@ -32,8 +38,11 @@ function createWorld(table: Record<string, (string | null)[]>) {
     },
   };
   const daySets: DaySets = {
-    readHeads: async (days) => new Map([...stored].filter(([day]) => days.includes(day))),
-    read: async (day) => stored.get(day),
+    readHeads: async (days) => new Map([...stored].filter(([day]) => days.includes(day)).map(toHead)),
+    read: async (day) => {
+      world.reads += 1;
+      return stored.get(day);
+    },
     readStart: async (day) => ({ now: world.now, head: stored.get(day), checkpoint: checkpoints.get(day) }),
     write: async (day, daySet) => {
       stored.set(day, daySet);
@@ -108,6 +117,14 @@ describe('runQuery', () => {
       daysReused: 1,
       oldestScanAt: new Date(1_000).toISOString(),
     });
+  });
+
+  it('reads no day set that came whole with its head', async () => {
+    const { world, run } = createWorld(TABLE);
+    await run({ end: '2021-10-11' });
+    world.now = 11_000;
+    const { result } = await run({ end: '2021-10-11', maxAgeSeconds: 10 });
+    expect([result.count, result.daysReused, world.reads]).toEqual([5, 2, 1]);
   });
 
   it('tells of each day how it came by it and what that took', async () => {

@@ -26,7 +26,7 @@ export interface QueryRun {
   /** What an earlier run of the same query got to, if there was one. */
   earlier: Partial<QueryProgress>;
   /** What is stored of its days as it begins. */
-  heads: ReadonlyMap<CalendarDay, DaySetHead>;
+  heads: ReadonlyMap<CalendarDay, DaySetHead | DaySet>;
 }
 
 export interface DayScanRequest {
@@ -91,10 +91,11 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     meter.dayDone(day, daySet.entitiesRead, reused, union.size);
   };
 
+  const readWhole = (day: CalendarDay, head: DaySetHead | DaySet) => ('identifiers' in head ? head : daySets.read(day));
   const toScan: CalendarDay[] = [];
   await forEachBounded(days, DAY_SETS_AT_ONCE, signal, async (day) => {
     const head = heads.get(day);
-    const daySet = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
+    const daySet = head && isFresh(head, demand) ? await readWhole(day, head) : undefined;
     // Looked at again: it may have been replaced, or have expired, since its head was read.
     if (daySet === undefined || !isFresh(daySet, demand)) {
       toScan.push(day);

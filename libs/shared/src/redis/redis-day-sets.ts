@@ -1,6 +1,14 @@
 import type { RedisClient } from './redis-client';
 import type { CalendarDay } from '../contract/calendar-day';
-import type { CheckpointWriter, DayCheckpoint, DaySet, DaySetHead, DaySets, DayStart } from '../contract/day-set';
+import {
+  type CheckpointWriter,
+  type DayCheckpoint,
+  type DaySet,
+  type DaySetHead,
+  type DaySets,
+  type DayStart,
+  IDENTIFIER_BYTES,
+} from '../contract/day-set';
 import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
 import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
@@ -8,6 +16,9 @@ import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
 import { isReplyError } from './redis-script';
+
+/** What is read along with a head: a day set of 250 identifiers is whole then, and ten years of larger ones are 15 MB. */
+const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 
 /** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
 export class RedisDaySets implements DaySets {
@@ -17,13 +28,14 @@ export class RedisDaySets implements DaySets {
     private readonly options: { tableFingerprint: string; ttlSeconds: number; onFull: () => void },
   ) {}
 
-  async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead>> {
+  async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>> {
     const pipeline = this.redis.pipeline();
-    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1);
+    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, FIRST_BYTES - 1);
     const replies = await runPipeline<Buffer>(pipeline);
-    const heads = new Map<CalendarDay, DaySetHead>();
+    const heads = new Map<CalendarDay, DaySetHead | DaySet>();
     for (const [i, day] of days.entries()) {
-      const head = readDaySetHead(replies[i] ?? Buffer.alloc(0));
+      const bytes = replies[i] ?? Buffer.alloc(0);
+      const head = readDaySet(bytes) ?? readDaySetHead(bytes);
       if (head !== undefined) heads.set(day, head);
     }
     return heads;

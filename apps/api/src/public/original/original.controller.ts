@@ -52,7 +52,7 @@ export class OriginalController {
 
   private async submitAndAnswer(s: unknown, e: unknown, caller: string, reply: FastifyReply): Promise<void> {
     const request = parseOriginalRange(s, e, new Date().getUTCFullYear(), this.config.maxRangeDays);
-    const { state, limits } = await this.queries.submit(request, caller);
+    const { state, limits } = await this.queries.submit(this.queries.name(caller), request, caller);
     void reply.headers(limits).send({ statusUri: await this.setAlive(state, reply) });
   }
 

@@ -51,12 +51,16 @@ export class QueriesController {
     const query = parseQueryRequest(body, this.config.maxRangeDays);
     const key = readIdempotencyKey(request.headers['idempotency-key']);
     const wait = readWait(undefined, request.headers.prefer, this.config.maxWaitSeconds);
-    const { state, isReplayed, limits } = await this.queries.submit(query, caller, key);
-    void reply.headers(limits);
-    if (isReplayed) void reply.header('Idempotency-Replayed', 'true');
-    if (!wait.isPreference) return this.responder.sendAlive(state, request, reply);
-    void reply.header('Preference-Applied', `wait=${wait.seconds}`);
-    const waited = await this.streams.wait(state.id, caller, ({ status }) => isTerminal(status), wait.seconds, reply);
+    const name = this.queries.name(caller, key);
+    const begin = async () => {
+      const { state, isReplayed, limits } = await this.queries.submit(name, query, caller);
+      void reply.headers(limits);
+      if (isReplayed) void reply.header('Idempotency-Replayed', 'true');
+      if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
+      return state;
+    };
+    if (!wait.isPreference) return this.responder.sendAlive(await begin(), request, reply);
+    const waited = await this.streams.wait({ id: name.id, begin }, caller, wait.seconds, reply);
     return this.responder.sendResult(waited, request, reply);
   }
 
@@ -148,12 +152,12 @@ export class QueriesController {
   ): Promise<QueryState> {
     const wait = readWait(parameter, request.headers.prefer, this.config.maxWaitSeconds);
     if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
-    const now = await this.look(id, caller, reply);
-    if (wait.seconds === 0 || isTerminal(now.status)) return now;
+    const begin = () => this.look(id, caller, reply);
+    if (wait.seconds === 0) return begin();
     const known = request.headers['if-none-match'];
-    const isNews = (one: QueryState) =>
-      known !== undefined && !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(one))));
-    return this.streams.wait(id, caller, (one) => isTerminal(one.status) || isNews(one), wait.seconds, reply);
+    const isNews = (state: QueryState) => !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(state))));
+    const awaited = { id, begin, isNews: known === undefined ? undefined : isNews };
+    return this.streams.wait(awaited, caller, wait.seconds, reply);
   }
 
   /** The query as it is, counted as a poll. */

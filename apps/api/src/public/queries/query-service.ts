@@ -29,6 +29,12 @@ const LIVE_LOOKED_AT = 20;
 /** A submission that has not queued its job by then never will. */
 const QUEUED_WITHIN_MS = 10_000;
 
+/** What a query that is to be submitted will be known by. */
+export interface QueryName {
+  id: string;
+  isOfKey: boolean;
+}
+
 export interface Submission {
   state: QueryState;
   /** The query was there before, under the same idempotency key. */
@@ -60,15 +66,20 @@ export class QueryService {
     @Inject(REDIS) private readonly redis: RedisClient,
   ) {}
 
+  /** @param key Makes all submissions under it one query, however many processes race: the id is derived from it. */
+  name(caller: string, key?: string): QueryName {
+    if (key === undefined) return { id: newQueryId(), isOfKey: false };
+    return { id: deriveQueryId(caller, key), isOfKey: true };
+  }
+
   /**
    * Queues a query, durably: when this returns, its id is known everywhere.
    *
-   * @param key Makes all submissions under it one query, however many processes race: its id is derived from it.
    * @throws ProblemError RATE_LIMITED; TOO_MANY_LIVE_QUERIES; IDEMPOTENCY_KEY_REUSED when the key is another request's.
    */
-  submit(request: QueryRequest, caller: string, key?: string): Promise<Submission> {
+  submit({ id, isOfKey }: QueryName, request: QueryRequest, caller: string): Promise<Submission> {
     return this.reach((isTooLate) =>
-      key === undefined ? this.submitNew(request, caller, isTooLate) : this.submitOnce(key, request, caller),
+      isOfKey ? this.submitOnce(id, request, caller) : this.submitNew(id, request, caller, isTooLate),
     );
   }
 
@@ -109,8 +120,12 @@ export class QueryService {
     return reachRedis(this.redis, call);
   }
 
-  private async submitNew(request: QueryRequest, caller: string, isTooLate: () => boolean): Promise<Submission> {
-    const id = newQueryId();
+  private async submitNew(
+    id: string,
+    request: QueryRequest,
+    caller: string,
+    isTooLate: () => boolean,
+  ): Promise<Submission> {
     try {
       // Also the proof that Redis is there: without it BullMQ would keep the job for later.
       const entry = await this.admit(id, caller);
@@ -127,8 +142,7 @@ export class QueryService {
     }
   }
 
-  private async submitOnce(key: string, request: QueryRequest, caller: string): Promise<Submission> {
-    const id = deriveQueryId(caller, key);
+  private async submitOnce(id: string, request: QueryRequest, caller: string): Promise<Submission> {
     const window = this.limiter.submissionsOf(caller);
     const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.read(id)]);
     const limits = this.limiter.check(window, count);

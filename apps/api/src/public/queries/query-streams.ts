@@ -14,7 +14,7 @@ import { toETag } from './etag';
 import { toQueryDocument } from '../../queries/query-document';
 import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
-import { waitForQuery } from './query-waiter';
+import { type Awaited, waitForQuery } from './query-waiter';
 import { QueryWatch } from './query-watch';
 
 /** Everyone who waits for a query, by a long poll or a stream: all are told by one subscription. */
@@ -61,22 +61,17 @@ export class QueryStreams implements OnModuleDestroy {
   /**
    * The query as soon as it is as it is waited for, or when the time is over.
    *
-   * @throws As `QueryService.read` does; ClientGoneError when the client hangs up, which terminates nothing.
+   * @throws What `begin` throws, or `QueryService.read`; ClientGoneError when the client hangs up, which terminates
+   *   nothing.
    */
-  async wait(
-    id: string,
-    caller: string,
-    isReached: (state: QueryState) => boolean,
-    seconds: number,
-    reply: FastifyReply,
-  ): Promise<QueryState> {
+  async wait(query: Awaited, caller: string, seconds: number, reply: FastifyReply): Promise<QueryState> {
     const hangUp = new AbortController();
     const onClose = () => hangUp.abort();
     reply.raw.once('close', onClose);
     try {
-      const read = () => this.queries.read(id, caller);
+      const read = () => this.queries.read(query.id, caller);
       const ends = { hangUp: hangUp.signal, closing: this.closing.signal };
-      return await waitForQuery(id, { watch: this.watch, read }, isReached, seconds * 1_000, ends);
+      return await waitForQuery(query, { watch: this.watch, read }, seconds * 1_000, ends);
     } finally {
       reply.raw.off('close', onClose);
     }
@@ -107,7 +102,7 @@ export class QueryStreams implements OnModuleDestroy {
       unsubscribe();
       this.streams.delete(reply.raw);
     });
-    unsubscribe = this.watch.subscribe(id, (latest) => events.send(latest));
+    unsubscribe = this.watch.subscribe(id, 'changes', (latest) => events.send(latest));
     if (reply.raw.closed) unsubscribe();
     // Read again: it may have changed before the subscription.
     events.send(await this.queries.read(id, caller).catch(() => state));

@@ -1,4 +1,5 @@
 import type { QueryState } from '#shared/contract/query-document';
+import { isTerminal } from '#shared/contract/query-status';
 import type { QueryWatch } from './query-watch';
 
 /** What a wait ends with early: the client has hung up, and nobody is there to be answered. */
@@ -6,40 +7,49 @@ export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError';
 }
 
+/** A query that is waited for. */
+export interface Awaited {
+  id: string;
+  /** Gives it as it is to begin with; throws when there is nothing to wait for. */
+  begin: () => Promise<QueryState>;
+  /** What is waited for besides the end. */
+  isNews?: ((state: QueryState) => boolean) | undefined;
+}
+
 /**
  * The query as soon as it is as it is waited for, or as it is when the time is over.
  *
- * Subscribed first and read then, so that no change can fall in between.
+ * Subscribed first and begun then, so that no change can fall in between.
  *
  * @param read Throws when the query is gone, or is not the caller's.
  * @param ends `hangUp`: nobody is there to be answered. `closing`: the process is going, so the time is over.
- * @throws What `read` throws; ClientGoneError when `hangUp` is aborted.
+ * @throws What `begin` and `read` throw; ClientGoneError when `hangUp` is aborted.
  */
 export async function waitForQuery(
-  id: string,
+  { id, begin, isNews }: Awaited,
   { watch, read }: { watch: QueryWatch; read: () => Promise<QueryState> },
-  isReached: (state: QueryState) => boolean,
   waitMs: number,
   { hangUp, closing }: { hangUp: AbortSignal; closing: AbortSignal },
 ): Promise<QueryState> {
-  let latest: QueryState | undefined;
-  let isGone = false;
+  const isReached = (state: QueryState) => isTerminal(state.status) || isNews?.(state) === true;
+  let reached: QueryState | undefined;
   let wake: () => void = () => {};
   const woken = new Promise<void>((resolve) => (wake = resolve));
-  const unsubscribe = watch.subscribe(id, (state) => {
-    latest = state;
-    isGone = state === undefined;
-    if (isGone || (state !== undefined && isReached(state))) wake();
+  const unsubscribe = watch.subscribe(id, isNews === undefined ? 'end' : 'changes', (state) => {
+    if (state !== undefined && !isReached(state)) return;
+    reached = state;
+    wake();
   });
   const timer = setTimeout(wake, waitMs);
   for (const signal of [hangUp, closing]) signal.addEventListener('abort', wake, { once: true });
   try {
-    const first = await read();
+    const first = await begin();
     if (isReached(first) || closing.aborted) return first;
     await woken;
     if (hangUp.aborted) throw new ClientGoneError('the client hung up');
-    // What the watch has read is read for all who wait; only a query that is gone is asked for again.
-    return isGone ? await read() : (latest ?? first);
+    if (closing.aborted) return reached ?? first;
+    // The time is over; or the query is gone, as the read will say.
+    return reached ?? (await read());
   } finally {
     clearTimeout(timer);
     unsubscribe();

@@ -5,7 +5,6 @@ import { waitForQuery } from './query-waiter';
 
 const state = (status: string) => ({ status }) as QueryState;
 const NEVER = new AbortController().signal;
-const isOver = ({ status }: QueryState) => status === 'Completed';
 const tick = () => new Promise(setImmediate);
 
 function createWorld() {
@@ -18,7 +17,7 @@ function createWorld() {
   };
   const watch = new QueryWatch(read);
   const wait = (waitMs = 60_000, hangUp = NEVER, closing = NEVER) =>
-    waitForQuery('id', { watch, read }, isOver, waitMs, { hangUp, closing });
+    waitForQuery({ id: 'id', begin: read }, { watch, read }, waitMs, { hangUp, closing });
   return { world, watch, wait, read };
 }
 
@@ -26,7 +25,9 @@ describe('QueryWatch', () => {
   it('reads a query once for all who wait for it', async () => {
     const { watch, world } = createWorld();
     const told: string[] = [];
-    const stops = [1, 2, 3].map((n) => watch.subscribe('id', (latest) => told.push(`${n} ${latest?.status}`)));
+    const stops = [1, 2, 3].map((n) =>
+      watch.subscribe('id', 'changes', (latest) => told.push(`${n} ${latest?.status}`)),
+    );
     watch.changed('id');
     await tick();
     await tick();
@@ -41,7 +42,7 @@ describe('QueryWatch', () => {
   it('reads once more, and only once, for all changes during a read', async () => {
     const { watch, world } = createWorld();
     const told: (string | undefined)[] = [];
-    watch.subscribe('id', (latest) => told.push(latest?.status));
+    watch.subscribe('id', 'changes', (latest) => told.push(latest?.status));
     for (let i = 0; i < 5; i += 1) watch.changed('id');
     world.state = state('Completed');
     for (let i = 0; i < 5; i += 1) await tick();
@@ -49,10 +50,25 @@ describe('QueryWatch', () => {
     expect(told.at(-1)).toBe('Completed');
   });
 
+  it('reads nothing before the end for those who wait for that alone, unless it may have been missed', async () => {
+    const { watch, world } = createWorld();
+    const told: (string | undefined)[] = [];
+    watch.subscribe('id', 'end', (latest) => told.push(latest?.status));
+    watch.changed('id');
+    await tick();
+    expect([told, world.reads]).toEqual([[], 0]);
+    watch.allChanged();
+    await tick();
+    await tick();
+    expect([told, world.reads]).toEqual([['Running'], 1]);
+    watch.ended('id', () => state('Completed'));
+    expect([told, world.reads]).toEqual([['Running', 'Completed'], 1]);
+  });
+
   it('tells the end without a read, and nothing after it', async () => {
     const { watch, world } = createWorld();
     const told: (string | undefined)[] = [];
-    const stop = watch.subscribe('id', (latest) => told.push(latest?.status));
+    const stop = watch.subscribe('id', 'changes', (latest) => told.push(latest?.status));
     watch.changed('id');
     watch.ended('id', () => state('Completed'));
     await tick();
@@ -66,7 +82,7 @@ describe('QueryWatch', () => {
   it('goes on after Redis was away', async () => {
     const { watch, world } = createWorld();
     const told: (string | undefined)[] = [];
-    watch.subscribe('id', (latest) => told.push(latest?.status));
+    watch.subscribe('id', 'changes', (latest) => told.push(latest?.status));
     world.isAway = true;
     watch.changed('id');
     await tick();
@@ -87,16 +103,33 @@ describe('waitForQuery', () => {
     expect(watch.size).toBe(0);
   });
 
-  it('misses no change, at whatever moment it happens', async () => {
+  it.each<[how: string, tell: (watch: QueryWatch) => void]>([
+    ['told', (watch) => watch.ended('id', () => state('Completed'))],
+    ['missed while Redis was away', (watch) => watch.allChanged()],
+  ])('misses no end, at whatever moment it happens (%s)', async (_how, tell) => {
     for (let moment = 0; moment < 4; moment += 1) {
       const { world, wait, watch } = createWorld();
       const waiting = wait();
       for (let i = 0; i < moment; i += 1) await tick();
       world.state = state('Completed');
-      watch.changed('id');
+      tell(watch);
       expect(await waiting).toEqual(state('Completed'));
       expect(watch.size).toBe(0);
     }
+  });
+
+  it('is answered with news, where these are waited for', async () => {
+    const { world, watch, read } = createWorld();
+    const isNews = ({ status }: QueryState) => status === 'Pending';
+    const ends = { hangUp: NEVER, closing: NEVER };
+    const waiting = waitForQuery({ id: 'id', begin: read, isNews }, { watch, read }, 60_000, ends);
+    await tick();
+    watch.changed('id');
+    await tick();
+    await tick();
+    world.state = state('Pending');
+    watch.changed('id');
+    expect(await waiting).toEqual(state('Pending'));
   });
 
   it('answers what is when the time is over', async () => {

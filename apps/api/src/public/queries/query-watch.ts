@@ -3,8 +3,11 @@ import type { QueryState } from '#shared/contract/query-document';
 /** Undefined: the query is gone. */
 type Listener = (state: QueryState | undefined) => void;
 
+/** What a listener is to be told of: of every change, or of the end alone, before which nothing is read for it. */
+export type Interest = 'changes' | 'end';
+
 interface Watched {
-  listeners: Set<Listener>;
+  listeners: Map<Listener, Interest>;
   /** A read is under way, and whether the query has changed since it began. */
   reading: 'no' | 'yes' | 'again';
 }
@@ -25,26 +28,25 @@ export class QueryWatch {
   }
 
   /**
-   * Tells `listener` of every change from now on; what was before, it has to read, after this call.
+   * Tells `listener` of the query's changes from now on, and, where these may have been missed, how the query is; what
+   * was before, it has to read, after this call.
    *
    * @returns What ends it.
    */
-  subscribe(id: string, listener: Listener): () => void {
-    const watched = this.watched.get(id) ?? { listeners: new Set(), reading: 'no' };
+  subscribe(id: string, interest: Interest, listener: Listener): () => void {
+    const watched = this.watched.get(id) ?? { listeners: new Map(), reading: 'no' };
     this.watched.set(id, watched);
-    watched.listeners.add(listener);
+    watched.listeners.set(listener, interest);
     return () => {
       watched.listeners.delete(listener);
       if (watched.listeners.size === 0 && this.watched.get(id) === watched) this.watched.delete(id);
     };
   }
 
-  /** The query has changed, or may have. */
+  /** The query has changed, and goes on. */
   changed(id: string): void {
     const watched = this.watched.get(id);
-    if (watched === undefined) return;
-    if (watched.reading === 'no') void this.tell(id, watched);
-    else watched.reading = 'again';
+    if (watched !== undefined && [...watched.listeners.values()].includes('changes')) this.readAgain(id, watched);
   }
 
   /** The query is over, and this is the last that there is to tell: what is being read at the moment comes too late. */
@@ -53,12 +55,17 @@ export class QueryWatch {
     if (watched === undefined) return;
     this.watched.delete(id);
     const state = read();
-    for (const listener of watched.listeners) listener(state);
+    for (const listener of watched.listeners.keys()) listener(state);
   }
 
-  /** Any query may have changed. */
+  /** Any query may have changed, or ended. */
   allChanged(): void {
-    for (const id of this.watched.keys()) this.changed(id);
+    for (const [id, watched] of this.watched) this.readAgain(id, watched);
+  }
+
+  private readAgain(id: string, watched: Watched): void {
+    if (watched.reading === 'no') void this.tell(id, watched);
+    else watched.reading = 'again';
   }
 
   private async tell(id: string, watched: Watched): Promise<void> {
@@ -67,7 +74,7 @@ export class QueryWatch {
       try {
         const state = await this.read(id);
         if (this.watched.get(id) !== watched) return;
-        for (const listener of watched.listeners) listener(state);
+        for (const listener of watched.listeners.keys()) listener(state);
       } catch {
         // Redis is away; its return is told, and all is read then.
       }
