@@ -181,7 +181,12 @@ describe('the list', () => {
     '?pageSize=x',
     '?status=Done',
     '?status=Running&status=Failed',
+    '?pageSize=1e1',
+    '?pageSize=0x5',
+    '?pageSize=5&pageSize=5',
     '?createdAfter=yesterday',
+    '?createdAfter=2021-02-30',
+    '?createdBefore=2021-02-31T00:00:00Z',
     '?createdAfter=2021-02-31T99:00:00Z',
     '?pageToken=x',
     '?pagesize=5',
@@ -234,6 +239,19 @@ describe('limits', () => {
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429]);
     const other = await poll(0, ids[2] ?? '');
     expect([other.status, other.headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/^"polls";r=3;t=\d+$/)]);
+  });
+});
+
+describe('the limit of live queries', () => {
+  it('counts a query once, however many submissions of its key race', async () => {
+    const env = { KEY_PREFIX: `{t-${randomUUID()}}`, LIVE_QUERIES_PER_CALLER: '1' };
+    const one = await startPublicListener(inject('redisUrl'), env);
+    const headers = { 'idempotency-key': 'k' };
+    const answers = await Promise.all(Array.from({ length: 12 }, () => submit(RANGE, headers, one.url)));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(new Set(await Promise.all(answers.map(idOf))).size).toBe(1);
+    expect((await submit(RANGE, {}, one.url)).status).toBe(429);
+    await one.stop();
   });
 });
 

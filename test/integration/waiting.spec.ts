@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
 import { checkedFetch } from '../support/checked-fetch';
@@ -119,24 +120,53 @@ describe('a long poll', () => {
 });
 
 describe('a submission that is waited for', () => {
+  /** Until its job is on the queue. */
+  async function submitAndWait(seconds: string): Promise<{ id: string; submitting: Promise<Response> }> {
+    const listQueued = () => worker.redis.lrange(`${keyPrefix}:queries:wait`, 0, -1);
+    const before = new Set(await listQueued());
+    const init = toSubmission(RANGE);
+    const headers = { ...(init.headers as object), prefer: `wait=${seconds}` };
+    const submitting = checkedFetch(`${listener.url}/api/queries`, { ...init, headers });
+    const [id = ''] = await waitUntil(
+      'its job to be queued',
+      async () => (await listQueued()).filter((one) => !before.has(one)),
+      (added) => added.length > 0,
+    );
+    return { id, submitting };
+  }
+
   it('is answered with the result, or with 202 when the time is over', async () => {
     const init = toSubmission(RANGE);
     const headers = { ...(init.headers as object), prefer: 'wait=1' };
     const late = await checkedFetch(`${listener.url}/api/queries`, { ...init, headers });
     expect([late.status, late.headers.get('preference-applied')]).toEqual([202, 'wait=1']);
     expect(late.headers.get('location')).toContain('/result');
-    const ids = new Set(await worker.redis.lrange(`${keyPrefix}:queries:wait`, 0, -1));
-    const submitting = checkedFetch(`${listener.url}/api/queries`, {
-      ...init,
-      headers: { ...headers, prefer: 'wait=50' },
-    });
-    await waitForWaiters(1);
-    const id = (await worker.redis.lrange(`${keyPrefix}:queries:wait`, 0, -1)).find((one) => !ids.has(one)) ?? '';
+    const { id, submitting } = await submitAndWait('50');
     await worker.begin(id);
     await worker.end(id, 9);
     const answer = await submitting;
     expect([answer.status, await answer.json()]).toMatchObject([200, { id, result: { count: 9 } }]);
     expect(answer.headers.get('preference-applied')).toBe('wait=50');
+  });
+
+  it('tells its id though it ends without a result', async () => {
+    const { id, submitting } = await submitAndWait('50');
+    await checkedFetch(`${listener.url}/api/queries/${id}`, { method: 'DELETE' });
+    const answer = await submitting;
+    expect([answer.status, await answer.json()]).toMatchObject([409, { instance: `/api/queries/${id}/result` }]);
+  });
+
+  it('is answered with 202 where Redis is away when the time is over: it was taken', async () => {
+    const { id, submitting } = await submitAndWait('1');
+    proxy.setMode('silent');
+    const answer = await submitting;
+    proxy.setMode('pass');
+    expect([answer.status, await answer.json()]).toMatchObject([202, { id, status: 'Pending' }]);
+    await waitUntil(
+      'Redis to be back',
+      () => get(id),
+      ({ status }) => status === 200,
+    );
   });
 });
 
@@ -196,6 +226,37 @@ describe('an event stream', () => {
     await waitForWaiters(0);
   });
 
+  it('whose client hangs up before it has begun leaves nothing behind', async () => {
+    const id = await submit();
+    const server = listener.app.getHttpServer();
+    const asked = new Promise<void>((resolve) => proxy.onSent(id, resolve));
+    const closed = new Promise<void>((resolve) =>
+      server.once('connection', (socket: Socket) => socket.once('close', resolve)),
+    );
+    proxy.holdFrom(id);
+    const { hostname, port } = new URL(listener.url);
+    const client = connect(Number(port), hostname);
+    client.write(`GET /api/queries/${id}/events HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+    await asked;
+    client.destroy();
+    await closed;
+    proxy.setMode('pass');
+    // Answered after what was held back.
+    expect((await get(id)).status).toBe(200);
+    const { openStreams, waiting } = listener.app.get(QueryStreams);
+    expect([openStreams, waiting]).toEqual([0, 0]);
+  });
+
+  it('is asked for by HEAD: its headers alone, and the connection serves on', async () => {
+    const { hostname, port } = new URL(listener.url);
+    const client = connect(Number(port), hostname).setEncoding('utf8');
+    const head = `HEAD /api/queries/${await submit()}/events HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
+    client.write(`${head}GET /health/live HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+    const answers = (await client.toArray()).join('');
+    expect(answers.match(/^HTTP\/1\.1 200/gm)).toHaveLength(2);
+    expect(answers).toContain('text/event-stream');
+  });
+
   it('of a query that nobody knows is a 404', async () => {
     expect((await get('0123456789abcdef0123456789abcdef/events')).status).toBe(404);
   });
@@ -221,6 +282,10 @@ describe('the forms of a query', () => {
   it.each([
     ['application/json', 200, 'application/json; charset=utf-8'],
     ['*/*', 200, 'application/json; charset=utf-8'],
+    ['application/json;charset=utf-8', 200, 'application/json; charset=utf-8'],
+    ['application/json; odata="a,b"; q=0.5, image/png', 200, 'application/json; charset=utf-8'],
+    ['application/json;version=1;q=0.3, text/html;level=1;q=0.4', 200, 'text/html; charset=utf-8'],
+    ['application/json;charset=utf-8;q=0', 406, 'application/problem+json'],
     ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 200, 'text/html; charset=utf-8'],
     ['image/png', 406, 'application/problem+json'],
   ])('are chosen by Accept: %s', async (accept, status, type) => {
@@ -248,7 +313,8 @@ describe('a process that is told to go', () => {
       (waiting) => waiting === 2,
     );
     await other.stop();
-    expect((await polling).status).toBe(202);
+    const answer = await polling;
+    expect([answer.status, answer.headers.get('connection')]).toEqual([202, 'close']);
     expect((await events.next()).done).toBe(true);
   });
 });

@@ -13,7 +13,7 @@ export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const document = toProblemDocument(problem, explanation, request.url.split('?', 1)[0]);
+  const document = toProblemDocument(problem, explanation, problem.instance ?? request.url.split('?', 1)[0]);
   void reply
     .status(problem.status)
     .headers({ ...problem.headers, 'Cache-Control': 'no-store' })

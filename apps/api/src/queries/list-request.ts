@@ -1,4 +1,4 @@
-import { plainToInstance, Transform, Type } from 'class-transformer';
+import { plainToInstance, Transform } from 'class-transformer';
 import { IsDate, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { QueryStatus } from '#shared/contract/query-status';
 import { ProblemError } from '../errors/problem-error';
@@ -11,11 +11,19 @@ const STATUS_RULE = `status must be one of ${Object.values(QueryStatus).join(', 
 const PAGE_RULE = `pageSize must be a whole number from 1 to ${LARGEST_PAGE}`;
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
 
+const DAY_LENGTH = '2021-10-10'.length;
+
+/** A Date would take 30 February for 2 March. */
+function isDay(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
 /** A time as ISO 8601 with its zone, or a day, which begins at midnight UTC. */
 export function Time(name: string): PropertyDecorator {
   const message = `${name} must be a time such as 2021-10-10T08:30:00Z, or a day`;
   const toDate = ({ value }: { value: unknown }) =>
-    typeof value === 'string' && TIME.test(value) ? new Date(value) : value;
+    typeof value === 'string' && TIME.test(value) && isDay(value.slice(0, DAY_LENGTH)) ? new Date(value) : value;
   return (target, member) => {
     Transform(toDate)(target, member);
     IsOptional()(target, member);
@@ -37,7 +45,8 @@ export class ListRequest {
   @Time('createdBefore')
   createdBefore?: Date;
 
-  @Type(() => Number)
+  // Number alone takes 1e1 and 0x5 as well.
+  @Transform(({ value }: { value: unknown }) => (/^\d+$/.test(String(value)) ? Number(value) : value))
   @IsInt({ message: PAGE_RULE })
   @Min(1, { message: PAGE_RULE })
   @Max(LARGEST_PAGE, { message: PAGE_RULE })

@@ -18,7 +18,10 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
 local isRefused = KEYS[7] and taken > tonumber(ARGV[5])
-if isRefused or redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return { 0, text, taken, msLeft } end
+if isRefused then return { 0, text, taken, msLeft } end
+-- Another submission of the same query may have been let in.
+local isFull = redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2])
+if isFull and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 0, text, taken, msLeft } end
 redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
 for i = 2, 3 do
   redis.call('ZADD', KEYS[i], 'NX', now, ARGV[1])

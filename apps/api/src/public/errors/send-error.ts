@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemError } from '../../errors/problem-error';
 import { sendProblem } from '../../errors/send-problem';
-import { wantsStatusPage } from '../queries/wants-status-page';
+import { wantsStatusPage } from '../queries/status-form';
 import { varyBy } from '../vary-by';
 import { EXPLANATION } from './explanation';
 import { toRefusalPage } from './refusal-page';

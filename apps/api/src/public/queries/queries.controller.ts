@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
-import accepts from 'accepts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
@@ -28,7 +27,7 @@ import { QueryService } from './query-service';
 import { QueryStreams } from './query-streams';
 import { toStatusPage } from './status-page/status-page';
 import { toStatusPageHeaders } from './status-page/status-page-headers';
-import { STATUS_FORMS } from './wants-status-page';
+import { chooseStatusForm } from './status-form';
 
 @Controller('api/queries')
 export class QueriesController {
@@ -49,7 +48,7 @@ export class QueriesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const query = parseQueryRequest(body, this.config.maxRangeDays);
-    const key = readIdempotencyKey(request.headers['idempotency-key']);
+    const key = readIdempotencyKey(request.raw);
     const wait = readWait(undefined, request.headers.prefer, this.config.maxWaitSeconds);
     const name = this.queries.name(caller, key);
     const begin = async () => {
@@ -60,7 +59,7 @@ export class QueriesController {
       return state;
     };
     if (!wait.isPreference) return this.responder.sendAlive(await begin(), request, reply);
-    const waited = await this.streams.wait({ id: name.id, begin }, caller, wait.seconds, reply);
+    const waited = await this.streams.wait({ id: name.id, begin, isSubmission: true }, caller, wait.seconds, reply);
     return this.responder.sendResult(waited, request, reply);
   }
 
@@ -85,7 +84,7 @@ export class QueriesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     varyBy(reply, 'Accept');
-    switch (accepts(request.raw).type(STATUS_FORMS)) {
+    switch (chooseStatusForm(request)) {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
       case 'html':

@@ -12,7 +12,7 @@ import { toLocation } from './to-location';
 
 /** Readable by scripts of other origins, where such are let in. */
 export const EXPOSED_HEADERS =
-  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, RateLimit, RateLimit-Policy, WWW-Authenticate';
+  'Location, Retry-After, ETag, Preference-Applied, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, WWW-Authenticate';
 
 /** Turns what is known of a query into an answer. */
 @Injectable()
@@ -48,14 +48,17 @@ export class QueryResponder {
    */
   async sendResult(state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (state.status === QueryStatus.Completed) return this.send(200, state, request, reply);
-    if (isTerminal(state.status)) throw new ProblemError(state.error?.code ?? 'QUERY_FAILED');
+    if (isTerminal(state.status)) {
+      // A submission that was waited for has no other word of its id.
+      throw new ProblemError(state.error?.code ?? 'QUERY_FAILED', { instance: toResultPath(state) });
+    }
     return this.sendAlive(state, request, reply);
   }
 
   /** The answer that sends a client round again, to where the result is or will be. */
   async sendAlive(state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     void reply.headers({
-      Location: toLocation(this.config, `/api/queries/${state.id}/result`),
+      Location: toLocation(this.config, toResultPath(state)),
       // Of a query that has ended, as one can be that is submitted again: there is nothing to wait for.
       'Retry-After': isTerminal(state.status) ? 1 : await this.readRetryAfter(state),
     });
@@ -66,4 +69,8 @@ export class QueryResponder {
     const waiting = state.startedAt === null ? await this.queue.countWaiting() : 0;
     return toRetryAfterSeconds(state, waiting, Date.now(), Math.random());
   }
+}
+
+function toResultPath({ id }: QueryState): string {
+  return `/api/queries/${id}/result`;
 }

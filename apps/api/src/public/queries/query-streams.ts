@@ -67,12 +67,16 @@ export class QueryStreams implements OnModuleDestroy {
   async wait(query: Awaited, caller: string, seconds: number, reply: FastifyReply): Promise<QueryState> {
     const hangUp = new AbortController();
     const onClose = () => hangUp.abort();
+    // It may have been told already, while the caller was found out.
+    if (reply.raw.closed) onClose();
     reply.raw.once('close', onClose);
     try {
       const read = () => this.queries.read(query.id, caller);
       const ends = { hangUp: hangUp.signal, closing: this.closing.signal };
       return await waitForQuery(query, { watch: this.watch, read }, seconds * 1_000, ends);
     } finally {
+      // Nothing that is asked for on this connection would be answered any more.
+      if (this.closing.signal.aborted) void reply.header('Connection', 'close');
       reply.raw.off('close', onClose);
     }
   }
@@ -88,6 +92,7 @@ export class QueryStreams implements OnModuleDestroy {
     // Tells an EventSource, which otherwise comes back after every end, that this was all.
     if (isTerminal(state.status) && isSeen) return void reply.status(204).header('Cache-Control', 'no-store').send();
     reply.hijack();
+    if (reply.raw.closed) return;
     const headers = { ...reply.getHeaders() } as Record<string, string>;
     reply.raw.writeHead(200, {
       ...headers,
@@ -95,15 +100,14 @@ export class QueryStreams implements OnModuleDestroy {
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
+    if (reply.request.method === 'HEAD') return void reply.raw.end();
     reply.raw.flushHeaders();
-    let unsubscribe = () => {};
     this.streams.add(reply.raw);
     const events = new QueryEvents(reply.raw, lastRevision, () => {
       unsubscribe();
       this.streams.delete(reply.raw);
     });
-    unsubscribe = this.watch.subscribe(id, 'changes', (latest) => events.send(latest));
-    if (reply.raw.closed) unsubscribe();
+    const unsubscribe = this.watch.subscribe(id, 'changes', (latest) => events.send(latest));
     // Read again: it may have changed before the subscription.
     events.send(await this.queries.read(id, caller).catch(() => state));
   }

@@ -12,6 +12,10 @@ export interface Awaited {
   id: string;
   /** Gives it as it is to begin with; throws when there is nothing to wait for. */
   begin: () => Promise<QueryState>;
+  /**
+   * It is submitted by `begin`: whoever waits is told of that at least, where it cannot be read when the time is over.
+   */
+  isSubmission?: boolean;
   /** What is waited for besides the end. */
   isNews?: ((state: QueryState) => boolean) | undefined;
 }
@@ -26,30 +30,36 @@ export interface Awaited {
  * @throws What `begin` and `read` throw; ClientGoneError when `hangUp` is aborted.
  */
 export async function waitForQuery(
-  { id, begin, isNews }: Awaited,
+  { id, begin, isSubmission = false, isNews }: Awaited,
   { watch, read }: { watch: QueryWatch; read: () => Promise<QueryState> },
   waitMs: number,
   { hangUp, closing }: { hangUp: AbortSignal; closing: AbortSignal },
 ): Promise<QueryState> {
   const isReached = (state: QueryState) => isTerminal(state.status) || isNews?.(state) === true;
+  let first: QueryState | undefined;
   let reached: QueryState | undefined;
   let wake: () => void = () => {};
   const woken = new Promise<void>((resolve) => (wake = resolve));
   const unsubscribe = watch.subscribe(id, isNews === undefined ? 'end' : 'changes', (state) => {
-    if (state !== undefined && !isReached(state)) return;
+    // Before it has begun there may be none to be read.
+    if (state === undefined ? first === undefined : !isReached(state)) return;
     reached = state;
     wake();
   });
   const timer = setTimeout(wake, waitMs);
   for (const signal of [hangUp, closing]) signal.addEventListener('abort', wake, { once: true });
   try {
-    const first = await begin();
+    first = await begin();
     if (isReached(first) || closing.aborted) return first;
-    await woken;
+    if (!hangUp.aborted) await woken;
     if (hangUp.aborted) throw new ClientGoneError('the client hung up');
     if (closing.aborted) return reached ?? first;
+    if (reached !== undefined) return reached;
     // The time is over; or the query is gone, as the read will say.
-    return reached ?? (await read());
+    return await read().catch((error: unknown) => {
+      if (isSubmission && first !== undefined) return first;
+      throw error;
+    });
   } finally {
     clearTimeout(timer);
     unsubscribe();

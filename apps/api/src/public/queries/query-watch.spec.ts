@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { QueryState } from '#shared/contract/query-document';
 import { QueryWatch } from './query-watch';
 import { waitForQuery } from './query-waiter';
@@ -15,7 +15,7 @@ function createWorld() {
     if (world.isAway) throw new Error('away');
     return world.state;
   };
-  const watch = new QueryWatch(read);
+  const watch = new QueryWatch(read, 1);
   const wait = (waitMs = 60_000, hangUp = NEVER, closing = NEVER) =>
     waitForQuery({ id: 'id', begin: read }, { watch, read }, waitMs, { hangUp, closing });
   return { world, watch, wait, read };
@@ -89,9 +89,18 @@ describe('QueryWatch', () => {
     await tick();
     world.isAway = false;
     watch.allChanged();
-    await tick();
-    await tick();
-    expect(told).toEqual(['Running']);
+    await vi.waitFor(() => expect(told.at(-1)).toBe('Running'));
+  });
+
+  it('reads again, untold, what could not be read', async () => {
+    const { watch, world } = createWorld();
+    const told: (string | undefined)[] = [];
+    watch.subscribe('id', 'end', (latest) => told.push(latest?.status));
+    world.isAway = true;
+    watch.allChanged();
+    await vi.waitFor(() => expect(world.reads).toBeGreaterThan(2));
+    world.isAway = false;
+    await vi.waitFor(() => expect(told).toEqual(['Running']));
   });
 });
 
@@ -130,6 +139,36 @@ describe('waitForQuery', () => {
     world.state = state('Pending');
     watch.changed('id');
     expect(await waiting).toEqual(state('Pending'));
+  });
+
+  it('does not take a query that is not there yet for one that is gone', async () => {
+    const { read } = createWorld();
+    const watch = new QueryWatch(async () => undefined);
+    const begin = async () => {
+      watch.allChanged();
+      await tick();
+      return state('Pending');
+    };
+    const waiting = waitForQuery({ id: 'id', begin }, { watch, read }, 60_000, { hangUp: NEVER, closing: NEVER });
+    await tick();
+    await tick();
+    watch.ended('id', () => state('Completed'));
+    expect(await waiting).toEqual(state('Completed'));
+  });
+
+  it('tells at least of a submission, where the query cannot be read when the time is over', async () => {
+    const { watch } = createWorld();
+    const begin = async () => state('Pending');
+    const read = () => Promise.reject(new Error('away'));
+    const ends = { hangUp: NEVER, closing: NEVER };
+    const waiting = waitForQuery({ id: 'id', begin, isSubmission: true }, { watch, read }, 1, ends);
+    expect(await waiting).toEqual(state('Pending'));
+    await expect(waitForQuery({ id: 'id', begin }, { watch, read }, 1, ends)).rejects.toThrow('away');
+  });
+
+  it('ends at once for a client that has hung up before', async () => {
+    const { wait } = createWorld();
+    await expect(wait(60_000, AbortSignal.abort())).rejects.toThrow('hung up');
   });
 
   it('answers what is when the time is over', async () => {

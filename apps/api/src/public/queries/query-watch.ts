@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryState } from '#shared/contract/query-document';
 
 /** Undefined: the query is gone. */
@@ -12,13 +13,19 @@ interface Watched {
   reading: 'no' | 'yes' | 'again';
 }
 
+/** Soon enough for whoever waits, and seldom enough for a Redis that is not back yet. */
+const READ_AGAIN_MS = 500;
+
 /**
  * Tells those who wait for a query of its changes. A query that has changed is read once for all of them.
  */
 export class QueryWatch {
   private readonly watched = new Map<string, Watched>();
 
-  constructor(private readonly read: (id: string) => Promise<QueryState | undefined>) {}
+  constructor(
+    private readonly read: (id: string) => Promise<QueryState | undefined>,
+    private readonly readAgainMs = READ_AGAIN_MS,
+  ) {}
 
   /** How many wait, over all queries. */
   get size(): number {
@@ -76,7 +83,10 @@ export class QueryWatch {
         if (this.watched.get(id) !== watched) return;
         for (const listener of watched.listeners.keys()) listener(state);
       } catch {
-        // Redis is away; its return is told, and all is read then.
+        // Its return is told by another connection, which may be back before the one that reads.
+        await delay(this.readAgainMs, undefined, { ref: false });
+        if (this.watched.get(id) !== watched) return;
+        watched.reading = 'again';
       }
     } while (this.isAgain(watched));
     watched.reading = 'no';
