@@ -300,6 +300,17 @@ describe('the forms of a query', () => {
   });
 });
 
+describe('the page of a query', () => {
+  it('that cannot be shown is a page too, which says why', async () => {
+    const html = { accept: 'text/html' };
+    const unknown = await get('0123456789abcdef0123456789abcdef', html);
+    expect([unknown.status, unknown.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+    expect(await unknown.text()).toMatch(
+      /<h1>This page cannot be shown<\/h1>\n<p>There is no such query\..*\(QUERY_NOT_FOUND\)/,
+    );
+  });
+});
+
 describe('a process that is told to go', () => {
   it('answers those who wait and ends the streams', async () => {
     const other = await startPublicListener(inject('redisUrl'), { KEY_PREFIX: keyPrefix });

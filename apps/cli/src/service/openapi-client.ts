@@ -1213,6 +1213,7 @@ export interface operations {
                         /** @enum {unknown} */
                         code: "REQUEST_INVALID";
                     };
+                    "text/html": string;
                 };
             };
             /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
@@ -1283,6 +1284,7 @@ export interface operations {
                         /** @enum {unknown} */
                         code: "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND";
                     };
+                    "text/html": string;
                 };
             };
             /** @description - `NOT_ACCEPTABLE`: The resource has none of the accepted forms. Accept application/json; the status document also comes as text/html and text/event-stream. */
@@ -1326,6 +1328,7 @@ export interface operations {
                         /** @enum {unknown} */
                         code: "RATE_LIMITED";
                     };
+                    "text/html": string;
                 };
             };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
@@ -1347,6 +1350,7 @@ export interface operations {
                         /** @enum {unknown} */
                         code: "INTERNAL_ERROR";
                     };
+                    "text/html": string;
                 };
             };
             /**
@@ -1372,6 +1376,7 @@ export interface operations {
                         /** @enum {unknown} */
                         code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
                     };
+                    "text/html": string;
                 };
             };
         };

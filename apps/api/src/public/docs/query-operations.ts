@@ -281,12 +281,12 @@ const TIME = {
 
 const HTML: JsonSchema = { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 };
 
-/** A person's browser is told with a page that it lacks a credential. */
+/** A person's browser is told with a page, but where it takes none. */
 function withPage(answers: Record<number, Answer>): Record<number, Answer> {
   const add = (answer: Answer | undefined) =>
     answer && { ...answer, content: { ...answer.content, 'text/html': { schema: HTML } } };
   return Object.fromEntries(
-    Object.entries(answers).map(([status, answer]) => [status, ['401', '403'].includes(status) ? add(answer) : answer]),
+    Object.entries(answers).map(([status, answer]) => [status, status === '406' ? answer : add(answer)]),
   ) as Record<number, Answer>;
 }
 

@@ -4,22 +4,18 @@ import { sendProblem } from '../../errors/send-problem';
 import { wantsStatusPage } from '../queries/status-form';
 import { varyBy } from '../vary-by';
 import { EXPLANATION } from './explanation';
-import { toRefusalPage } from './refusal-page';
+import { toErrorPage } from './error-page';
 
 /** The routes of the Durable Functions service, whose clients know errors as one text. */
 const ORIGINAL_ROUTE = /^\/api\/(submit\/query|status)(\/|\?|$)/;
 
-/**
- * Problem details (RFC 9457), but on the two routes of the original; and a page for a person whose browser is refused
- * the page of a query, since it cannot send a credential.
- */
+/** Problem details (RFC 9457), but on the two routes of the original, and for a person who asks for the page of a query. */
 export function sendError(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): void {
   if (ORIGINAL_ROUTE.test(request.url)) return sendOriginalError(problem, reply);
-  const { status, headers } = problem;
-  if ((status === 401 || status === 403) && wantsStatusPage(request)) {
+  if (wantsStatusPage(request)) {
     varyBy(reply, 'Accept');
-    void reply.status(status).headers({ ...headers, 'Cache-Control': 'no-store' });
-    return void reply.type('text/html; charset=utf-8').send(toRefusalPage(problem));
+    void reply.status(problem.status).headers({ ...problem.headers, 'Cache-Control': 'no-store' });
+    return void reply.type('text/html; charset=utf-8').send(toErrorPage(problem));
   }
   sendProblem(problem, EXPLANATION, request, reply);
 }

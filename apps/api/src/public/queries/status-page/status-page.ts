@@ -3,6 +3,7 @@
  * a script, and kept up to date by one small script where that may run.
  */
 import type { toQueryDocument } from '../../../queries/query-document';
+import { escapeHtml } from '../../escape-html';
 import { followQuery } from './follow-query';
 import { STATUS_STYLE } from './status-style';
 import { toStatusView } from './status-view';
@@ -81,11 +82,6 @@ ${moment('Kept until', 'expiresAt')}
 </body>
 </html>
 `;
-}
-
-/** For a text and for an attribute's value in quotation marks. */
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** JSON that neither ends the script element nor, by U+2028 or U+2029, a line of the script. */
