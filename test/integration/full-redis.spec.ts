@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Redis } from 'ioredis';
 import type { CalendarDay } from '#shared/contract/calendar-day';
+import { noProgress } from '#shared/contract/query-document';
 import { QueryHistories } from '#shared/redis/query-histories';
+import { QueryRuns } from '#shared/redis/query-runs';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
@@ -46,6 +48,31 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     await redis.config('SET', 'maxmemory', 0);
     await daySets.write(DAY, daySet);
     expect(await daySets.read(DAY)).toEqual(daySet);
+    await redis.flushall();
+  });
+
+  it('costs reuse, not the query, when it takes no writes for another reason', async () => {
+    await redis.config('SET', 'min-replicas-to-write', 1);
+    told = 0;
+    const daySets = createDaySets();
+    await daySets.write(DAY, daySet);
+    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    const writer = daySets.openCheckpoint(DAY, undefined);
+    expect(await writer.save(position, daySet.identifiers, () => daySet.identifiers)).toBe(false);
+    expect(told).toBe(2);
+    await redis.config('SET', 'min-replicas-to-write', 0);
+    expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined, checkpoint: undefined });
+  });
+
+  it('costs no run its lock, which BullMQ cannot renew then', async () => {
+    const keys = new RecordKeys('{t}');
+    await redis.hset(keys.job('a'), 'progress', '{}');
+    await redis.set(keys.jobLock('a'), 'me', 'PX', 9_000);
+    await redis.config('SET', 'maxmemory', 1);
+    // The progress itself does not find room.
+    await new QueryRuns(redis, keys, 30_000).report('a', 'me', noProgress(1)).catch(() => {});
+    expect(await redis.pttl(keys.jobLock('a'))).toBeGreaterThan(20_000);
+    await redis.config('SET', 'maxmemory', 0);
     await redis.flushall();
   });
 

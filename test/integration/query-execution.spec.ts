@@ -50,7 +50,14 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
   };
   const outcomes = new Outcomes(redis, keys, 60);
   const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
-  const execution = new QueryExecution(worker, new QueryRuns(redis, keys), states, outcomes, ports, timeLimitMs);
+  const execution = new QueryExecution(
+    worker,
+    new QueryRuns(redis, keys, 30_000),
+    states,
+    outcomes,
+    ports,
+    timeLimitMs,
+  );
   const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), becomeAlone };
   return {
     begun,

@@ -36,7 +36,7 @@ beforeEach(() => {
   keys = new RecordKeys(`{t-${randomUUID()}}`);
   outcomes = new Outcomes(redis, keys, 60);
   states = new QueryStates(redis, keys, outcomes);
-  runs = new QueryRuns(redis, keys);
+  runs = new QueryRuns(redis, keys, 30_000);
 });
 afterAll(() => redis.quit());
 
@@ -166,6 +166,19 @@ describe('a run', () => {
     expect(await runs.report(ID, 'me', {})).toBe('ended');
     await redis.del(keys.outcome(ID));
     expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
+  });
+
+  it('keeps its lock where nobody else renews it, and nobody else’s', async () => {
+    await putJob({}, 'me');
+    await runs.report(ID, 'me', { startedAt: 1 });
+    await redis.pexpire(keys.jobLock(ID), 20_000);
+    await runs.report(ID, 'me', { startedAt: 1 });
+    expect(await redis.pttl(keys.jobLock(ID))).toBeLessThanOrEqual(20_000);
+    await redis.pexpire(keys.jobLock(ID), 9_000);
+    await runs.report(ID, 'another', { startedAt: 1 });
+    expect(await redis.pttl(keys.jobLock(ID))).toBeLessThanOrEqual(9_000);
+    await runs.report(ID, 'me', { startedAt: 1 });
+    expect(await redis.pttl(keys.jobLock(ID))).toBeGreaterThan(20_000);
   });
 
   it('is told that the job is another run’s', async () => {

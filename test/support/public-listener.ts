@@ -55,7 +55,7 @@ export class ScriptedWorker {
     this.redis = new Redis(redisUrl);
     this.keys = new RecordKeys(keyPrefix);
     this.outcomes = new Outcomes(this.redis, this.keys, 60);
-    this.runs = new QueryRuns(this.redis, this.keys);
+    this.runs = new QueryRuns(this.redis, this.keys, 30_000);
     this.states = new QueryStates(this.redis, this.keys, this.outcomes);
   }
 

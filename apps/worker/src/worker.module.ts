@@ -47,7 +47,7 @@ export class WorkerModule {
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     const states = new QueryStates(redis, keys, outcomes);
     const itself = { id: worker.id, histories: new QueryHistories(redis, keys) };
-    const runs = new QueryRuns(redis, keys);
+    const runs = new QueryRuns(redis, keys, config.lockSeconds * 1_000);
     const runMetrics = new RunMetrics(metrics);
     const createExecution = (table: OpenTable) => {
       const { pages, ports } = createTableScan(config, redis, keys, table, metrics);

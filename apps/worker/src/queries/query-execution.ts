@@ -79,7 +79,7 @@ export class QueryExecution {
     // Side by side, so that it is one round trip.
     const [begun, heads] = await Promise.all([
       untilTaken(() => this.runs.begin(id, token), signal),
-      this.ports.daySets.readHeads(listDays(request.start, request.end)),
+      untilTaken(() => this.ports.daySets.readHeads(listDays(request.start, request.end)), signal),
     ]);
     const { verdict, trust, progress: earlier, now } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);

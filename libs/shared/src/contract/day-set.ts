@@ -43,7 +43,10 @@ export interface DayStart {
 
 /** The store of day sets, as the algorithm needs it. */
 export interface DaySets {
-  /** The heads of those days that have a day set; of a small one all, if it can be trusted. One round trip. */
+  /**
+   * The heads of those days that have a day set; of a small one, where there are not too many days, all that can be
+   * trusted. One round trip.
+   */
   readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>>;
   /** What there is of a day now; one round trip. */
   readStart(day: CalendarDay): Promise<DayStart>;

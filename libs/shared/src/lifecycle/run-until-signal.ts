@@ -31,7 +31,10 @@ export async function runUntilSignal(start: () => Promise<RunningProcess>): Prom
     return die(error, 'the process could not start');
   }
   end = () => {
-    setTimeout(() => process.exit(0), running.graceSeconds * 1_000);
+    setTimeout(() => {
+      logger.warn({ graceSeconds: running.graceSeconds }, 'the process did not end within its grace period');
+      process.exit(0);
+    }, running.graceSeconds * 1_000);
     running.close().then(
       () => process.exit(0),
       (error: unknown) => die(error, 'the process did not end in order'),

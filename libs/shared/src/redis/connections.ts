@@ -8,7 +8,10 @@ import { parseRedisUrl, type RedisAddress } from './redis-url';
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
 
-/** Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. */
+/**
+ * Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. A line that was forgotten on
+ * its way is closed by nobody else for a quarter of an hour.
+ */
 const SILENCE_LIMIT_MS = 30_000;
 
 /** The same where a server that is silent may have a successor: a machine that is gone closes no connection. */
@@ -59,8 +62,8 @@ const CLUSTER_WORK: ClusterOptions = {
  */
 export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
-  const silence = address.kind === 'server' ? {} : { socketTimeout: SILENCE_LIMITS_MS.requests };
-  const redis = connect(address, { ...REQUESTS, ...silence }, CLUSTER_REQUESTS, caFile);
+  const socketTimeout = address.kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.requests;
+  const redis = connect(address, { ...REQUESTS, socketTimeout }, CLUSTER_REQUESTS, caFile);
   if (redis instanceof Redis) return coalesceWrites(redis);
   return redis.on('+node', (node: Redis) => {
     coalesceWrites(node);

@@ -53,8 +53,13 @@ end
 if lost < ${SUSPECT_FROM} or ARGV[4] == '1' then redis.pcall('HSET', KEYS[1], 'unprovenRun', ARGV[1]) end
 return { 'go on', progress, now, lost }`);
 
-/** KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0 */
+/**
+ * KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0, and how long
+ * a lock holds, in ms. BullMQ renews it at half of that, but not where Redis is full, nor for a second run of a query in
+ * the process of the first: then it is renewed here.
+ */
 const REPORT = new RedisScript<[RunVerdict]>(`${VERDICT}
+if redis.call('PTTL', KEYS[3]) < ARGV[6] / 2 then redis.call('PEXPIRE', KEYS[3], ARGV[6]) end
 if ARGV[5] == '1' then redis.call('HDEL', KEYS[1], 'unprovenRun', 'lostWorkers') end
 if redis.call('HGET', KEYS[1], 'progress') ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'progress', ARGV[4])
@@ -82,6 +87,7 @@ export class QueryRuns {
   constructor(
     private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
+    private readonly lockMs: number,
   ) {}
 
   /**
@@ -102,7 +108,7 @@ export class QueryRuns {
   }
 
   /**
-   * Stores how far the run is, and looks whether it may go on.
+   * Stores how far the run is, and looks whether it may go on; if so, its lock holds on.
    *
    * @param isProven Whether it has stored what no run has to read again: no worker that was lost counts any more, nor
    *   would this one.
@@ -114,6 +120,7 @@ export class QueryRuns {
       id,
       JSON.stringify(progress),
       isProven ? 1 : 0,
+      this.lockMs,
     ]);
     return verdict;
   }

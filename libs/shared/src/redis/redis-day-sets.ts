@@ -16,9 +16,13 @@ import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
 import { isReplyError } from './redis-script';
+import { isPassingRefusal } from './until-taken';
 
-/** What is read along with a head: a day set of 250 identifiers is whole then, and ten years of larger ones are 15 MB. */
+/** What is read along with a head: a day set of 250 identifiers is whole then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
+
+/** Of so many days at the most: that is 1.6 MB of one reply, which the locks and heartbeats of all queries share. */
+const MOST_DAYS_WITH_SETS = 400;
 
 /** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
 export class RedisDaySets implements DaySets {
@@ -29,8 +33,9 @@ export class RedisDaySets implements DaySets {
   ) {}
 
   async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>> {
+    const bytesOfEach = days.length > MOST_DAYS_WITH_SETS ? HEAD_BYTES : FIRST_BYTES;
     const pipeline = this.redis.pipeline();
-    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, FIRST_BYTES - 1);
+    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, bytesOfEach - 1);
     const replies = await runPipeline<Buffer>(pipeline);
     const heads = new Map<CalendarDay, DaySetHead | DaySet>();
     for (const [i, day] of days.entries()) {
@@ -90,13 +95,13 @@ export class RedisDaySets implements DaySets {
     };
   }
 
-  /** A full Redis costs reuse, not the query; undefined when nothing was stored. */
+  /** A Redis that takes no writes costs reuse, not the query; undefined when nothing was stored. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
       if (await hasRoomToSpare(this.redis, this.keys.queue)) return await store();
     } catch (error) {
-      // Full to the last byte; a transaction is refused as a whole when one of its commands was.
-      if (!isReplyError(error, 'OOM') && !isReplyError(error, 'EXECABORT')) throw error;
+      // A transaction is refused as a whole when one of its commands was.
+      if (!isPassingRefusal(error) && !isReplyError(error, 'EXECABORT')) throw error;
     }
     this.options.onFull();
     return undefined;

@@ -13,6 +13,11 @@ const PASSING_REFUSALS = [
   'TRYAGAIN',
 ];
 
+/** Whether Redis will take the same write later. */
+export function isPassingRefusal(error: unknown): boolean {
+  return PASSING_REFUSALS.some((code) => isReplyError(error, code));
+}
+
 /** Within this of the refusal's end the write is done. */
 const AGAIN_AFTER_MS = 500;
 
@@ -27,7 +32,7 @@ export async function untilTaken<T>(write: () => Promise<T>, signal: AbortSignal
     try {
       return await write();
     } catch (error) {
-      if (!PASSING_REFUSALS.some((code) => isReplyError(error, code))) throw error;
+      if (!isPassingRefusal(error)) throw error;
       await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
