@@ -276,11 +276,6 @@ describe('the original’s routes', () => {
     expect([ended.statusCode, ended.json()]).toEqual([200, { id, status: 'Terminated', result }]);
   });
 
-  it('submit nothing for HEAD', async () => {
-    const answer = await inject_('HEAD', '/api/submit/query?s=10/10/2021&e=10/12/2021');
-    expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'GET, POST']);
-  });
-
   it('do not know what is not there', async () => {
     const answer = await inject_('GET', `/api/status/${UNKNOWN}`);
     expect([answer.statusCode, answer.headers['content-type'], answer.body]).toEqual([

@@ -5,7 +5,6 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../auth/caller';
 import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
-import { ProblemError } from '../../errors/problem-error';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
 import { toLocation } from '../queries/to-location';
@@ -22,16 +21,12 @@ export class OriginalController {
 
   @Get('submit/query')
   @SubmitOriginalOperation('submitOriginalQuery')
-  async submit(
+  submit(
     @Query('s') s: unknown,
     @Query('e') e: unknown,
     @Caller() caller: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    // Of a GET that is not safe it would do the same.
-    if (reply.request.method === 'HEAD') {
-      throw new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow: 'GET, POST' } });
-    }
     return this.submitAndAnswer(s, e, caller, reply);
   }
 
