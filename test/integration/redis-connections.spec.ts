@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
@@ -44,6 +46,13 @@ describe.runIf(hasRedisServer())('a connection to Redis over TLS', () => {
 
   it.each(['rediss://', 'rediss+cluster://'])('is not made to another name: %s', async (scheme) => {
     expect(await connect(`${scheme}127.0.0.2:${server.port}`)).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+  });
+
+  it('may fail a second time, as TLS does where a connection is closed before its server is known', async () => {
+    const redis = connectForRequests(`rediss://127.0.0.2:${server.port}`, certFile) as Redis;
+    open.push(redis);
+    await once(redis, 'error');
+    expect(() => redis.stream.emit('error', new Error('late'))).not.toThrow();
   });
 });
 

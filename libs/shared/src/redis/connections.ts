@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { coalesceWrites } from './coalesce-writes';
+import { hearLateErrors } from './late-errors';
 import { createNodeConnector } from './node-connector';
 import type { RedisClient } from './redis-client';
 import { createRedisTls } from './redis-tls';
@@ -97,10 +98,21 @@ export function connectForMessages(url: string, requests: RedisClient, caFile?: 
     return hosts.length > 0 ? hosts : address.hosts;
   };
   const Connector = createNodeConnector(listHosts, createRedisTls(address, caFile));
-  return new Redis({ ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector });
+  return hearLateErrors(
+    new Redis({ ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector }),
+  );
 }
 
-function connect(address: RedisAddress, options: RedisOptions, cluster: ClusterOptions, caFile?: string): RedisClient {
+function connect(...args: Parameters<typeof createClient>): RedisClient {
+  return hearLateErrors(createClient(...args));
+}
+
+function createClient(
+  address: RedisAddress,
+  options: RedisOptions,
+  cluster: ClusterOptions,
+  caFile?: string,
+): RedisClient {
   const tls = createRedisTls(address, caFile);
   const secured = { ...options, ...(tls && { tls }) };
   if (address.kind === 'cluster') {
