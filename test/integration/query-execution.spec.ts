@@ -33,6 +33,8 @@ afterAll(() => redis.quit());
 
 /** A run over one day that ends only when it is told to. */
 function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: AbortSignal) => {}) {
+  let acceptedCompany = 0;
+  const stay = { becomeAlone, acceptCompany: () => (acceptedCompany += 1) };
   const begun: CalendarDay[] = [];
   let readsDay: (tell: () => void) => void = () => {};
   const tellOfCheckpoint = new Promise<() => void>((resolve) => (readsDay = resolve));
@@ -58,8 +60,10 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     ports,
     timeLimitMs,
   );
-  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), becomeAlone };
+  const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), stay };
   return {
+    readAccepted: () => acceptedCompany,
+    daySets,
     begun,
     tellOfCheckpoint,
     outcomes,
@@ -92,6 +96,35 @@ describe('a run', () => {
     await expect(complete(new AbortController().signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
     await execution.fail(run, 'QUERY_TIME_LIMIT', signal);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
+  });
+
+  it('ends when its time is over with that of earlier runs, and not by the time without any', async () => {
+    const anHourAgo = `{"startedAt":${Date.now() - 3_600_000}}`;
+    await redis.hset(keys.job(ID), { ranMs: 59_999, progress: anHourAgo });
+    await expect(createExecution().complete(signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
+    await redis.hset(keys.job(ID), { ranMs: 1_000, progress: anHourAgo });
+    const { complete, begun } = createExecution();
+    const controller = new AbortController();
+    const running = complete(controller.signal);
+    await waitUntil(
+      'it to read',
+      async () => begun.length,
+      (days) => days === 1,
+    );
+    await waitUntil(
+      'its own time to count',
+      async () => Number(await redis.hget(keys.job(ID), 'ranMs')),
+      (ranMs) => ranMs > 1_000,
+    );
+    controller.abort('drain');
+    await expect(running).rejects.toBe('drain');
+  });
+
+  it('that ends before it reads is no lost worker', async () => {
+    const { complete, daySets } = createExecution();
+    daySets.readHeads = () => Promise.reject(new Error('no such command'));
+    await expect(complete(signal)).rejects.toThrow('no such command');
+    expect(await redis.hget(keys.job(ID), 'unprovenRun')).toBeNull();
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
@@ -136,10 +169,20 @@ describe('a run of a query that has lost workers in a row', () => {
     expect(readJobProgress(await redis.hget(keys.job(ID), 'progress'))).toMatchObject({ percent: 40 });
   });
 
-  it('fails by the time limit while it waits', async () => {
+  it('has all of its time once it is alone, however long it waited for that', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 2 });
-    const { complete } = createExecution(1, neverAlone);
+    const limitMs = 100;
+    const askedAt = performance.now();
+    const becomeAlone = async () => {
+      await waitUntil(
+        'the wait to be longer than the limit',
+        () => performance.now() - askedAt,
+        (waitedMs) => waitedMs > limitMs,
+      );
+    };
+    const { begun, complete } = createExecution(limitMs, becomeAlone);
     await expect(complete(signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
+    expect(begun).toHaveLength(1);
   });
 
   it('counts as under way once it is alone', async () => {
@@ -172,12 +215,15 @@ describe('a run of a query that has lost workers in a row', () => {
     ]);
   });
 
-  it('is told as worth something at once when it has stored a part of a day', async () => {
+  it('is told as worth something at once when it has stored a part of a day, and need not be alone any more', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 1 });
-    const { complete, tellOfCheckpoint } = createExecution();
+    const { complete, tellOfCheckpoint, readAccepted } = createExecution();
     const controller = new AbortController();
     const running = complete(controller.signal);
-    (await tellOfCheckpoint)();
+    const tell = await tellOfCheckpoint;
+    expect(readAccepted()).toBe(0);
+    tell();
+    expect(readAccepted()).toBe(1);
     await waitUntil('its count to be gone', readCounts, (counts) => counts.every((count) => count === null));
     controller.abort('drain');
     await expect(running).rejects.toBe('drain');

@@ -31,7 +31,7 @@ describe('a job that is taken in the very moment in which the process is told to
     // As Nest gives it its worker, and its own beginning the execution, which would have this worker run too.
     Reflect.set(processor, '_worker', worker);
     Reflect.set(processor, 'execution', { complete: async () => (hasBegun = true) });
-    const processing = processor.process(job, 'token', new AbortController().signal);
+    const processing = processor.process(job, 'token');
     await expect(processing).rejects.toMatchObject({ name: 'WaitingError' });
     expect(hasBegun).toBe(false);
     expect(await queue.getWaitingCount()).toBe(1);
@@ -51,7 +51,7 @@ describe('a process that has a suspect among its queries', () => {
     const jobs = new Queue(QUERY_QUEUE, own);
     const add = (jobId: string) => jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId, attempts: 3 });
     const processor = new QueryProcessor();
-    const process: Processor = (job, token, signal) => processor.process(job, token, signal);
+    const process: Processor = (job, token) => processor.process(job, token);
     const taking = new Worker(QUERY_QUEUE, process, { ...own, autorun: false, concurrency: 4 });
     Reflect.set(processor, '_worker', taking);
     await Promise.all(['company', 'suspect'].map(add));
@@ -70,15 +70,15 @@ describe('a process that has a suspect among its queries', () => {
       await taking.close();
       await jobs.close();
     };
-    return { jobs, add, held, taking, end };
+    return { jobs, add, held, taking, processor, end };
   }
 
   it('takes no other query until the suspect has been run alone, and then as many as before', async () => {
     const endings = new Map<string, () => void>();
     const alone: string[] = [];
-    const { jobs, add, held, taking, end } = await createWorld(async ({ id, becomeAlone }, signal) => {
+    const { jobs, add, held, taking, end } = await createWorld(async ({ id, stay }, signal) => {
       const ended = new Promise<void>((resolve) => endings.set(id, resolve));
-      if (id === 'suspect') alone.push(await becomeAlone(signal).then(() => id));
+      if (id === 'suspect') alone.push(await stay.becomeAlone(signal).then(() => id));
       await ended;
     });
     expect(taking.concurrency).toBe(1);
@@ -110,12 +110,12 @@ describe('a process that has a suspect among its queries', () => {
   });
 
   it('gives all back at once, unharmed, when it is told to go while the suspect waits', async () => {
-    const { jobs, taking, end } = await createWorld(({ id, becomeAlone }, signal) =>
+    const { jobs, taking, processor, end } = await createWorld(({ id, stay }, signal) =>
       id === 'suspect'
-        ? becomeAlone(signal)
+        ? stay.becomeAlone(signal)
         : new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
     );
-    await drain(taking);
+    await drain(taking, (reason) => processor.cancelRuns(reason));
     await waitUntil(
       'both to be given back',
       () => jobs.getWaitingCount(),
@@ -125,5 +125,58 @@ describe('a process that has a suspect among its queries', () => {
       expect([job.attemptsMade, job.stalledCounter, job.finishedOn]).toEqual([0, 0, undefined]);
     }
     await end();
+  });
+});
+
+describe('a run', () => {
+  /** Of one job, taken with `token`, that does what `complete` says. */
+  async function createRun(complete: (signal: AbortSignal) => Promise<void>) {
+    const own = { connection: redis, prefix: `{t-${randomUUID()}}` };
+    const jobs = new Queue(QUERY_QUEUE, own);
+    await jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId: 'a', attempts: 3 });
+    const taking = new Worker(QUERY_QUEUE, null, own);
+    const job = await taking.getNextJob('token');
+    const processor = new QueryProcessor();
+    Reflect.set(processor, '_worker', taking);
+    Reflect.set(processor, 'execution', { complete: (_query: TakenQuery, signal: AbortSignal) => complete(signal) });
+    /** @returns How often it has been tried. */
+    const end = async () => {
+      const { attemptsMade } = (await jobs.getJob('a')) ?? {};
+      await taking.close();
+      await jobs.close();
+      return attemptsMade;
+    };
+    return { run: (token: string) => processor.process(job, token), processor, end };
+  }
+
+  it('hears that its process goes, as does another run of its query in the same process', async () => {
+    const { run, processor, end } = await createRun(
+      (signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    );
+    const running = ['an earlier token', 'token'].map(run);
+    processor.cancelRuns('drain');
+    for (const one of running) await expect(one).rejects.toMatchObject({ name: 'WaitingError' });
+    expect(await end()).toBe(0);
+  });
+
+  it('that fails for a reason that nobody foresaw tells BullMQ no more than that', async () => {
+    const { run, end } = await createRun(() => Promise.reject(new Error('canary')));
+    await expect(run('token')).rejects.toThrow(/^UNEXPECTED$/);
+    await end();
+  });
+
+  it('is given back, and costs no attempt, where its process goes while the next attempt is put off', async () => {
+    let tellOfFailure: () => void;
+    const failing = new Promise<void>((resolve) => (tellOfFailure = resolve));
+    const { run, processor, end } = await createRun(async () => {
+      tellOfFailure();
+      throw new Error('canary');
+    });
+    const running = run('token');
+    await failing;
+    processor.cancelRuns('drain');
+    await expect(running).rejects.toMatchObject({ name: 'WaitingError' });
+    expect(await end()).toBe(0);
   });
 });

@@ -26,6 +26,8 @@ const FACTS: OutcomeFacts = {
   error: null,
 };
 
+const PROVEN = { isProven: true, ranMs: 0 };
+
 const redis = connectForWork(inject('redisUrl'));
 let keys: RecordKeys;
 let outcomes: Outcomes;
@@ -193,6 +195,14 @@ describe('a run', () => {
     expect(await redis.exists(keys.job(ID))).toBe(0);
   });
 
+  it('is told how long earlier runs took, whichever worker had them', async () => {
+    await putJob({}, 'me');
+    expect(await runs.begin(ID, 'me')).toMatchObject({ ranMs: 0 });
+    await runs.report(ID, 'me', { startedAt: 1 }, { isProven: false, ranMs: 1_234.5 });
+    await redis.set(keys.jobLock(ID), 'next');
+    expect(await runs.begin(ID, 'next')).toMatchObject({ ranMs: 1_235 });
+  });
+
   it('goes on after Redis has forgotten its scripts', async () => {
     await putJob({}, 'me');
     await redis.script('FLUSH');
@@ -253,8 +263,8 @@ describe('the workers that a query loses in a row', () => {
     await putJob();
     await lose(10);
     await take('me', true);
-    expect(await runs.report(ID, 'another', { startedAt: 1 }, true)).toBe('lost');
-    expect(await runs.report(ID, 'me', { startedAt: 1 }, true)).toBe('go on');
+    expect(await runs.report(ID, 'another', { startedAt: 1 }, PROVEN)).toBe('lost');
+    expect(await runs.report(ID, 'me', { startedAt: 1 }, PROVEN)).toBe('go on');
     expect(await take('next')).toMatchObject({ lostWorkers: 0, trust: 'trusted' });
     await runs.report(ID, 'next', { startedAt: 1 });
     expect(await take('last')).toMatchObject({ lostWorkers: 1 });

@@ -56,6 +56,16 @@ async function submitUntilTaken(headers: Record<string, string>): Promise<Respon
 
 const idOf = async (answer: Response) => ((await answer.json()) as Document).id;
 
+describe('the job of a query', () => {
+  it('is tried again as one that waits for nothing, least of all for a time by the clock of one machine', async () => {
+    const id = await idOf(await submit());
+    const opts = JSON.parse((await worker.redis.hget(keys.job(id), 'opts')) ?? '') as object;
+    expect(opts).toMatchObject({ attempts: 3 });
+    expect(opts).not.toHaveProperty('backoff');
+    expect(opts).not.toHaveProperty('delay');
+  });
+});
+
 describe('an idempotency key', () => {
   it('makes 200 submissions to three processes one query', async () => {
     const waiting = await worker.redis.llen(`${keys.queue}:wait`);

@@ -42,7 +42,12 @@ void runUntilSignal(async () => {
     graceSeconds: config.shutdownGraceSeconds,
     close: async () => {
       start.stop();
-      await Promise.all([QueryProcessor, PurgeProcessor].map((processor) => drain(app.get(processor).worker)));
+      const queries = app.get(QueryProcessor);
+      const purges = app.get(PurgeProcessor).worker;
+      await Promise.all([
+        drain(queries.worker, (reason) => queries.cancelRuns(reason)),
+        drain(purges, (reason) => purges.cancelAllJobs(reason)),
+      ]);
       start.close();
       await app.close();
       await tracing?.stop();

@@ -43,7 +43,6 @@ export class QueryQueue {
       jobId: id,
       timestamp: createdAt,
       attempts: QUERY_ATTEMPTS,
-      backoff: { type: 'exponential', delay: 1_000 },
       removeOnComplete: keep,
       removeOnFail: keep,
     });

@@ -1,11 +1,13 @@
 import type { Worker } from 'bullmq';
-import { DRAIN } from '../queries/query.processor';
+
+/** The reason with which a process that goes away cancels what it is doing. */
+const DRAIN = 'drain';
 
 /**
- * Gives the queries that this process runs back to the queue, for other workers to go on with. Paused first: a
- * worker that is only cancelled takes the same jobs again.
+ * Has a process that goes away give back to the queue what it is doing, for others to go on with. Paused first: a worker
+ * that is only cancelled takes the same jobs again.
  */
-export async function drain(worker: Worker): Promise<void> {
+export async function drain(worker: Worker, cancel: (reason: string) => void): Promise<void> {
   await worker.pause(true);
-  worker.cancelAllJobs(DRAIN);
+  cancel(DRAIN);
 }

@@ -21,7 +21,7 @@ export class PurgeProcessor extends WorkerHost {
       const store = (progress: object) => job.updateProgress(progress);
       await purgeQueries(payload, this.ports, readPurgeProgress(job.progress), store, signal);
     } catch (error) {
-      // This process goes away; a lost lock, the other reason for an abort, makes giving back fail, which is no harm.
+      // This process goes away; a lock that was lost meanwhile makes giving back fail, which is no harm.
       if (signal.aborted) {
         await job
           .moveToWait(token)

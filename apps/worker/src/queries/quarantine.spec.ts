@@ -68,6 +68,22 @@ describe('Quarantine', () => {
     expect(quarantine.enter()).toBeDefined();
   });
 
+  it('is open again beside a suspect that accepts company, and closed until then for the next one', async () => {
+    const { changes, enter, isolate, readAlone } = createWorld();
+    const [cleared, other] = [enter(), enter()];
+    cleared.acceptCompany();
+    expect(changes).toEqual([]);
+    void isolate('cleared', cleared);
+    other.leave();
+    expect(await readAlone()).toEqual(['cleared']);
+    cleared.acceptCompany();
+    expect(changes).toEqual([false, true]);
+    void isolate('next', enter());
+    expect(await readAlone()).toEqual(['cleared']);
+    cleared.leave();
+    expect(await readAlone()).toEqual(['cleared', 'next']);
+  });
+
   it('does not close for a suspect that was stopped before', async () => {
     const { changes, enter, isolate } = createWorld();
     const suspect = enter();

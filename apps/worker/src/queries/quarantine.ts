@@ -6,6 +6,8 @@ export interface Stay {
    * @throws The signal's reason, when it is aborted first; the stay goes on until `leave`.
    */
   becomeAlone: (signal: AbortSignal) => Promise<void>;
+  /** Lets others in again, beside a run that is no suspect any more; nothing for one that is not alone. */
+  acceptCompany: () => void;
   /** Call once, however the run has ended. */
   leave(): void;
 }
@@ -16,7 +18,7 @@ export interface Stay {
  * | state | entered when | who is in | left by |
  * |---|---|---|---|
  * | open | at first | any number of runs in company | a run asks to be alone |
- * | closed | a run asks to be alone | those in company until they leave, then one that asked after the other | the last that asked leaves |
+ * | closed | a run asks to be alone | those in company until they leave, then one that asked after the other | the last that asked leaves, or accepts company |
  */
 export class Quarantine {
   /** Those that asked to be alone, in their order, each by what gives it its turn. The first has it, or is next. */
@@ -41,16 +43,23 @@ export class Quarantine {
           if (this.suspects.push(takeTurn) === 1) this.onChange(false);
           this.giveTurn();
         }),
+      acceptCompany: () => {
+        if (takeTurn === undefined) return;
+        this.inCompany += 1;
+        this.clear(takeTurn);
+        takeTurn = undefined;
+      },
       leave: () => {
-        if (takeTurn === undefined) {
-          this.inCompany -= 1;
-        } else {
-          this.suspects.splice(this.suspects.indexOf(takeTurn), 1);
-          if (this.suspects.length === 0) this.onChange(true);
-        }
+        if (takeTurn === undefined) this.inCompany -= 1;
+        else this.clear(takeTurn);
         this.giveTurn();
       },
     };
+  }
+
+  private clear(suspect: () => void): void {
+    this.suspects.splice(this.suspects.indexOf(suspect), 1);
+    if (this.suspects.length === 0) this.onChange(true);
   }
 
   /** Whoever has it already hears nothing new. */

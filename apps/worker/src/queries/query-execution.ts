@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { countDays, listDays } from '#shared/contract/calendar-day';
+import { listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
@@ -9,11 +9,13 @@ import { QueryStatus } from '#shared/contract/query-status';
 import type { RunningQuery } from '#shared/contract/worker-beat';
 import { type OutcomeFacts, Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import { QueryRuns, type RunTrust } from '#shared/redis/query-runs';
+import { QueryRuns, type RunBegin, type RunTrust } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/until-taken';
+import type { Stay } from './quarantine';
+import { RunAccount } from './run-account';
 import { type Ending, RunHistory, toEnding } from './run-history';
-import { type QueryPorts, runQuery } from './run-query';
+import { type QueryAnswer, type QueryPorts, type QueryRun, runQuery } from './run-query';
 import { RunStoppedError } from './run-stopped-error';
 import { RunWatch } from './run-watch';
 
@@ -24,8 +26,8 @@ export interface TakenQuery {
   /** By Redis' clock. */
   createdAt: number;
   payload: QueryJobPayload;
-  /** See `Stay` of the quarantine. */
-  becomeAlone: (signal: AbortSignal) => Promise<void>;
+  /** Its place among the runs of the process. */
+  stay: Pick<Stay, 'becomeAlone' | 'acceptCompany'>;
 }
 
 /** Told what becomes of the queries that are run. */
@@ -45,6 +47,14 @@ const PROVING_SOURCES: ReadonlySet<DaySource> = new Set([DaySource.Scanned, DayS
 export interface ExecutingWorker {
   id: string;
   histories: QueryHistories;
+}
+
+interface BegunRun {
+  begun: RunBegin;
+  readingHeads: Promise<QueryRun['heads']>;
+  history: RunHistory;
+  account: RunAccount;
+  watch: RunWatch;
 }
 
 /** Runs a taken query and writes its outcome. */
@@ -75,46 +85,30 @@ export class QueryExecution {
    */
   async complete(query: TakenQuery, signal: AbortSignal): Promise<void> {
     const { id, token, createdAt, payload } = query;
-    const { request } = payload;
-    // Side by side, so that it is one round trip.
-    const [begun, heads] = await Promise.all([
-      untilTaken(() => this.runs.begin(id, token), signal),
-      untilTaken(() => this.ports.daySets.readHeads(listDays(request.start, request.end)), signal),
-    ]);
-    const { verdict, trust, progress: earlier, now } = begun;
+    const days = listDays(payload.request.start, payload.request.end);
+    // Asked for side by side, so that it is one round trip; that it failed is heard below.
+    const readingHeads = untilTaken(() => this.ports.daySets.readHeads(days), signal);
+    readingHeads.catch(() => {});
+    const begun = await untilTaken(() => this.runs.begin(id, token), signal);
+    const { verdict, progress, now, ranMs } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
-    const { startedAt = now } = earlier;
+    const { startedAt = now } = progress;
     // A first start is written by the call that tells the time.
     if (startedAt === now) this.observer?.onBegin(now - createdAt);
     const history = new RunHistory(this.worker.histories, { id, worker: this.worker.id, now });
     // By its token: a run that has lost its lock may still be ending while the next one begins.
     this.running.set(token, { id, since: now });
-    // A suspect may wait for long, and what was told of it stays.
-    const known = { ...noProgress(countDays(request.start, request.end)), ...earlier, etaSeconds: null };
-    let readProgress = (): QueryProgress => known;
-    let isProven = false;
+    const known = { ...noProgress(days.length), ...progress, etaSeconds: null };
+    const account = new RunAccount(known, startedAt, ranMs);
     const beat = async () => {
-      const report = this.runs.report(id, token, { ...readProgress(), startedAt }, isProven);
+      const report = this.runs.report(id, token, account.progress, account);
       return (await Promise.all([report, history.flush()]))[0];
     };
-    const watch = new RunWatch({ queryId: id, limitMs: startedAt + this.timeLimitMs - now, beat }, signal);
-    const prove = () => {
-      if (isProven) return;
-      isProven = true;
-      // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
-      if (begun.lostWorkers > 0) watch.beatNow();
-    };
-    const onDay = (record: DayRecord) => {
-      history.addDay(record);
-      if (PROVING_SOURCES.has(record.source)) prove();
-    };
+    const watch = new RunWatch({ queryId: id, beat }, signal);
     let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     let leaving: Promise<void> | undefined;
     try {
-      if (trust !== 'trusted') await this.isolate(query, trust, watch.signal);
-      const run = { request, createdAt, freshAsOf: payload.freshAsOf, earlier, heads };
-      const onStart = (read: () => QueryProgress) => (readProgress = read);
-      const answer = await runQuery(run, { ...this.ports, onStart, onDay, onCheckpoint: prove }, watch.signal);
+      const answer = await this.read(query, { begun, readingHeads, history, account, watch });
       await this.publish(query, { startedAt, ...answer }, watch.signal);
       ending = { end: 'Completed' };
     } catch (error) {
@@ -129,6 +123,32 @@ export class QueryExecution {
       await watch.end();
       await Promise.all([history.end(ending), leaving]);
     }
+  }
+
+  /** Reads the days, as soon as the query may, and counts. */
+  private async read(
+    query: TakenQuery,
+    { begun, readingHeads, history, account, watch }: BegunRun,
+  ): Promise<QueryAnswer> {
+    const { trust, lostWorkers, progress: earlier, ranMs } = begun;
+    const { request, freshAsOf } = query.payload;
+    const prove = () => {
+      if (account.isProven) return;
+      account.isProven = true;
+      query.stay.acceptCompany();
+      // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
+      if (lostWorkers > 0) watch.beatNow();
+    };
+    const onDay = (record: DayRecord) => {
+      history.addDay(record);
+      if (PROVING_SOURCES.has(record.source)) prove();
+    };
+    if (trust !== 'trusted') await this.isolate(query, trust, watch.signal);
+    account.startReading();
+    watch.limitTo(this.timeLimitMs - ranMs);
+    const run = { request, createdAt: query.createdAt, freshAsOf, earlier, heads: await readingHeads };
+    const onStart = (readProgress: () => QueryProgress) => account.readFrom(readProgress);
+    return runQuery(run, { ...this.ports, onStart, onDay, onCheckpoint: prove }, watch.signal);
   }
 
   /** @throws RunStoppedError when the query has another outcome, or another run; the signal's reason. */
@@ -150,13 +170,13 @@ export class QueryExecution {
    * @throws QueryFailedError WORKER_LOST when it is given up; RunStoppedError; the signal's reason.
    */
   private async isolate(
-    { id, token, becomeAlone }: TakenQuery,
+    { id, token, stay }: TakenQuery,
     trust: Exclude<RunTrust, 'trusted'>,
     signal: AbortSignal,
   ): Promise<void> {
     if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'no worker outlived its run');
     this.logger.warn({ queryId: id }, 'a query that has lost its workers is to be run alone');
-    await becomeAlone(signal);
+    await stay.becomeAlone(signal);
     const { verdict } = await untilTaken(() => this.runs.begin(id, token, true), signal);
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
   }

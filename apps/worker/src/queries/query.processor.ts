@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
@@ -7,14 +8,16 @@ import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-stopped-error';
 
-/** With what the jobs of a process that is going away are cancelled. */
-export const DRAIN = 'drain';
+/** What an attempt waits for that ends for a reason that nobody foresaw; each further one twice as long. */
+const RETRY_AFTER_MS = 1_000;
 
 /** BullMQ's edge: takes a job, runs its query, and says in BullMQ's terms how that ended. */
 @Injectable()
 export class QueryProcessor extends WorkerHost {
   private readonly logger = new Logger(QueryProcessor.name);
   private execution: QueryExecution | undefined;
+  // BullMQ's own signals are kept by job: where it takes a job again whose lock was lost, that of the first run is gone.
+  private readonly runs = new Set<AbortController>();
   // BullMQ takes no job while it has as many as it may: with one, none until the last suspect has ended.
   private readonly quarantine = new Quarantine((isOpen) => {
     this.worker.concurrency = isOpen ? (this.worker.opts.concurrency ?? 1) : 1;
@@ -26,10 +29,13 @@ export class QueryProcessor extends WorkerHost {
     this.worker.run().catch((error: Error) => this.worker.emit('error', error));
   }
 
-  // BullMQ hands over a signal only when `process` declares three plain parameters: a default value or a
-  // rest parameter would switch cancellation off without an error.
-  override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
-    if (job.id === undefined || token === undefined || signal === undefined) throw new UnrecoverableError('NO_SIGNAL');
+  /** Ends all runs with this reason: their queries are given back to the queue. */
+  cancelRuns(reason: string): void {
+    for (const run of this.runs) run.abort(reason);
+  }
+
+  override async process(job: Job, token?: string): Promise<void> {
+    if (job.id === undefined || token === undefined) throw new UnrecoverableError('NO_TOKEN');
     // Taken in the moment in which this process was told to go: the others were given back a moment ago.
     if (this.worker.isPaused()) return this.giveBack(job, token);
     const { execution } = this;
@@ -38,10 +44,12 @@ export class QueryProcessor extends WorkerHost {
     // BullMQ had asked for it before it was told that a suspect is to be alone.
     const stay = this.quarantine.enter();
     if (stay === undefined) return this.giveBack(job, token);
+    const controller = new AbortController();
+    this.runs.add(controller);
     try {
-      const { becomeAlone } = stay;
-      await this.run(job, { id: job.id, token, createdAt: job.timestamp, becomeAlone }, execution, signal);
+      await this.run(job, { id: job.id, token, createdAt: job.timestamp, stay }, execution, controller.signal);
     } finally {
+      this.runs.delete(controller);
       stay.leave();
     }
   }
@@ -57,7 +65,7 @@ export class QueryProcessor extends WorkerHost {
     try {
       await execution.complete({ ...run, payload: parseQueryJob(job.name, job.data) }, signal);
     } catch (error) {
-      if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
+      if (signal.aborted) return this.giveBack(job, token);
       // What is thrown from here on is kept with the job and shown to operators: codes alone, no inner text.
       if (error instanceof RunStoppedError) {
         this.logger.log({ ...about, code: error.code }, 'a run was stopped');
@@ -65,17 +73,30 @@ export class QueryProcessor extends WorkerHost {
       }
       this.logger.error({ ...about, err: error }, 'a run failed');
       const isLastAttempt = job.attemptsMade + 1 >= QUERY_ATTEMPTS;
-      if (!(error instanceof QueryFailedError) && !isLastAttempt) throw new Error('UNEXPECTED', { cause: error });
+      if (!(error instanceof QueryFailedError) && !isLastAttempt) return this.retry(job, token, error, signal);
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
       try {
         await execution.fail(run, code, signal);
       } catch (cause) {
-        if (signal.aborted && signal.reason === DRAIN) return this.giveBack(job, token);
+        if (signal.aborted) return this.giveBack(job, token);
         this.logger.error({ ...about, err: cause }, 'the failure of a query could not be published');
-        throw new Error('UNEXPECTED', { cause });
+        return this.retry(job, token, cause, signal);
       }
       throw new UnrecoverableError(code);
     }
+  }
+
+  /**
+   * Ends an attempt after a while. Not by BullMQ's `backoff`: that is written down as a time of this machine's clock, and
+   * kept by those of others.
+   */
+  private async retry(job: Job, token: string, cause: unknown, signal: AbortSignal): Promise<never> {
+    try {
+      await delay(RETRY_AFTER_MS * 2 ** job.attemptsMade, undefined, { signal });
+    } catch {
+      return this.giveBack(job, token);
+    }
+    throw new Error('UNEXPECTED', { cause });
   }
 
   /** Back to the queue: no attempt and no stall is counted for a process that goes away, or has no place for it. */

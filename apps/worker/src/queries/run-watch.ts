@@ -5,8 +5,6 @@ import { RunStoppedError } from './run-stopped-error';
 
 export interface RunWatchOptions {
   queryId: string;
-  /** How long the query may go on, in milliseconds. */
-  limitMs: number;
   /** Stores how far the run is, and finds out whether it may go on. */
   beat: () => Promise<RunVerdict>;
 }
@@ -14,21 +12,18 @@ export interface RunWatchOptions {
 /** What goes on beside a run until it ends: its heartbeat, its time limit, and the signal that stops it for any reason. */
 export class RunWatch {
   private readonly stop = new AbortController();
-  private readonly limit: NodeJS.Timeout;
+  private limit: NodeJS.Timeout | undefined;
   private readonly heartbeat: RunHeartbeat;
   private readonly onAbort = () => this.stop.abort(this.worker.reason);
 
   /** @param worker Stops all runs of the process. */
   constructor(
-    { queryId, limitMs, beat }: RunWatchOptions,
+    { queryId, beat }: RunWatchOptions,
     private readonly worker: AbortSignal,
   ) {
     worker.addEventListener('abort', this.onAbort, { once: true });
     // It tells that only once.
     if (worker.aborted) this.onAbort();
-    const overdue = () =>
-      this.stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit'));
-    this.limit = setTimeout(overdue, limitMs);
     this.heartbeat = new RunHeartbeat(queryId, async () => {
       const verdict = await beat();
       if (verdict !== 'go on') this.stop.abort(new RunStoppedError(verdict));
@@ -38,6 +33,13 @@ export class RunWatch {
   /** Aborted with QueryFailedError QUERY_TIME_LIMIT, RunStoppedError or the reason of the process. */
   get signal(): AbortSignal {
     return this.stop.signal;
+  }
+
+  /** How long the query may go on from now, in milliseconds. Call once, when it begins to do what it is there for. */
+  limitTo(limitMs: number): void {
+    const overdue = () =>
+      this.stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit'));
+    this.limit = setTimeout(overdue, limitMs);
   }
 
   beatNow(): void {

@@ -64,13 +64,14 @@ export class PageReader implements PageSource {
    * @throws QueryFailedError with the TABLE_ code of the fault that did not go away; or the signal's reason.
    */
   async read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page> {
-    // From the first fault on: waiting for a slot is nobody's fault.
+    // From the first fault on, and without the waits for a slot, which are nobody's fault.
     let giveUpAt = Infinity;
     let wasRenewed = false;
     for (let attempt = 0; ; attempt += 1) {
       const read = await this.tryRead(range, after, signal);
       if ('page' in read) return read.page;
-      const { fault, client } = read;
+      const { fault, client, waitedMs } = read;
+      giveUpAt += waitedMs;
       if (fault.code === 'TABLE_FORBIDDEN' && !wasRenewed) {
         const refusedAt = performance.now();
         wasRenewed = await this.renew(client, signal);
@@ -125,8 +126,10 @@ export class PageReader implements PageSource {
     { from, to, isUrgent }: PageRange,
     after: ContinuationToken | undefined,
     signal: AbortSignal,
-  ): Promise<{ page: Page } | { fault: TableFault; client: TableClient }> {
+  ): Promise<{ page: Page } | { fault: TableFault; client: TableClient; waitedMs: number }> {
+    const askedAt = performance.now();
     const slot = await this.slots.take(signal, isUrgent);
+    const waitedMs = performance.now() - askedAt;
     // After the wait, in which it may have been renewed.
     const { client } = this.connection;
     try {
@@ -148,7 +151,7 @@ export class PageReader implements PageSource {
       if (!(error instanceof TableFault)) throw error;
       slot.release(error.options.isPressure ? 'pressed' : 'faulted');
       for (const observer of this.options.observers ?? []) observer.onFault(error);
-      return { fault: error, client };
+      return { fault: error, client, waitedMs };
     } finally {
       slot.release('abandoned');
     }

@@ -67,7 +67,7 @@ export class WorkerConfig extends CommonConfig {
   @WholeNumber(0, 3_600)
   pageRetrySeconds: number = 120;
 
-  /** How long one query may run, from its first start. */
+  /** How long one query may run: all its runs together, without the time between them. */
   @WholeNumber(1, 86_400)
   queryTimeLimitSeconds: number = 3_600;
 

@@ -32,7 +32,8 @@ export type RunTrust = 'trusted' | 'suspect' | 'given up';
  * `unprovenRun` is the token of the run that is under way and has stored nothing yet; `lostWorkers` how many such runs,
  * in a row, neither ended nor gave the query back. A full Redis keeps them from being counted, and no query from going on.
  */
-const BEGIN = new RedisScript<[RunVerdict, progress: string, now: string, lostWorkers: number]>(`${VERDICT}
+type BeginReply = [RunVerdict, progress: string, now: string, lostWorkers: number, ranMs: string | null];
+const BEGIN = new RedisScript<BeginReply>(`${VERDICT}
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 if not string.find(progress, '"startedAt"', 1, true) then
@@ -51,16 +52,17 @@ if unproven and unproven ~= ARGV[1] then
   redis.pcall('HSET', KEYS[1], 'lostWorkers', lost)
 end
 if lost < ${SUSPECT_FROM} or ARGV[4] == '1' then redis.pcall('HSET', KEYS[1], 'unprovenRun', ARGV[1]) end
-return { 'go on', progress, now, lost }`);
+return { 'go on', progress, now, lost, redis.call('HGET', KEYS[1], 'ranMs') }`);
 
 /**
- * KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0, and how long
- * a lock holds, in ms. BullMQ renews it at half of that, but not where Redis is full, nor for a second run of a query in
- * the process of the first: then it is renewed here.
+ * KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0, how long
+ * a lock holds, in ms, and how long all runs of the query have taken, in ms. BullMQ renews the lock at half of its time,
+ * but not where Redis is full, nor for a second run of a query in the process of the first: then it is renewed here.
  */
 const REPORT = new RedisScript<[RunVerdict]>(`${VERDICT}
 if redis.call('PTTL', KEYS[3]) < ARGV[6] / 2 then redis.call('PEXPIRE', KEYS[3], ARGV[6]) end
 if ARGV[5] == '1' then redis.call('HDEL', KEYS[1], 'unprovenRun', 'lostWorkers') end
+redis.pcall('HSET', KEYS[1], 'ranMs', ARGV[7])
 if redis.call('HGET', KEYS[1], 'progress') ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'progress', ARGV[4])
   redis.call('PUBLISH', ARGV[2], ARGV[3])
@@ -80,6 +82,18 @@ export interface RunBegin {
   progress: JobProgress;
   /** Redis' clock. */
   now: number;
+  /** How long earlier runs took, without what they waited to be alone, in milliseconds; to a heartbeat. */
+  ranMs: number;
+}
+
+/** What a run tells of itself beside its progress. */
+export interface RunReport {
+  /**
+   * Whether it has stored what no run has to read again: no worker that was lost counts any more, nor would this one.
+   */
+  isProven: boolean;
+  /** With that of earlier runs. */
+  ranMs: number;
 }
 
 /** A run's side of the job: what it says of itself, and whether it may go on. */
@@ -97,9 +111,9 @@ export class QueryRuns {
   async begin(id: string, token: string, isAlone = false): Promise<RunBegin> {
     const keys = [...this.keysOf(id), this.keys.queriesOf('Pending'), this.keys.queriesOf('Running')];
     const args = [token, this.keys.changes, id, isAlone ? 1 : 0];
-    const [verdict, progress, now, lostWorkers] = await BEGIN.run(this.redis, keys, args);
+    const [verdict, progress, now, lostWorkers, ranMs] = await BEGIN.run(this.redis, keys, args);
     const trust = toTrust(lostWorkers);
-    return { verdict, lostWorkers, trust, progress: readJobProgress(progress), now: Number(now) };
+    return { verdict, lostWorkers, trust, progress: readJobProgress(progress), now: Number(now), ranMs: Number(ranMs) };
   }
 
   /** For a run that ends without an outcome, and leaves the query to another one: its worker is not lost. */
@@ -107,13 +121,13 @@ export class QueryRuns {
     await GIVE_BACK.run(this.redis, [this.keys.job(id)], [token]);
   }
 
-  /**
-   * Stores how far the run is, and looks whether it may go on; if so, its lock holds on.
-   *
-   * @param isProven Whether it has stored what no run has to read again: no worker that was lost counts any more, nor
-   *   would this one.
-   */
-  async report(id: string, token: string, progress: JobProgress, isProven = false): Promise<RunVerdict> {
+  /** Stores how far the run is, and looks whether it may go on; if so, its lock holds on. */
+  async report(
+    id: string,
+    token: string,
+    progress: JobProgress,
+    { isProven, ranMs }: RunReport = { isProven: false, ranMs: 0 },
+  ): Promise<RunVerdict> {
     const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [
       token,
       this.keys.changes,
@@ -121,6 +135,7 @@ export class QueryRuns {
       JSON.stringify(progress),
       isProven ? 1 : 0,
       this.lockMs,
+      Math.round(ranMs),
     ]);
     return verdict;
   }
