@@ -89,6 +89,7 @@ describe('a run', () => {
     await expect(running).rejects.toBe('drain');
     expect(begun).toEqual([]);
     expect(await states.read(ID)).toMatchObject({ status: 'Running' });
+    expect(await redis.hget(keys.job(ID), 'unprovenRun')).toBeNull();
   });
 
   it('ends when its time is over', async () => {

@@ -89,7 +89,11 @@ export class QueryExecution {
     // Asked for side by side, so that it is one round trip; that it failed is heard below.
     const readingHeads = untilTaken(() => this.ports.daySets.readHeads(days), signal);
     readingHeads.catch(() => {});
-    const begun = await untilTaken(() => this.runs.begin(id, token), signal);
+    const begun = await untilTaken(() => this.runs.begin(id, token), signal).catch(async (error: unknown) => {
+      // It may have begun all the same.
+      await this.giveBack(query);
+      throw error;
+    });
     const { verdict, progress, now, ranMs } = begun;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = progress;
@@ -114,15 +118,19 @@ export class QueryExecution {
     } catch (error) {
       ending =
         error instanceof RunStoppedError ? { end: 'Stopped', code: error.code } : toEnding(error, signal.aborted);
-      leaving = this.runs.giveBack(id, token).catch((cause: unknown) => {
-        this.logger.warn({ queryId: id, err: cause }, 'a run that ends in order will be counted as lost');
-      });
+      leaving = this.giveBack(query);
       throw error;
     } finally {
       this.running.delete(token);
       await watch.end();
       await Promise.all([history.end(ending), leaving]);
     }
+  }
+
+  private async giveBack({ id, token }: TakenQuery): Promise<void> {
+    await this.runs.giveBack(id, token).catch((cause: unknown) => {
+      this.logger.warn({ queryId: id, err: cause }, 'a run that ends in order will be counted as lost');
+    });
   }
 
   /** Reads the days, as soon as the query may, and counts. */
