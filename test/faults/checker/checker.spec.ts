@@ -67,7 +67,7 @@ describe('a history in which nothing is wrong', () => {
     expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
     expect(findSecrets({ log: 'nothing', other: 'token' }, ['secret'])).toEqual([]);
     expect(findGrowth('api', [90e6, 100e6, 140e6, 130e6, 150e6, 130e6, 140e6, 150e6])).toEqual([]);
-    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900 }], 3_000)).toEqual([]);
+    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900, at: 0 }], 3_000)).toEqual([]);
     expect(findUnwantedPages(good, [pageAt(50), pageAt(5_000)])).toEqual([]);
     expect(findWrongRefusals(historyOf({ answer: toAnswer(503) }, { answer: toAnswer(404) }))).toEqual([]);
   });
@@ -166,8 +166,10 @@ describe('I9, a process goes in time', () => {
     { name: 'api', code: 1, tookMs: 10 },
     { name: 'api', code: 'SIGKILL', tookMs: 10 },
     { name: 'api', code: 0, tookMs: 5_000 },
+    { name: 'api', code: 1, tookMs: 0, lastWords: 'an error that nobody caught' },
+    { name: 'api', code: 0, tookMs: 0, lastWords: '' },
   ])('refuses %j', (end) => {
-    expect(findLateExits([end], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+    expect(findLateExits([{ at: 0, ...end }], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
   });
 });
 

@@ -44,11 +44,17 @@ export interface Call {
   failure?: string;
 }
 
-/** How a process ended that was told to. */
+/** How a process ended. */
 export interface ProcessEnd {
   name: string;
+  /** Its exit code, or the signal that ended it; 0 when that is the one that it was ended with. */
   code: number | string | null;
+  /** Since it was told to go; 0 for one that was not. */
   tookMs: number;
+  /** When it had ended, as in calls. */
+  at: number;
+  /** What it printed last, where nobody had told it to go. */
+  lastWords?: string;
 }
 
 /** A time in which a worker could not know better, such as while it was frozen or its Redis away. */

@@ -11,6 +11,9 @@ import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
 import type { RedisProcess } from '../../support/redis-servers/redis-process';
 
+/** Of what a process printed before it ended by itself: the error is among them. */
+const LAST_LINES = 5;
+
 /** What a stage has to know of the Redis that its processes use. */
 export interface StageRedis {
   /** Where the lines of the stage lead to. */
@@ -77,15 +80,17 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   isGone(process: ServiceProcess): boolean {
-    return this.ended.has(process) || process.child.exitCode !== null || process.child.signalCode !== null;
+    return this.ended.has(process) || hasExited(process);
   }
 
-  /** Ends a process and notes how. */
+  /** Ends a process and notes how; one that has ended by itself by then stays one that has. */
   end(process: ServiceProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
+    if (hasExited(process)) return Promise.resolve();
     const begun = now();
     const ending = process.end(signal).then((code) => {
-      const name = this.apis.includes(process) ? 'api' : 'worker';
-      this.history.ends.push({ name, code: signal === 'SIGKILL' ? 0 : code, tookMs: now() - begun });
+      const isKilled = signal === 'SIGKILL' && code === signal;
+      const at = now();
+      this.history.ends.push({ name: this.nameOf(process), code: isKilled ? 0 : code, tookMs: at - begun, at });
     });
     this.ended.set(process, ending);
     return ending;
@@ -153,8 +158,9 @@ export class Stage<R extends StageRedis = RedisProcess> {
 
   /** Ends all processes that are left. */
   async endAll(): Promise<void> {
-    const left = [...this.apis, ...this.workers].filter((process) => !this.isGone(process));
-    await Promise.all([...this.ended.values(), ...left.map((process) => this.end(process))]);
+    const untold = [...this.apis, ...this.workers].filter((process) => !this.ended.has(process));
+    await Promise.all(untold.map((process) => (hasExited(process) ? this.noteCrash(process) : this.end(process))));
+    await Promise.all(this.ended.values());
   }
 
   async tearDown(): Promise<void> {
@@ -162,6 +168,16 @@ export class Stage<R extends StageRedis = RedisProcess> {
     const { api, worker, table } = this.lines;
     await Promise.all([api, worker, table].map((line) => line.stop()));
     await Promise.all([this.redis.stop(), this.double.stop(), this.keyFile.remove()]);
+  }
+
+  private async noteCrash(process: ServiceProcess): Promise<void> {
+    const code = await process.end();
+    const lastWords = process.output().trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+    this.history.ends.push({ name: this.nameOf(process), code, tookMs: 0, at: now(), lastWords });
+  }
+
+  private nameOf(process: ServiceProcess): string {
+    return this.apis.includes(process) ? 'api' : 'worker';
   }
 
   private redisUrl({ port }: TcpProxy): string {
@@ -174,4 +190,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
     if (api === undefined) throw new Error('there is no API');
     return api;
   }
+}
+
+function hasExited({ child }: ServiceProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
