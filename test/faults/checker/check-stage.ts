@@ -26,7 +26,7 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
     ...findUnfinished(history, options),
     ...findBackwardSteps(history, options),
     ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
-    ...findDoubledQueries(history),
+    ...findDoubledQueries(history, options),
     ...findLeaksToOthers(history),
     ...(await findLeftovers(redis.client, KEY_PREFIX)),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),

@@ -17,13 +17,17 @@ const OTHER_ID = 'b'.repeat(32);
 const range = { start: '2021-10-01', end: '2021-10-02' };
 const result = {
   ...{ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0, daysScanned: 2, daysReused: 0 },
-  oldestScanAt: '2026-01-01T00:00:00.000Z',
+  oldestScanAt: toIso(1_500),
 };
+
+function toIso(time: number): string {
+  return new Date(time).toISOString();
+}
 
 function documentOf(change: Partial<QueryDocument> = {}): QueryDocument {
   const { percent = 0, atLeast = 0 } = change.progress ?? {};
   return {
-    ...{ id: ID, status: 'Pending', request: { ...range, maxAgeSeconds: 0 }, createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ id: ID, status: 'Pending', request: { ...range, maxAgeSeconds: 0 }, createdAt: toIso(0) },
     ...{ startedAt: null, finishedAt: null, result: null, error: null, ...change },
     progress: { percent, atLeast, daysTotal: 2, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null },
   };
@@ -43,10 +47,13 @@ function historyOf(...calls: Partial<Call>[]): History {
     const startedAt = i * 1_000;
     return { kind: 'read', caller: 'one', id: ID, startedAt, endedAt: startedAt + 100, ...call };
   };
-  return { calls: calls.map(toCall), ends: [], blindnesses: [] };
+  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [] };
 }
 
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
+const listOf = (...items: QueryDocument[]): Partial<Call> => ({
+  ...{ kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items }) } },
+});
 const read = (document: QueryDocument): Partial<Call> => ({ answer: toAnswer(200, document) });
 const good = historyOf(submitted, read(running(10)), read(running(20)), read(completed), read(completed));
 const truth = async () => ({ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0 });
@@ -122,15 +129,35 @@ describe('I4, one key is one query', () => {
     expect(findDoubledQueries(historyOf(submitted, second))).toEqual([expect.stringMatching('^I4: one k is 2')]);
     expect(findDoubledQueries(historyOf(submitted, { ...second, caller: 'two' }))).toEqual([]);
   });
+
+  const later = documentOf({ createdAt: toIso(1_000) });
+  const elsewhere = documentOf({ request: { ...range, end: '2021-10-09', maxAgeSeconds: 0 } });
+
+  it.each<[string, Partial<Call>]>([
+    ['was created a second time', { ...submitted, answer: toAnswer(202, later) }],
+    ['is seen with another time of its creation', read(later)],
+    ['is listed with another one', listOf(later)],
+    ['asks for something else', read(elsewhere)],
+  ])('refuses one that %s', (_name, call) => {
+    expect(findDoubledQueries(historyOf(submitted, call))).toEqual([expect.stringMatching(`^I4: ${ID} was`)]);
+  });
+
+  it('lets one that may be lost be created again, for good', () => {
+    const again = [submitted, { ...submitted, answer: toAnswer(202, later) }];
+    expect(findDoubledQueries(historyOf(...again), { mayBeLost: true })).toEqual([]);
+    const lossAt = (from: number) => ({ ...historyOf(...again), losses: [{ from, to: from + 100 }] });
+    expect(findDoubledQueries(lossAt(50))).toEqual([]);
+    expect(findDoubledQueries(lossAt(500))).toEqual([expect.stringMatching('^I4')]);
+    expect(findDoubledQueries(historyOf(...again, read(documentOf())), { mayBeLost: true })).toEqual([
+      expect.stringMatching('^I4'),
+    ]);
+  });
 });
 
 describe('I5, a query is its caller’s alone', () => {
   it.each<[string, Partial<Call>]>([
     ['reads it', read(documentOf())],
-    [
-      'lists it',
-      { kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items: [documentOf()] }) } },
-    ],
+    ['lists it', listOf(documentOf())],
     ['is told of it in a refusal', { id: OTHER_ID, answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } }],
   ])('refuses that another %s', (_name, call) => {
     expect(findLeaksToOthers(historyOf(submitted, { ...call, caller: 'two' }))).toEqual([

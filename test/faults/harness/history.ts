@@ -63,16 +63,29 @@ interface Blindness {
   to: number;
 }
 
+/** What was accepted in it may be lost, since Redis may not have kept what it had acknowledged. */
+interface Loss {
+  from: number;
+  to: number;
+}
+
 /** All that callers saw of a run, and how its processes ended. */
 export interface History {
   calls: Call[];
   ends: ProcessEnd[];
   blindnesses: Blindness[];
+  losses: Loss[];
 }
 
 /** Comparable between processes. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
+}
+
+/** The status documents in an answer: the one that it is, or those of a list. */
+export function listDocuments({ answer }: Call): QueryDocument[] {
+  if (answer?.document !== undefined) return [answer.document];
+  return answer?.status === 200 ? ((JSON.parse(answer.body) as { items?: QueryDocument[] }).items ?? []) : [];
 }
 
 export function isOver({ status }: { status: string }): boolean {

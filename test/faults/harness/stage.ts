@@ -28,7 +28,7 @@ export interface StageRedis {
 
 /** The whole service on one machine, with everything between its parts in a test's hands. */
 export class Stage<R extends StageRedis = RedisProcess> {
-  readonly history: History = { calls: [], ends: [], blindnesses: [] };
+  readonly history: History = { calls: [], ends: [], blindnesses: [], losses: [] };
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
   readonly callers: [RecordingClient, RecordingClient];
