@@ -35,7 +35,7 @@ function documentOf(change: Partial<QueryDocument> = {}): QueryDocument {
 
 const running = (percent: number) => documentOf({ status: 'Running', progress: { percent, atLeast: 0 } as never });
 const full = { percent: 100, atLeast: 3 } as never;
-const completed = documentOf({ status: 'Completed', result, progress: full });
+const completed = documentOf({ status: 'Completed', result, progress: full, finishedAt: toIso(3_000) });
 
 function toAnswer(status: number, document?: QueryDocument, retryAfter: string | null = '1'): CallAnswer {
   return { status, retryAfter, body: JSON.stringify(document ?? {}), ...(document && { document }) };
@@ -117,9 +117,30 @@ describe('I2, a status only moves forward', () => {
 });
 
 describe('I3, a count is the truth', () => {
-  it.each([{ count: 4 }, { entitiesRead: 5 }])('refuses %j', async (change) => {
-    const wrong = documentOf({ status: 'Completed', result: { ...result, ...change } });
-    expect(await findWrongCounts(historyOf(submitted, read(wrong)), truth)).toEqual([expect.stringMatching('^I3')]);
+  it.each([
+    { count: 4 },
+    { entitiesRead: 5 },
+    { entitiesWithoutIdentifier: 1 },
+    { daysScanned: 1 },
+    { oldestScanAt: toIso(3_001) },
+    { daysReused: 1, daysScanned: 1 },
+  ])('refuses %j', async (change) => {
+    const wrong = { ...completed, result: { ...result, ...change } };
+    for (const call of [read(wrong), listOf(wrong)]) {
+      expect(await findWrongCounts(historyOf(submitted, call), truth)).toEqual([expect.stringMatching('^I3')]);
+    }
+  });
+
+  it('refuses a scan that is older than was asked for', async () => {
+    const createdAt = toIso(62_000);
+    const reused = { ...result, oldestScanAt: toIso(2_000), daysReused: 1, daysScanned: 1 };
+    const findOf = (maxAgeSeconds: number) => {
+      const request = { ...range, maxAgeSeconds };
+      const document = { ...completed, request, createdAt, finishedAt: toIso(63_000), result: reused };
+      return findWrongCounts(historyOf(read(document)), truth);
+    };
+    expect(await findOf(60)).toEqual([]);
+    expect(await findOf(59)).toEqual([expect.stringMatching('^I3: .* was scanned at')]);
   });
 });
 
