@@ -11,6 +11,7 @@ import { findUnfinished } from './find-unfinished';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
+import { readOutcomes } from './read-outcomes';
 
 const KEY_PREFIX = '{audit-query}';
 
@@ -31,7 +32,7 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
     ...(await findLeftovers(redis.client, KEY_PREFIX)),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),
     ...findLateExits(history.ends, profile.shutdownGraceSeconds * 1_000),
-    ...findUnwantedPages(history, await double.requests()),
+    ...findUnwantedPages(history, await double.requests(), await readOutcomes(redis.client, KEY_PREFIX)),
     ...findWrongRefusals(history, options),
   ];
 }

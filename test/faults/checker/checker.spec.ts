@@ -222,12 +222,12 @@ describe('I9, a process goes in time', () => {
 });
 
 describe('I10, no page is asked for in vain', () => {
-  const terminated = documentOf({ status: 'Terminated' });
+  const terminated = documentOf({ status: 'Terminated', finishedAt: toIso(1_050) });
   const history = historyOf(submitted, { kind: 'terminate', answer: toAnswer(202, terminated) });
 
   it('refuses one later than two seconds after the end, one before the beginning, and one of another day', () => {
     expect(findUnwantedPages(history, [pageAt(3_000)])).toEqual([]);
-    for (const page of [pageAt(3_200), pageAt(-1), pageAt(500, '2021-10-03')]) {
+    for (const page of [pageAt(3_100), pageAt(-1), pageAt(500, '2021-10-03')]) {
       expect(findUnwantedPages(history, [page])).toEqual([expect.stringMatching('^I10: 1 pages')]);
     }
   });
@@ -235,6 +235,27 @@ describe('I10, no page is asked for in vain', () => {
   it('does not judge a time in which the worker could not know', () => {
     const blind = { ...history, blindnesses: [{ from: 0, to: 2_000 }] };
     expect(findUnwantedPages(blind, [pageAt(3_200)])).toEqual([]);
+  });
+
+  it.each<[string, Partial<Call>]>([
+    ['was refused', { answer: toAnswer(503) }],
+    ['was not answered', { failure: 'cut' }],
+  ])('lets a submission that %s be read for a moment, or for as long as a worker had it', (_name, call) => {
+    const later = { ...range, end: '2021-10-05' };
+    const refused = historyOf({ kind: 'submit', range: later, ...call }, submitted, read(completed));
+    expect(findUnwantedPages(refused, [pageAt(4_000, '2021-10-05')])).toEqual([]);
+    expect(findUnwantedPages(refused, [pageAt(4_200, '2021-10-05')])).toEqual([expect.stringMatching('^I10')]);
+    const outcome = { request: later, createdAt: 50, finishedAt: 2_500 };
+    expect(findUnwantedPages(refused, [pageAt(4_200, '2021-10-05')], [outcome])).toEqual([]);
+    expect(findUnwantedPages(refused, [pageAt(4_600, '2021-10-05')], [outcome])).toEqual([
+      expect.stringMatching('^I10'),
+    ]);
+  });
+
+  it('takes what is seen to be lost for ended', () => {
+    const lost = historyOf(submitted, { answer: toAnswer(404) });
+    expect(findUnwantedPages(lost, [pageAt(3_000)])).toEqual([]);
+    expect(findUnwantedPages(lost, [pageAt(3_200)])).toEqual([expect.stringMatching('^I10')]);
   });
 });
 
