@@ -47,7 +47,7 @@ function historyOf(...calls: Partial<Call>[]): History {
     const startedAt = i * 1_000;
     return { kind: 'read', caller: 'one', id: ID, startedAt, endedAt: startedAt + 100, ...call };
   };
-  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [] };
+  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [] };
 }
 
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
@@ -92,6 +92,21 @@ describe('I1, every accepted query ends', () => {
   it('lets one be lost where that was said to be possible', () => {
     expect(findUnfinished(historyOf(submitted, { answer: toAnswer(404) }), { mayBeLost: true })).toEqual([]);
   });
+
+  it('lets one be lost that was accepted when Redis was losing, and not been seen since', () => {
+    const gone = (...calls: Partial<Call>[]) => historyOf(...calls, { answer: toAnswer(404) });
+    const judge = (history: History, from: number) => {
+      const losing = { ...history, losses: [{ from, to: from + 500 }] };
+      return [...findUnfinished(losing), ...findBackwardSteps(losing)];
+    };
+    const found = [expect.stringMatching(`^I1: ${ID}`), expect.stringMatching(`^I2: ${ID}`)];
+    expect(judge(gone(submitted), 50)).toEqual([]);
+    expect(judge(gone(submitted), 200)).toEqual(found);
+    expect(judge(gone(submitted, read(running(1))), 50)).toEqual(found);
+    expect(judge(gone(submitted, read(running(1))), 700)).toEqual(found);
+    const again = { ...submitted, answer: toAnswer(202, documentOf({ createdAt: toIso(2_000) })) };
+    expect(judge(gone(submitted, { answer: toAnswer(404) }, again), 50)).toEqual(found);
+  });
 });
 
 describe('I2, a status only moves forward', () => {
@@ -108,6 +123,15 @@ describe('I2, a status only moves forward', () => {
     ['to unknown', [{ answer: toAnswer(404) }]],
   ])('refuses one that goes %s', (_name, calls) => {
     expect(findBackwardSteps(historyOf(submitted, ...calls))).toEqual([expect.stringMatching(`^I2: ${ID}`)]);
+  });
+
+  it('lets a step go back that was lost', () => {
+    const history = historyOf(submitted, read({ ...completed, finishedAt: toIso(950) }), read(running(20)));
+    expect(findBackwardSteps({ ...history, losses: [{ from: 900, to: 1_500 }] })).toEqual([]);
+    for (const from of [960, 2_200]) {
+      const losses = [{ from, to: from + 600 }];
+      expect(findBackwardSteps({ ...history, losses })).toEqual([expect.stringMatching(`^I2: ${ID} ended`)]);
+    }
   });
 
   it('does not judge the order of calls at the same time', () => {
@@ -267,5 +291,13 @@ describe('I11, of the server’s errors only 503, soon and with Retry-After', ()
     ['silence', { failure: 'cut' }],
   ])('refuses %s', (_name, call) => {
     expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
+  });
+
+  it('lets calls be without an answer that were under way at an API as it was killed', () => {
+    const history = historyOf({ api: 'one', failure: 'cut', endedAt: 500 });
+    const silentAt = (api: string, from: number) => ({ ...history, silences: [{ api, from, to: from + 50 }] });
+    expect(findWrongRefusals(silentAt('one', 400))).toEqual([]);
+    expect(findWrongRefusals(silentAt('two', 400))).toEqual([expect.stringMatching('^I11')]);
+    expect(findWrongRefusals(silentAt('one', 600))).toEqual([expect.stringMatching('^I11')]);
   });
 });

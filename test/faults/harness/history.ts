@@ -31,6 +31,8 @@ export interface CallAnswer {
 export interface Call {
   kind: 'submit' | 'read' | 'result' | 'terminate' | 'list';
   caller: string;
+  /** The URL of the API that was called. */
+  api?: string;
   startedAt: number;
   endedAt: number;
   /** Of a submission: what was asked, and under which idempotency key. */
@@ -63,8 +65,15 @@ interface Blindness {
   to: number;
 }
 
-/** What was accepted in it may be lost, since Redis may not have kept what it had acknowledged. */
-interface Loss {
+/** What was stored in it may be lost, since Redis may not have kept what it had acknowledged. */
+export interface Loss {
+  from: number;
+  to: number;
+}
+
+/** A time in which an API could not answer, since it was killed. */
+interface Silence {
+  api: string;
   from: number;
   to: number;
 }
@@ -75,6 +84,7 @@ export interface History {
   ends: ProcessEnd[];
   blindnesses: Blindness[];
   losses: Loss[];
+  silences: Silence[];
 }
 
 /** Comparable between processes. */

@@ -6,7 +6,7 @@ import { toConnectionString } from '../../support/table-double/start-table-doubl
 import type { RemoteTableDouble } from '../../support/table-double/start-table-double-process';
 import type { TcpProxy } from '../../support/tcp-proxy';
 import { waitUntil } from '../../support/wait-until';
-import { type History, isOver, listAccepted, now, type QueryDocument } from './history';
+import { type History, isOver, listAccepted, type Loss, now, type QueryDocument } from './history';
 import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
 import type { RedisProcess } from '../../support/redis-servers/redis-process';
@@ -22,13 +22,15 @@ export interface StageRedis {
   readonly url?: string;
   /** Of the server that holds the records at the moment. */
   client: Redis;
+  /** Grows as it is killed; none where what it has acknowledged is kept, or its loss is asked for by the test. */
+  readonly losses?: Loss[];
   readLog(): Promise<Buffer>;
   stop(): Promise<void>;
 }
 
 /** The whole service on one machine, with everything between its parts in a test's hands. */
 export class Stage<R extends StageRedis = RedisProcess> {
-  readonly history: History = { calls: [], ends: [], blindnesses: [], losses: [] };
+  readonly history: History;
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
   readonly callers: [RecordingClient, RecordingClient];
@@ -47,6 +49,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     private readonly tableKey: string,
     private readonly env: Record<string, string>,
   ) {
+    this.history = { calls: [], ends: [], blindnesses: [], losses: redis.losses ?? [], silences: [] };
     const hashKey = randomBytes(32).toString('hex');
     this.env = { ...PROFILE_ENV, SCAN_CONCURRENCY: '2', IDENTIFIER_HASH_KEY: hashKey, ...env };
     this.secrets = [...keys, tableKey, hashKey];
@@ -90,6 +93,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     const ending = process.end(signal).then((code) => {
       const isKilled = signal === 'SIGKILL' && code === signal;
       const at = now();
+      if (isKilled) this.history.silences.push({ api: process.url, from: begun, to: at });
       this.history.ends.push({ name: this.nameOf(process), code: isKilled ? 0 : code, tookMs: at - begun, at });
     });
     this.ended.set(process, ending);
@@ -135,7 +139,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   /** Waits until every accepted query has ended, or is not known any more where that may be. */
-  async settle(mayBeLost: boolean): Promise<void> {
+  async settle(mayBeLost = this.history.losses.length > 0): Promise<void> {
     for (const [id, { caller }] of listAccepted(this.history)) {
       const owner = this.callers.find((client) => client.caller === caller) ?? this.callers[0];
       await waitUntil(

@@ -14,6 +14,9 @@ const START_LIMIT_MS = 60_000;
 
 const ATTEMPTS = 3;
 
+/** It forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
+const EVERYSEC_LOSS_MS = 2_000;
+
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
@@ -31,6 +34,8 @@ export interface RedisProcessOptions {
 export class RedisProcess {
   /** For the test itself; connects again by itself. */
   readonly client: Redis;
+  /** When what it had acknowledged may not have been kept: before each time that it was killed. Milliseconds since 1970. */
+  readonly losses: { from: number; to: number }[] = [];
   private child: ChildProcess | undefined;
 
   private constructor(
@@ -103,6 +108,8 @@ export class RedisProcess {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+    const to = performance.timeOrigin + performance.now();
+    if (this.options.appendfsync !== 'always') this.losses.push({ from: to - EVERYSEC_LOSS_MS, to });
   }
 
   /** The append-only files, the youngest last. */
