@@ -24,7 +24,7 @@ export interface CheckOptions extends RefusalLimits {
 export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions = {}): Promise<string[]> {
   const { history, double, redis } = stage;
   return [
-    ...findUnfinished(history, options),
+    ...findUnfinished(history, { ...options, limitMs: profile.settleMs }),
     ...findBackwardSteps(history, options),
     ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
     ...findDoubledQueries(history, options),

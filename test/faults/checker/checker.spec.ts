@@ -47,7 +47,7 @@ function historyOf(...calls: Partial<Call>[]): History {
     const startedAt = i * 1_000;
     return { kind: 'read', caller: 'one', id: ID, startedAt, endedAt: startedAt + 100, ...call };
   };
-  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [] };
+  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [], starts: [] };
 }
 
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
@@ -87,6 +87,16 @@ describe('I1, every accepted query ends', () => {
     ['one that is lost', historyOf(submitted, { answer: toAnswer(404) }), {}],
   ])('refuses %s', (_name, history, options) => {
     expect(findUnfinished(history, options)).toEqual([expect.stringMatching(`^I1: ${ID}`)]);
+  });
+
+  it('gives one its time anew after each disturbance before its end', () => {
+    const judge = (change: Partial<History>) => findUnfinished({ ...good, ...change }, { limitMs: 1_000 });
+    const end = { name: 'worker', code: 0, tookMs: 0, at: 2_100 };
+    for (const change of [{ starts: [2_100] }, { ends: [end] }, { blindnesses: [{ from: 500, to: 2_100 }] }]) {
+      expect(judge(change)).toEqual([]);
+    }
+    expect(judge({ blindnesses: [{ from: 500, to: Infinity }] })).toEqual([]);
+    expect(judge({ starts: [1_900, 3_100] })).toEqual([expect.stringMatching('^I1: .* took 1100 ms')]);
   });
 
   it('lets one be lost where that was said to be possible', () => {

@@ -85,6 +85,8 @@ export interface History {
   blindnesses: Blindness[];
   losses: Loss[];
   silences: Silence[];
+  /** When a process was added. */
+  starts: number[];
 }
 
 /** Comparable between processes. */

@@ -49,7 +49,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     private readonly tableKey: string,
     private readonly env: Record<string, string>,
   ) {
-    this.history = { calls: [], ends: [], blindnesses: [], losses: redis.losses ?? [], silences: [] };
+    this.history = { calls: [], ends: [], blindnesses: [], losses: redis.losses ?? [], silences: [], starts: [] };
     const hashKey = randomBytes(32).toString('hex');
     this.env = { ...PROFILE_ENV, SCAN_CONCURRENCY: '2', IDENTIFIER_HASH_KEY: hashKey, ...env };
     this.secrets = [...keys, tableKey, hashKey];
@@ -64,6 +64,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     const redisUrl = this.redisUrl(this.lines.api);
     const api = await startApi({ ...this.env, ...this.keyFile.env, REDIS_URL: redisUrl, ...env });
     this.apis.push(api);
+    this.history.starts.push(now());
     return api;
   }
 
@@ -75,6 +76,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
       ...env,
     });
     this.workers.push(worker);
+    this.history.starts.push(now());
     return worker;
   }
 
