@@ -46,6 +46,6 @@ async function listPlaces(
     'the log of the api': apis.map((process) => process.output()).join('\n'),
     'the log of the worker': workers.map((process) => process.output()).join('\n'),
     // As bytes: what is not text stays what it is.
-    Redis: (await redis.readLog()).toString('latin1'),
+    Redis: (await redis.readFiles()).toString('latin1'),
   };
 }

@@ -24,7 +24,7 @@ export interface StageRedis {
   client: Redis;
   /** Grows as it is killed; none where what it has acknowledged is kept, or its loss is asked for by the test. */
   readonly losses?: Loss[];
-  readLog(): Promise<Buffer>;
+  readFiles(): Promise<Buffer>;
   stop(): Promise<void>;
 }
 
@@ -34,8 +34,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
   readonly callers: [RecordingClient, RecordingClient];
-  /** What must never be seen anywhere. */
-  readonly secrets: readonly string[];
+  /** What must never be seen anywhere; a test that makes more of them adds them. */
+  readonly secrets: string[];
   private readonly ended = new Map<ServiceProcess, Promise<unknown>>();
   private turn = 0;
 
