@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
-import { type Call, isOver } from './harness/history';
+import { type Call, isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
@@ -33,7 +33,7 @@ async function terminate(stage: Stage, id: string): Promise<void> {
 
 describe('fault 14: 200 submissions of one key at three APIs, one of which is killed', () => {
   it('are one query', () =>
-    onStage({ apis: 3, check: { mayBeSilent: true } }, async (stage) => {
+    onStage({ apis: 3 }, async (stage) => {
       const submissions = Array.from({ length: 200 }, (_, i) => {
         if (i === 100) void stage.end(stage.apis[1]!, 'SIGKILL');
         return stage.callers[0].submit(WHOLE_RANGE, 'one');
@@ -97,10 +97,11 @@ describe('fault 16: what is in Redis is deleted in the middle of a run', () => {
     ['the records of the query', (stage: Stage, id: string) => deleteRecords(stage, id)],
     ['everything', (stage: Stage) => stage.redis.client.flushall()],
   ])('%s: the run stops, nothing is published, the worker goes on with others', (_name, erase) =>
-    onStage({ check: { mayBeLost: true } }, async (stage) => {
+    onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(6);
       await erase(stage, id);
+      stage.history.losses.push({ from: 0, to: now() });
       await waitUntil(
         'the run to stop',
         () => stage.workers[0]!.output(),

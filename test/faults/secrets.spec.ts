@@ -10,7 +10,13 @@ import type { Stage } from './harness/stage';
 
 const TABLE_SECRET = 'storage-account-connection-string';
 const HASH_SECRET = 'identifier-hash-key';
-const toKey = () => randomBytes(64).toString('base64');
+
+/** A key that is looked for afterwards wherever it must not be. */
+function toSecretKey({ secrets }: Stage): string {
+  const key = randomBytes(64).toString('base64');
+  secrets.push(key);
+  return key;
+}
 
 interface Scene {
   vault: Awaited<ReturnType<typeof startKeyVault>>;
@@ -24,7 +30,7 @@ async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>): P
   try {
     await onStage({ workers: 0 }, async (stage) => {
       vault.set(TABLE_SECRET, stage.connectionString(stage.double.port));
-      vault.set(HASH_SECRET, toKey());
+      vault.set(HASH_SECRET, toSecretKey(stage));
       await test(stage, { vault, addWorker: () => stage.addWorker(env) });
     });
   } finally {
@@ -38,7 +44,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
       await addWorker();
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(10);
-      const key = toKey();
+      const key = toSecretKey(stage);
       vault.set(TABLE_SECRET, toConnectionString(stage.double.port, key));
       await stage.double.configure({ accountKeys: [key] });
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
@@ -49,7 +55,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
       await addWorker();
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(10);
-      await stage.double.configure({ accountKeys: [toKey()] });
+      await stage.double.configure({ accountKeys: [toSecretKey(stage)] });
       expect((await stage.waitForEnd(id)).error?.code).toBe('TABLE_FORBIDDEN');
     }));
 

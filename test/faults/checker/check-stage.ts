@@ -11,6 +11,7 @@ import { findUnfinished } from './find-unfinished';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
+import { readOutcomes } from './read-outcomes';
 
 const KEY_PREFIX = '{audit-query}';
 
@@ -23,15 +24,15 @@ export interface CheckOptions extends RefusalLimits {
 export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions = {}): Promise<string[]> {
   const { history, double, redis } = stage;
   return [
-    ...findUnfinished(history, options),
+    ...findUnfinished(history, { ...options, limitMs: profile.settleMs }),
     ...findBackwardSteps(history, options),
     ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
-    ...findDoubledQueries(history),
+    ...findDoubledQueries(history, options),
     ...findLeaksToOthers(history),
     ...(await findLeftovers(redis.client, KEY_PREFIX)),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),
     ...findLateExits(history.ends, profile.shutdownGraceSeconds * 1_000),
-    ...findUnwantedPages(history, await double.requests()),
+    ...findUnwantedPages(history, await double.requests(), await readOutcomes(redis.client, KEY_PREFIX)),
     ...findWrongRefusals(history, options),
   ];
 }
@@ -45,6 +46,6 @@ async function listPlaces(
     'the log of the api': apis.map((process) => process.output()).join('\n'),
     'the log of the worker': workers.map((process) => process.output()).join('\n'),
     // As bytes: what is not text stays what it is.
-    Redis: (await redis.readLog()).toString('latin1'),
+    Redis: (await redis.readFiles()).toString('latin1'),
   };
 }

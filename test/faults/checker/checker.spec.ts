@@ -17,13 +17,17 @@ const OTHER_ID = 'b'.repeat(32);
 const range = { start: '2021-10-01', end: '2021-10-02' };
 const result = {
   ...{ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0, daysScanned: 2, daysReused: 0 },
-  oldestScanAt: '2026-01-01T00:00:00.000Z',
+  oldestScanAt: toIso(1_500),
 };
+
+function toIso(time: number): string {
+  return new Date(time).toISOString();
+}
 
 function documentOf(change: Partial<QueryDocument> = {}): QueryDocument {
   const { percent = 0, atLeast = 0 } = change.progress ?? {};
   return {
-    ...{ id: ID, status: 'Pending', request: { ...range, maxAgeSeconds: 0 }, createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ id: ID, status: 'Pending', request: { ...range, maxAgeSeconds: 0 }, createdAt: toIso(0) },
     ...{ startedAt: null, finishedAt: null, result: null, error: null, ...change },
     progress: { percent, atLeast, daysTotal: 2, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null },
   };
@@ -31,7 +35,7 @@ function documentOf(change: Partial<QueryDocument> = {}): QueryDocument {
 
 const running = (percent: number) => documentOf({ status: 'Running', progress: { percent, atLeast: 0 } as never });
 const full = { percent: 100, atLeast: 3 } as never;
-const completed = documentOf({ status: 'Completed', result, progress: full });
+const completed = documentOf({ status: 'Completed', result, progress: full, finishedAt: toIso(3_000) });
 
 function toAnswer(status: number, document?: QueryDocument, retryAfter: string | null = '1'): CallAnswer {
   return { status, retryAfter, body: JSON.stringify(document ?? {}), ...(document && { document }) };
@@ -43,10 +47,13 @@ function historyOf(...calls: Partial<Call>[]): History {
     const startedAt = i * 1_000;
     return { kind: 'read', caller: 'one', id: ID, startedAt, endedAt: startedAt + 100, ...call };
   };
-  return { calls: calls.map(toCall), ends: [], blindnesses: [] };
+  return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [], starts: [] };
 }
 
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
+const listOf = (...items: QueryDocument[]): Partial<Call> => ({
+  ...{ kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items }) } },
+});
 const read = (document: QueryDocument): Partial<Call> => ({ answer: toAnswer(200, document) });
 const good = historyOf(submitted, read(running(10)), read(running(20)), read(completed), read(completed));
 const truth = async () => ({ count: 3, entitiesRead: 4, entitiesWithoutIdentifier: 0 });
@@ -67,7 +74,7 @@ describe('a history in which nothing is wrong', () => {
     expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
     expect(findSecrets({ log: 'nothing', other: 'token' }, ['secret'])).toEqual([]);
     expect(findGrowth('api', [90e6, 100e6, 140e6, 130e6, 150e6, 130e6, 140e6, 150e6])).toEqual([]);
-    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900 }], 3_000)).toEqual([]);
+    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900, at: 0 }], 3_000)).toEqual([]);
     expect(findUnwantedPages(good, [pageAt(50), pageAt(5_000)])).toEqual([]);
     expect(findWrongRefusals(historyOf({ answer: toAnswer(503) }, { answer: toAnswer(404) }))).toEqual([]);
   });
@@ -82,8 +89,33 @@ describe('I1, every accepted query ends', () => {
     expect(findUnfinished(history, options)).toEqual([expect.stringMatching(`^I1: ${ID}`)]);
   });
 
+  it('gives one its time anew after each disturbance before its end', () => {
+    const judge = (change: Partial<History>) => findUnfinished({ ...good, ...change }, { limitMs: 1_000 });
+    const end = { name: 'worker', code: 0, tookMs: 0, at: 2_100 };
+    for (const change of [{ starts: [2_100] }, { ends: [end] }, { blindnesses: [{ from: 500, to: 2_100 }] }]) {
+      expect(judge(change)).toEqual([]);
+    }
+    expect(judge({ blindnesses: [{ from: 500, to: Infinity }] })).toEqual([]);
+    expect(judge({ starts: [1_900, 3_100] })).toEqual([expect.stringMatching('^I1: .* took 1100 ms')]);
+  });
+
   it('lets one be lost where that was said to be possible', () => {
     expect(findUnfinished(historyOf(submitted, { answer: toAnswer(404) }), { mayBeLost: true })).toEqual([]);
+  });
+
+  it('lets one be lost that was accepted when Redis was losing, and not been seen since', () => {
+    const gone = (...calls: Partial<Call>[]) => historyOf(...calls, { answer: toAnswer(404) });
+    const judge = (history: History, from: number) => {
+      const losing = { ...history, losses: [{ from, to: from + 500 }] };
+      return [...findUnfinished(losing), ...findBackwardSteps(losing)];
+    };
+    const found = [expect.stringMatching(`^I1: ${ID}`), expect.stringMatching(`^I2: ${ID}`)];
+    expect(judge(gone(submitted), 50)).toEqual([]);
+    expect(judge(gone(submitted), 200)).toEqual(found);
+    expect(judge(gone(submitted, read(running(1))), 50)).toEqual(found);
+    expect(judge(gone(submitted, read(running(1))), 700)).toEqual(found);
+    const again = { ...submitted, answer: toAnswer(202, documentOf({ createdAt: toIso(2_000) })) };
+    expect(judge(gone(submitted, { answer: toAnswer(404) }, again), 50)).toEqual(found);
   });
 });
 
@@ -103,6 +135,15 @@ describe('I2, a status only moves forward', () => {
     expect(findBackwardSteps(historyOf(submitted, ...calls))).toEqual([expect.stringMatching(`^I2: ${ID}`)]);
   });
 
+  it('lets a step go back that was lost', () => {
+    const history = historyOf(submitted, read({ ...completed, finishedAt: toIso(950) }), read(running(20)));
+    expect(findBackwardSteps({ ...history, losses: [{ from: 900, to: 1_500 }] })).toEqual([]);
+    for (const from of [960, 2_200]) {
+      const losses = [{ from, to: from + 600 }];
+      expect(findBackwardSteps({ ...history, losses })).toEqual([expect.stringMatching(`^I2: ${ID} ended`)]);
+    }
+  });
+
   it('does not judge the order of calls at the same time', () => {
     const overlapping = { ...read(running(10)), startedAt: 900, endedAt: 1_200 };
     expect(findBackwardSteps(historyOf(submitted, read(running(20)), overlapping))).toEqual([]);
@@ -110,9 +151,30 @@ describe('I2, a status only moves forward', () => {
 });
 
 describe('I3, a count is the truth', () => {
-  it.each([{ count: 4 }, { entitiesRead: 5 }])('refuses %j', async (change) => {
-    const wrong = documentOf({ status: 'Completed', result: { ...result, ...change } });
-    expect(await findWrongCounts(historyOf(submitted, read(wrong)), truth)).toEqual([expect.stringMatching('^I3')]);
+  it.each([
+    { count: 4 },
+    { entitiesRead: 5 },
+    { entitiesWithoutIdentifier: 1 },
+    { daysScanned: 1 },
+    { oldestScanAt: toIso(3_001) },
+    { daysReused: 1, daysScanned: 1 },
+  ])('refuses %j', async (change) => {
+    const wrong = { ...completed, result: { ...result, ...change } };
+    for (const call of [read(wrong), listOf(wrong)]) {
+      expect(await findWrongCounts(historyOf(submitted, call), truth)).toEqual([expect.stringMatching('^I3')]);
+    }
+  });
+
+  it('refuses a scan that is older than was asked for', async () => {
+    const createdAt = toIso(62_000);
+    const reused = { ...result, oldestScanAt: toIso(2_000), daysReused: 1, daysScanned: 1 };
+    const findOf = (maxAgeSeconds: number) => {
+      const request = { ...range, maxAgeSeconds };
+      const document = { ...completed, request, createdAt, finishedAt: toIso(63_000), result: reused };
+      return findWrongCounts(historyOf(read(document)), truth);
+    };
+    expect(await findOf(60)).toEqual([]);
+    expect(await findOf(59)).toEqual([expect.stringMatching('^I3: .* was scanned at')]);
   });
 });
 
@@ -122,15 +184,35 @@ describe('I4, one key is one query', () => {
     expect(findDoubledQueries(historyOf(submitted, second))).toEqual([expect.stringMatching('^I4: one k is 2')]);
     expect(findDoubledQueries(historyOf(submitted, { ...second, caller: 'two' }))).toEqual([]);
   });
+
+  const later = documentOf({ createdAt: toIso(1_000) });
+  const elsewhere = documentOf({ request: { ...range, end: '2021-10-09', maxAgeSeconds: 0 } });
+
+  it.each<[string, Partial<Call>]>([
+    ['was created a second time', { ...submitted, answer: toAnswer(202, later) }],
+    ['is seen with another time of its creation', read(later)],
+    ['is listed with another one', listOf(later)],
+    ['asks for something else', read(elsewhere)],
+  ])('refuses one that %s', (_name, call) => {
+    expect(findDoubledQueries(historyOf(submitted, call))).toEqual([expect.stringMatching(`^I4: ${ID} was`)]);
+  });
+
+  it('lets one that may be lost be created again, for good', () => {
+    const again = [submitted, { ...submitted, answer: toAnswer(202, later) }];
+    expect(findDoubledQueries(historyOf(...again), { mayBeLost: true })).toEqual([]);
+    const lossAt = (from: number) => ({ ...historyOf(...again), losses: [{ from, to: from + 100 }] });
+    expect(findDoubledQueries(lossAt(50))).toEqual([]);
+    expect(findDoubledQueries(lossAt(500))).toEqual([expect.stringMatching('^I4')]);
+    expect(findDoubledQueries(historyOf(...again, read(documentOf())), { mayBeLost: true })).toEqual([
+      expect.stringMatching('^I4'),
+    ]);
+  });
 });
 
 describe('I5, a query is its caller’s alone', () => {
   it.each<[string, Partial<Call>]>([
     ['reads it', read(documentOf())],
-    [
-      'lists it',
-      { kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items: [documentOf()] }) } },
-    ],
+    ['lists it', listOf(documentOf())],
     ['is told of it in a refusal', { id: OTHER_ID, answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } }],
   ])('refuses that another %s', (_name, call) => {
     expect(findLeaksToOthers(historyOf(submitted, { ...call, caller: 'two' }))).toEqual([
@@ -166,18 +248,20 @@ describe('I9, a process goes in time', () => {
     { name: 'api', code: 1, tookMs: 10 },
     { name: 'api', code: 'SIGKILL', tookMs: 10 },
     { name: 'api', code: 0, tookMs: 5_000 },
+    { name: 'api', code: 1, tookMs: 0, lastWords: 'an error that nobody caught' },
+    { name: 'api', code: 0, tookMs: 0, lastWords: '' },
   ])('refuses %j', (end) => {
-    expect(findLateExits([end], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+    expect(findLateExits([{ at: 0, ...end }], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
   });
 });
 
 describe('I10, no page is asked for in vain', () => {
-  const terminated = documentOf({ status: 'Terminated' });
+  const terminated = documentOf({ status: 'Terminated', finishedAt: toIso(1_050) });
   const history = historyOf(submitted, { kind: 'terminate', answer: toAnswer(202, terminated) });
 
   it('refuses one later than two seconds after the end, one before the beginning, and one of another day', () => {
     expect(findUnwantedPages(history, [pageAt(3_000)])).toEqual([]);
-    for (const page of [pageAt(3_200), pageAt(-1), pageAt(500, '2021-10-03')]) {
+    for (const page of [pageAt(3_100), pageAt(-1), pageAt(500, '2021-10-03')]) {
       expect(findUnwantedPages(history, [page])).toEqual([expect.stringMatching('^I10: 1 pages')]);
     }
   });
@@ -185,6 +269,27 @@ describe('I10, no page is asked for in vain', () => {
   it('does not judge a time in which the worker could not know', () => {
     const blind = { ...history, blindnesses: [{ from: 0, to: 2_000 }] };
     expect(findUnwantedPages(blind, [pageAt(3_200)])).toEqual([]);
+  });
+
+  it.each<[string, Partial<Call>]>([
+    ['was refused', { answer: toAnswer(503) }],
+    ['was not answered', { failure: 'cut' }],
+  ])('lets a submission that %s be read for a moment, or for as long as a worker had it', (_name, call) => {
+    const later = { ...range, end: '2021-10-05' };
+    const refused = historyOf({ kind: 'submit', range: later, ...call }, submitted, read(completed));
+    expect(findUnwantedPages(refused, [pageAt(4_000, '2021-10-05')])).toEqual([]);
+    expect(findUnwantedPages(refused, [pageAt(4_200, '2021-10-05')])).toEqual([expect.stringMatching('^I10')]);
+    const outcome = { request: later, createdAt: 50, finishedAt: 2_500 };
+    expect(findUnwantedPages(refused, [pageAt(4_200, '2021-10-05')], [outcome])).toEqual([]);
+    expect(findUnwantedPages(refused, [pageAt(4_600, '2021-10-05')], [outcome])).toEqual([
+      expect.stringMatching('^I10'),
+    ]);
+  });
+
+  it('takes what is seen to be lost for ended', () => {
+    const lost = historyOf(submitted, { answer: toAnswer(404) });
+    expect(findUnwantedPages(lost, [pageAt(3_000)])).toEqual([]);
+    expect(findUnwantedPages(lost, [pageAt(3_200)])).toEqual([expect.stringMatching('^I10')]);
   });
 });
 
@@ -196,5 +301,13 @@ describe('I11, of the server’s errors only 503, soon and with Retry-After', ()
     ['silence', { failure: 'cut' }],
   ])('refuses %s', (_name, call) => {
     expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
+  });
+
+  it('lets calls be without an answer that were under way at an API as it was killed', () => {
+    const history = historyOf({ api: 'one', failure: 'cut', endedAt: 500 });
+    const silentAt = (api: string, from: number) => ({ ...history, silences: [{ api, from, to: from + 50 }] });
+    expect(findWrongRefusals(silentAt('one', 400))).toEqual([]);
+    expect(findWrongRefusals(silentAt('two', 400))).toEqual([expect.stringMatching('^I11')]);
+    expect(findWrongRefusals(silentAt('one', 600))).toEqual([expect.stringMatching('^I11')]);
   });
 });

@@ -1,7 +1,14 @@
 import { type Call, type History, isOver, listAccepted, type QueryDocument } from '../harness/history';
+import { mayBeLost } from './may-be-lost';
+
+interface Sighting {
+  startedAt: number;
+  endedAt: number;
+  document: QueryDocument;
+}
 
 /** I2: what is seen of a query never goes back; an end is for good; what was known is not unknown later. */
-export function findBackwardSteps(history: History, { mayBeLost = false } = {}): string[] {
+export function findBackwardSteps(history: History, { mayBeLost: mayAllBeLost = false } = {}): string[] {
   const ids = listAccepted(history);
   const byId = new Map<string, Call[]>();
   for (const call of history.calls) {
@@ -9,26 +16,41 @@ export function findBackwardSteps(history: History, { mayBeLost = false } = {}):
     const isOwners = id !== undefined && ids.get(id)?.caller === call.caller;
     if (isOwners && call.answer !== undefined) byId.set(id, [...(byId.get(id) ?? []), call]);
   }
-  return [...byId].flatMap(([id, calls]) => findInOrder(id, calls, mayBeLost));
+  return [...byId].flatMap(([id, calls]) => [
+    ...findSteps(history, id, calls),
+    ...(mayAllBeLost ? [] : findForgotten(history, id, calls)),
+  ]);
 }
 
-function findInOrder(id: string, calls: Call[], mayBeLost: boolean): string[] {
+function findForgotten(history: History, id: string, calls: readonly Call[]): string[] {
+  const accepted = calls.filter(({ kind, answer }) => kind === 'submit' && answer?.status === 202);
+  const acceptedAt = Math.min(...accepted.map(({ endedAt }) => endedAt));
+  return calls
+    .filter(({ answer, startedAt }) => answer?.status === 404 && startedAt > acceptedAt)
+    .filter((call) => !mayBeLost(history, id, calls, call))
+    .map(() => `I2: ${id} was accepted and is unknown later`);
+}
+
+function findSteps({ losses }: History, id: string, calls: Call[]): string[] {
   const violations: string[] = [];
-  let before: { endedAt: number; document: QueryDocument } | undefined;
-  let acceptedAt = Infinity;
-  for (const { kind, startedAt, endedAt, answer } of calls.sort((a, b) => a.endedAt - b.endedAt)) {
-    if (kind === 'submit' && answer?.status === 202) acceptedAt = Math.min(acceptedAt, endedAt);
-    if (answer?.status === 404 && startedAt > acceptedAt && !mayBeLost) {
-      violations.push(`I2: ${id} was accepted and is unknown later`);
-    }
+  let before: Sighting | undefined;
+  const isLost = ({ startedAt, endedAt, document }: Sighting, after: Sighting) =>
+    losses.some(({ from, to }) => {
+      // An end is lost with its outcome, which is as old as it says.
+      const since = document.finishedAt === null ? endedAt : Date.parse(document.finishedAt);
+      return startedAt <= to && since >= from && after.endedAt >= from;
+    });
+  for (const { startedAt, endedAt, answer } of calls.sort((a, b) => a.endedAt - b.endedAt)) {
     const document = answer?.document;
     if (document === undefined) continue;
+    const sighting = { startedAt, endedAt, document };
+    // One that was created anew is another one: whether it may be is asked elsewhere (I4).
+    if (before !== undefined && before.document.createdAt < document.createdAt) before = undefined;
     // Two calls at the same time may be answered in any order.
-    if (before !== undefined && startedAt >= before.endedAt) {
-      const step = findStep(before.document, document);
-      if (step !== undefined) violations.push(`I2: ${id} ${step}`);
-    }
-    if (before === undefined || !isOver(before.document)) before = { endedAt, document };
+    const step = before && startedAt >= before.endedAt ? findStep(before.document, document) : undefined;
+    const isExcused = step !== undefined && before !== undefined && isLost(before, sighting);
+    if (step !== undefined && !isExcused) violations.push(`I2: ${id} ${step}`);
+    if (before === undefined || isExcused || !isOver(before.document)) before = sighting;
   }
   return violations;
 }

@@ -1,7 +1,32 @@
-import type { History } from '../harness/history';
+import { type Call, type History, listDocuments } from '../harness/history';
 
-/** I4: one caller's submissions under one key are one query. */
-export function findDoubledQueries({ calls }: History): string[] {
+/** What was created once, under one id, and asked for one thing. */
+interface Life {
+  name: string;
+  createdAt: number;
+  firstSeen: Call;
+  lastSeen: Call;
+}
+
+/**
+ * I4: one caller's submissions under one key are one query, created once: as ids are derived from keys, it is the time of
+ * its creation and what it asks for that would tell of a second one. Only one that may be lost may be created again.
+ */
+export function findDoubledQueries(history: History, { mayBeLost = false } = {}): string[] {
+  const isLost = ({ createdAt, firstSeen }: Life) =>
+    mayBeLost || history.losses.some(({ from, to }) => createdAt <= to && firstSeen.endedAt >= from);
+  const violations = findDoubledIds(history);
+  for (const [id, lives] of listLives(history)) {
+    for (const [i, life] of lives.slice(1).entries()) {
+      const former = lives[i]!;
+      const isBack = former.lastSeen.startedAt > life.firstSeen.endedAt;
+      if (isBack || !isLost(former)) violations.push(`I4: ${id} was ${former.name}, and is ${life.name}`);
+    }
+  }
+  return violations;
+}
+
+function findDoubledIds({ calls }: History): string[] {
   const byKey = new Map<string, Set<string>>();
   for (const { kind, caller, key, answer } of calls) {
     const id = answer?.document?.id;
@@ -12,4 +37,18 @@ export function findDoubledQueries({ calls }: History): string[] {
   return [...byKey]
     .filter(([, ids]) => ids.size > 1)
     .map(([name, ids]) => `I4: ${name} is ${ids.size} queries: ${[...ids].join(', ')}`);
+}
+
+/** Of each id, in the order of their creation. */
+function listLives({ calls }: History): Map<string, Life[]> {
+  const byId = new Map<string, Map<string, Life>>();
+  for (const call of [...calls].sort((a, b) => a.endedAt - b.endedAt)) {
+    for (const { id, createdAt, request } of listDocuments(call)) {
+      const name = `${createdAt} ${JSON.stringify(request)}`;
+      const lives = byId.get(id) ?? new Map<string, Life>();
+      const life = lives.get(name) ?? { name, createdAt: Date.parse(createdAt), firstSeen: call, lastSeen: call };
+      byId.set(id, lives.set(name, { ...life, lastSeen: call }));
+    }
+  }
+  return new Map([...byId].map(([id, lives]) => [id, [...lives.values()].sort((a, b) => a.createdAt - b.createdAt)]));
 }

@@ -1,19 +1,36 @@
 import type { RecordedRequest } from '../../support/table-double/request-log';
-import { type History, isOver, listAccepted } from '../harness/history';
+import { type Call, type History, isOver, listAccepted, listDocuments, type QueryRange } from '../harness/history';
 
 /** A run looks whether it may go on once a second, and stops within this. */
 const STOPS_WITHIN_MS = 2_000;
 
-interface Wish {
-  start: string;
-  end: string;
+/** The API takes the job of a refused submission off the queue at once, or tries again after a second; and then the run stops. */
+const DISCARDED_WITHIN_MS = 2_000 + STOPS_WITHIN_MS;
+
+/** What an outcome in Redis says of its query. Milliseconds since 1970. */
+export interface KeptOutcome {
+  request: QueryRange;
+  createdAt: number;
+  finishedAt: number;
+}
+
+interface Wish extends QueryRange {
   from: number;
   to: number;
 }
 
-/** I10: each page is asked for on behalf of a query that is alive, or was two seconds ago. */
-export function findUnwantedPages(history: History, requests: readonly RecordedRequest[]): string[] {
-  const wishes = listWishes(history);
+/**
+ * I10: each page is asked for on behalf of a query that is alive, or was two seconds ago.
+ *
+ * @param outcomes Of those too that nobody was told of: a submission whose answer was lost or a refusal may have been taken
+ *   by a worker before it could be discarded, and is run to its end.
+ */
+export function findUnwantedPages(
+  history: History,
+  requests: readonly RecordedRequest[],
+  outcomes: readonly KeptOutcome[] = [],
+): string[] {
+  const wishes = [...listWishes(history), ...outcomes.map(toWish)];
   const isBlind = (at: number) => history.blindnesses.some(({ from, to }) => at >= from && at <= to + STOPS_WITHIN_MS);
   const unwanted = requests.filter(({ day, filter, receivedAtMs: at }) => {
     // Without a filter it is the probe of readiness.
@@ -25,16 +42,35 @@ export function findUnwantedPages(history: History, requests: readonly RecordedR
   return [`I10: ${unwanted.length} pages were asked for that nobody waits for, the first of ${first.day}`];
 }
 
+function toWish({ request, createdAt, finishedAt }: KeptOutcome): Wish {
+  return { start: request.start, end: request.end, from: createdAt, to: finishedAt + STOPS_WITHIN_MS };
+}
+
 function listWishes(history: History): Wish[] {
   const accepted = listAccepted(history);
-  const endOf = (id: string | undefined) => {
-    if (id === undefined || !accepted.has(id)) return Infinity;
-    const ends = history.calls.filter(({ answer }) => answer?.document?.id === id && isOver(answer.document));
-    return Math.min(Infinity, ...ends.map(({ endedAt }) => endedAt + STOPS_WITHIN_MS));
-  };
-  // A submission that was refused with 503 may have been queued for a moment: its wish has no end that could be known.
-  return history.calls.flatMap(({ kind, range, startedAt, answer }) => {
+  const byId = new Map<string, Call[]>();
+  for (const call of history.calls) {
+    for (const id of new Set([call.id, ...listDocuments(call).map((document) => document.id)])) {
+      if (id !== undefined) byId.set(id, [...(byId.get(id) ?? []), call]);
+    }
+  }
+  return history.calls.flatMap(({ kind, range, startedAt, endedAt, answer }) => {
     if (kind !== 'submit' || range === undefined) return [];
-    return [{ ...range, from: startedAt, to: endOf(answer?.document?.id) }];
+    const id = answer?.document?.id;
+    const isAccepted = id !== undefined && accepted.has(id);
+    const to = isAccepted ? findEnd(id, startedAt, byId.get(id) ?? []) : endedAt + DISCARDED_WITHIN_MS;
+    return [{ ...range, from: startedAt, to }];
   });
+}
+
+/** By Redis' clock, which is the machine's; of a query that was lost, when that was seen. */
+function findEnd(id: string, since: number, calls: readonly Call[]): number {
+  const ends = calls
+    .filter(({ endedAt }) => endedAt >= since)
+    .flatMap((call) => {
+      const over = listDocuments(call).filter((document) => document.id === id && isOver(document));
+      const isLost = call.id === id && call.answer?.status === 404 && call.startedAt >= since;
+      return [...over.map(({ finishedAt }) => Date.parse(finishedAt ?? '')), ...(isLost ? [call.endedAt] : [])];
+    });
+  return Math.min(Infinity, ...ends) + STOPS_WITHIN_MS;
 }

@@ -4,14 +4,19 @@ import type { Call, History } from '../harness/history';
 const UNAVAILABLE_WITHIN_MS = 2_000 + 700;
 
 export interface RefusalLimits {
-  /** Calls may be without an answer, since an API is killed or blocked. */
+  /** Calls may be without an answer all the time; those of an API that is killed may be by themselves. */
   mayBeSilent?: boolean;
   unavailableWithinMs?: number;
 }
 
 /** I11: of the server's errors only 503, soon and with Retry-After; every call is answered. */
-export function findWrongRefusals({ calls }: History, limits: RefusalLimits = {}): string[] {
-  return calls.flatMap((call) => findProblem(call, limits) ?? []).map((problem) => `I11: ${problem}`);
+export function findWrongRefusals({ calls, silences }: History, limits: RefusalLimits = {}): string[] {
+  const isSilent = ({ api, startedAt, endedAt }: Call) =>
+    silences.some((silence) => silence.api === api && startedAt <= silence.to && endedAt >= silence.from);
+  return calls
+    .filter((call) => call.answer !== undefined || !isSilent(call))
+    .flatMap((call) => findProblem(call, limits) ?? [])
+    .map((problem) => `I11: ${problem}`);
 }
 
 function findProblem(

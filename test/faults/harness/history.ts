@@ -31,6 +31,8 @@ export interface CallAnswer {
 export interface Call {
   kind: 'submit' | 'read' | 'result' | 'terminate' | 'list';
   caller: string;
+  /** The URL of the API that was called. */
+  api?: string;
   startedAt: number;
   endedAt: number;
   /** Of a submission: what was asked, and under which idempotency key. */
@@ -44,15 +46,34 @@ export interface Call {
   failure?: string;
 }
 
-/** How a process ended that was told to. */
+/** How a process ended. */
 export interface ProcessEnd {
   name: string;
+  /** Its exit code, or the signal that ended it; 0 when that is the one that it was ended with. */
   code: number | string | null;
+  /** Since it was told to go; 0 for one that was not. */
   tookMs: number;
+  /** When it had ended, as in calls. */
+  at: number;
+  /** What it printed last, where nobody had told it to go. */
+  lastWords?: string;
 }
 
 /** A time in which a worker could not know better, such as while it was frozen or its Redis away. */
 interface Blindness {
+  from: number;
+  to: number;
+}
+
+/** What was stored in it may be lost, since Redis may not have kept what it had acknowledged. */
+export interface Loss {
+  from: number;
+  to: number;
+}
+
+/** A time in which an API could not answer, since it was killed. */
+interface Silence {
+  api: string;
   from: number;
   to: number;
 }
@@ -62,11 +83,21 @@ export interface History {
   calls: Call[];
   ends: ProcessEnd[];
   blindnesses: Blindness[];
+  losses: Loss[];
+  silences: Silence[];
+  /** When a process was added. */
+  starts: number[];
 }
 
 /** Comparable between processes. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
+}
+
+/** The status documents in an answer: the one that it is, or those of a list. */
+export function listDocuments({ answer }: Call): QueryDocument[] {
+  if (answer?.document !== undefined) return [answer.document];
+  return answer?.status === 200 ? ((JSON.parse(answer.body) as { items?: QueryDocument[] }).items ?? []) : [];
 }
 
 export function isOver({ status }: { status: string }): boolean {

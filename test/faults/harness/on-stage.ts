@@ -53,7 +53,7 @@ export async function onStageOf<R extends StageRedis>(
   try {
     await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
     await test(stage);
-    await stage.settle(options.check?.mayBeLost ?? false);
+    await stage.settle(options.check?.mayBeLost);
     await stage.waitUntilIdle();
     await stage.endAll();
     const violations = await checkStage(stage, options.check);

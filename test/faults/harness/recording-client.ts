@@ -53,10 +53,11 @@ export class RecordingClient {
     path: string,
     init: RequestInit = {},
   ): Promise<Call> {
-    const call: Call = { ...what, caller: this.caller, startedAt: now(), endedAt: Infinity };
+    const api = this.nextUrl();
+    const call: Call = { ...what, caller: this.caller, api, startedAt: now(), endedAt: Infinity };
     this.history.calls.push(call);
     try {
-      const reply = await fetch(`${this.nextUrl()}/api/queries${path}`, {
+      const reply = await fetch(`${api}/api/queries${path}`, {
         ...init,
         headers: { ...init.headers, 'x-api-key': this.key },
         signal: AbortSignal.timeout(CALL_LIMIT_MS),

@@ -6,10 +6,13 @@ import { toConnectionString } from '../../support/table-double/start-table-doubl
 import type { RemoteTableDouble } from '../../support/table-double/start-table-double-process';
 import type { TcpProxy } from '../../support/tcp-proxy';
 import { waitUntil } from '../../support/wait-until';
-import { type History, isOver, listAccepted, now, type QueryDocument } from './history';
+import { type History, isOver, listAccepted, type Loss, now, type QueryDocument } from './history';
 import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
 import type { RedisProcess } from '../../support/redis-servers/redis-process';
+
+/** Of what a process printed before it ended by itself: the error is among them. */
+const LAST_LINES = 5;
 
 /** What a stage has to know of the Redis that its processes use. */
 export interface StageRedis {
@@ -19,18 +22,20 @@ export interface StageRedis {
   readonly url?: string;
   /** Of the server that holds the records at the moment. */
   client: Redis;
-  readLog(): Promise<Buffer>;
+  /** Grows as it is killed; none where what it has acknowledged is kept, or its loss is asked for by the test. */
+  readonly losses?: Loss[];
+  readFiles(): Promise<Buffer>;
   stop(): Promise<void>;
 }
 
 /** The whole service on one machine, with everything between its parts in a test's hands. */
 export class Stage<R extends StageRedis = RedisProcess> {
-  readonly history: History = { calls: [], ends: [], blindnesses: [] };
+  readonly history: History;
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
   readonly callers: [RecordingClient, RecordingClient];
-  /** What must never be seen anywhere. */
-  readonly secrets: readonly string[];
+  /** What must never be seen anywhere; a test that makes more of them adds them. */
+  readonly secrets: string[];
   private readonly ended = new Map<ServiceProcess, Promise<unknown>>();
   private turn = 0;
 
@@ -44,6 +49,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     private readonly tableKey: string,
     private readonly env: Record<string, string>,
   ) {
+    this.history = { calls: [], ends: [], blindnesses: [], losses: redis.losses ?? [], silences: [], starts: [] };
     const hashKey = randomBytes(32).toString('hex');
     this.env = { ...PROFILE_ENV, SCAN_CONCURRENCY: '2', IDENTIFIER_HASH_KEY: hashKey, ...env };
     this.secrets = [...keys, tableKey, hashKey];
@@ -58,6 +64,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     const redisUrl = this.redisUrl(this.lines.api);
     const api = await startApi({ ...this.env, ...this.keyFile.env, REDIS_URL: redisUrl, ...env });
     this.apis.push(api);
+    this.history.starts.push(now());
     return api;
   }
 
@@ -69,6 +76,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
       ...env,
     });
     this.workers.push(worker);
+    this.history.starts.push(now());
     return worker;
   }
 
@@ -77,15 +85,18 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   isGone(process: ServiceProcess): boolean {
-    return this.ended.has(process) || process.child.exitCode !== null || process.child.signalCode !== null;
+    return this.ended.has(process) || hasExited(process);
   }
 
-  /** Ends a process and notes how. */
+  /** Ends a process and notes how; one that has ended by itself by then stays one that has. */
   end(process: ServiceProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
+    if (hasExited(process)) return Promise.resolve();
     const begun = now();
     const ending = process.end(signal).then((code) => {
-      const name = this.apis.includes(process) ? 'api' : 'worker';
-      this.history.ends.push({ name, code: signal === 'SIGKILL' ? 0 : code, tookMs: now() - begun });
+      const isKilled = signal === 'SIGKILL' && code === signal;
+      const at = now();
+      if (isKilled) this.history.silences.push({ api: process.url, from: begun, to: at });
+      this.history.ends.push({ name: this.nameOf(process), code: isKilled ? 0 : code, tookMs: at - begun, at });
     });
     this.ended.set(process, ending);
     return ending;
@@ -130,7 +141,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   /** Waits until every accepted query has ended, or is not known any more where that may be. */
-  async settle(mayBeLost: boolean): Promise<void> {
+  async settle(mayBeLost = this.history.losses.length > 0): Promise<void> {
     for (const [id, { caller }] of listAccepted(this.history)) {
       const owner = this.callers.find((client) => client.caller === caller) ?? this.callers[0];
       await waitUntil(
@@ -153,8 +164,9 @@ export class Stage<R extends StageRedis = RedisProcess> {
 
   /** Ends all processes that are left. */
   async endAll(): Promise<void> {
-    const left = [...this.apis, ...this.workers].filter((process) => !this.isGone(process));
-    await Promise.all([...this.ended.values(), ...left.map((process) => this.end(process))]);
+    const untold = [...this.apis, ...this.workers].filter((process) => !this.ended.has(process));
+    await Promise.all(untold.map((process) => (hasExited(process) ? this.noteCrash(process) : this.end(process))));
+    await Promise.all(this.ended.values());
   }
 
   async tearDown(): Promise<void> {
@@ -162,6 +174,16 @@ export class Stage<R extends StageRedis = RedisProcess> {
     const { api, worker, table } = this.lines;
     await Promise.all([api, worker, table].map((line) => line.stop()));
     await Promise.all([this.redis.stop(), this.double.stop(), this.keyFile.remove()]);
+  }
+
+  private async noteCrash(process: ServiceProcess): Promise<void> {
+    const code = await process.end();
+    const lastWords = process.output().trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+    this.history.ends.push({ name: this.nameOf(process), code, tookMs: 0, at: now(), lastWords });
+  }
+
+  private nameOf(process: ServiceProcess): string {
+    return this.apis.includes(process) ? 'api' : 'worker';
   }
 
   private redisUrl({ port }: TcpProxy): string {
@@ -174,4 +196,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
     if (api === undefined) throw new Error('there is no API');
     return api;
   }
+}
+
+function hasExited({ child }: ServiceProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }

@@ -95,8 +95,8 @@ export class RedisCluster implements ReplicatedRedis {
     );
   }
 
-  async readLog(): Promise<Buffer> {
-    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readLog())));
+  async readFiles(): Promise<Buffer> {
+    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readFiles())));
   }
 
   async stop(): Promise<void> {

@@ -14,6 +14,9 @@ const START_LIMIT_MS = 60_000;
 
 const ATTEMPTS = 3;
 
+/** It forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
+const EVERYSEC_LOSS_MS = 2_000;
+
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
@@ -31,6 +34,8 @@ export interface RedisProcessOptions {
 export class RedisProcess {
   /** For the test itself; connects again by itself. */
   readonly client: Redis;
+  /** When what it had acknowledged may not have been kept: before each time that it was killed. Milliseconds since 1970. */
+  readonly losses: { from: number; to: number }[] = [];
   private child: ChildProcess | undefined;
 
   private constructor(
@@ -87,6 +92,8 @@ export class RedisProcess {
       ...(tls === undefined ? ['--port', port] : ['--port', '0', '--tls-port', port, ...toTlsArguments(tls)]),
       ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
       ...['--maxmemory-policy', 'noeviction', '--save', ''],
+      // So that a snapshot can be searched for what must not be in it.
+      ...['--rdbcompression', 'no'],
       ...['--appendonly', 'yes', '--appendfsync', appendfsync],
       ...args,
     ];
@@ -103,9 +110,11 @@ export class RedisProcess {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+    const to = performance.timeOrigin + performance.now();
+    if (this.options.appendfsync !== 'always') this.losses.push({ from: to - EVERYSEC_LOSS_MS, to });
   }
 
-  /** The append-only files, the youngest last. */
+  /** What it appends to, the youngest last. */
   async listLogs(): Promise<string[]> {
     const folder = join(this.folder, 'appendonlydir');
     const names = await readdir(folder);
@@ -124,9 +133,11 @@ export class RedisProcess {
     await truncate((await this.listLogs()).at(-1) ?? '', sizeBytes);
   }
 
-  /** Everything that it has written down. */
-  async readLog(): Promise<Buffer> {
-    return Buffer.concat(await Promise.all((await this.listLogs()).map((path) => readFile(path))));
+  /** Everything that it has written down and keeps: what it appends to, what that was rewritten into, snapshots. */
+  async readFiles(): Promise<Buffer> {
+    const entries = await readdir(this.folder, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    return Buffer.concat(await Promise.all(paths.map((path) => readFile(path).catch(toNothing))));
   }
 
   async stop(): Promise<void> {
@@ -134,6 +145,12 @@ export class RedisProcess {
     await this.kill();
     if (this.options.folder === undefined) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What is being rewritten goes under one name and comes back under another. */
+function toNothing(error: NodeJS.ErrnoException): Buffer {
+  if (error.code !== 'ENOENT') throw error;
+  return Buffer.alloc(0);
 }
 
 /** The authority's certificate is the server's, too. */

@@ -11,7 +11,7 @@ export interface ReplicatedRedis {
   readonly port: number;
   readonly client: Redis;
   /** Everything that any of them has written down. */
-  readLog(): Promise<Buffer>;
+  readFiles(): Promise<Buffer>;
   /** Until another one is the primary, by the word of all that decide it. */
   waitForFailover(): Promise<void>;
   stop(): Promise<void>;

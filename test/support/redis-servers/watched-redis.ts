@@ -103,8 +103,8 @@ export class WatchedRedis implements ReplicatedRedis {
     this.primary = successor;
   }
 
-  async readLog(): Promise<Buffer> {
-    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readLog())));
+  async readFiles(): Promise<Buffer> {
+    return Buffer.concat(await Promise.all(this.servers.map((server) => server.readFiles())));
   }
 
   async stop(): Promise<void> {

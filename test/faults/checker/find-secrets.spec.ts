@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RedisProcess } from '../../support/redis-servers/redis-process';
+import { waitUntil } from '../../support/wait-until';
+import { findSecrets } from './find-secrets';
+
+let redis: RedisProcess;
+
+beforeAll(async () => {
+  redis = await RedisProcess.create({});
+});
+afterAll(() => redis.stop());
+
+it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
+  ['in what its log was rewritten into', (client) => client.bgrewriteaof()],
+  ['in a snapshot', (client) => client.save()],
+])('I7 refuses what Redis has deleted and keeps %s', async (place, keep) => {
+  const { client } = redis;
+  // So much of one letter would not be found in a file that is compressed.
+  const secret = `${place}${'x'.repeat(200)}`;
+  const find = async () => findSecrets({ Redis: (await redis.readFiles()).toString('latin1') }, [secret]);
+  await client.config('SET', 'appendonly', 'no');
+  await waitUntil(
+    'the log to be closed',
+    () => client.info('persistence'),
+    (info) => info.includes('aof_enabled:0'),
+  );
+  await client.set('secret', secret);
+  await keep(client);
+  await waitUntil('the secret to be in a file', find, (found) => found.length > 0);
+  await client.del('secret');
+  expect(await find()).toEqual(['I7: secret 0 is in Redis']);
+});
