@@ -6,33 +6,72 @@ import { waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { DAYS, onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import type { Stage } from './harness/stage';
+
+/** Of all queries: what no run has to read again. */
+async function listStoredDays({ redis }: Stage): Promise<string[]> {
+  const keys = await redis.client.keys('{audit-query}:day:*');
+  return keys.map((key) => key.slice(-WHOLE_RANGE.start.length)).sort();
+}
+
+async function listAskedDays({ double }: Stage): Promise<string[]> {
+  return (await double.requests()).flatMap(({ day }) => day ?? []);
+}
 
 describe('fault 1: a worker is killed in the middle of a scan', () => {
-  it.each([1, 10])('%i times in one query: another one goes on, and stored days are not read again', (times) =>
-    onStage({}, async (stage) => {
-      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: times === 1 ? 60 : 200 } }] });
-      const [caller] = stage.callers;
-      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+  it.each([1, 10])('once more days are stored, %i times: another one goes on, and those are not read again', (times) =>
+    // One day at a time, so that there are enough of them.
+    onStage({ env: { SCAN_CONCURRENCY: '1' } }, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      const kills: { stored: string[]; asked: number }[] = [];
       for (let time = 1; time <= times; time += 1) {
-        const worker = stage.workers.at(-1)!;
+        const before = kills.at(-1)?.stored.length ?? 1;
+        const { progress } = await stage.waitFor(id, 'days done', ({ progress: { daysDone } }) => daysDone >= 2);
         await waitUntil(
-          'the worker to read pages',
-          () => stage.pagesServed(),
-          (pages) => pages >= 5,
+          'another day to be stored',
+          () => listStoredDays(stage),
+          (days) => days.length > before,
           profile.settleMs,
         );
-        await stage.end(worker, 'SIGKILL');
-        const { progress, status } = await stage.waitFor(id, 'a status', () => true);
-        expect(status).toBe('Running');
-        await stage.double.reset();
+        await stage.end(stage.workers.at(-1)!, 'SIGKILL');
+        const stored = await listStoredDays(stage);
+        expect(stored.length).toBeGreaterThanOrEqual(progress.daysDone);
+        expect(stored.length).toBeLessThan(DAYS);
+        kills.push({ stored, asked: (await listAskedDays(stage)).length });
+        expect((await stage.waitFor(id, 'a status', () => true)).status).toBe('Running');
         await stage.addWorker();
-        if (time < times) continue;
-        expect(await stage.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { daysReused: 0 } });
-        const begun = (await stage.double.requests()).filter(({ continuation, day }) => day && continuation === null);
-        expect(new Set(begun.map(({ day }) => day)).size).toBeLessThanOrEqual(DAYS - progress.daysDone);
+      }
+      expect(await stage.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { daysReused: 0 } });
+      const asked = await listAskedDays(stage);
+      for (const kill of kills) {
+        const askedSince = new Set(asked.slice(kill.asked));
+        expect(kill.stored.filter((day) => askedSince.has(day))).toEqual([]);
+        expect(new Set([...kill.stored, ...askedSince]).size).toBe(DAYS);
       }
     }),
   );
+
+  it('before any day is stored, ten times: another one goes on', () =>
+    onStage({}, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 200 } }] });
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      for (let time = 1; time <= 10; time += 1) {
+        const before = (await listAskedDays(stage)).length;
+        await waitUntil(
+          'the run to ask for the second pages of its days',
+          () => listAskedDays(stage),
+          (days) => days.length >= before + 4,
+          profile.settleMs,
+        );
+        await stage.end(stage.workers.at(-1)!, 'SIGKILL');
+        expect(await listStoredDays(stage)).toEqual([]);
+        const lost = await stage.redis.client.hget(`{audit-query}:queries:${id}`, 'lostWorkers');
+        expect(Number(lost)).toBe(time - 1);
+        expect((await stage.waitFor(id, 'a status', () => true)).status).toBe('Running');
+        await stage.addWorker();
+      }
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
 });
 
 describe('fault 2: there is no worker for a while', () => {
