@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 import { DAYS, onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import { holdPublication } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 /** Of all queries: what no run has to read again. */
@@ -167,4 +169,70 @@ describe('fault 5: a worker is frozen for longer than its lock, and comes back',
       });
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
+
+  it('in the moment in which it publishes, and another one is faster: it publishes nothing', () =>
+    onStageWithFrozen(async ({ stage, id, thaw }) => {
+      await stage.addWorker();
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      const readOutcome = () => stage.redis.client.get(`{audit-query}:outcome:${id}`);
+      const outcome = await readOutcome();
+      thaw();
+      await waitUntil(
+        'both runs to end',
+        () => stage.redis.client.lrange(`{audit-query}:history:${id}`, 0, -1),
+        (events) => events.filter((event) => event.includes('"attempt-ended"')).length === 2,
+      );
+      expect(await readOutcome()).toBe(outcome);
+    }));
+
+  it('in the moment in which it publishes, and nobody else is there: it publishes nothing, and takes the query anew', () =>
+    onStageWithFrozen(async ({ stage, id, late, thaw }) => {
+      await waitUntil(
+        'the end of its lock',
+        () => stage.redis.client.exists(`{audit-query}:queries:${id}:lock`),
+        (locks) => locks === 0,
+        profile.settleMs,
+      );
+      thaw();
+      await waitUntil(
+        'the late one to notice',
+        () => late.output(),
+        (output) => output.includes('LOCK_LOST'),
+      );
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
 });
+
+interface Frozen {
+  stage: Stage;
+  id: string;
+  late: ServiceProcess;
+  /** What it was about to publish arrives. */
+  thaw: () => void;
+}
+
+/** With a worker that has read all of a query and is frozen as it publishes; no page is asked for from then on. */
+function onStageWithFrozen(test: (frozen: Frozen) => Promise<void>): Promise<void> {
+  return onStage({ workers: 0 }, async (stage) => {
+    const line = await startTcpProxy({ host: '127.0.0.1', port: stage.redis.port });
+    try {
+      const late = await stage.addWorker({ REDIS_URL: `redis://127.0.0.1:${line.port}` });
+      const aimed = holdPublication(line);
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await aimed;
+      late.child.kill('SIGSTOP');
+      const asked = await listAskedDays(stage);
+      const thaw = () => {
+        late.child.kill('SIGCONT');
+        line.setMode('pass');
+      };
+      await test({ stage, id, late, thaw });
+      expect(await listAskedDays(stage)).toEqual(asked);
+      expect(await stage.redis.client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '1' });
+      // While its line is there.
+      await stage.end(late);
+    } finally {
+      await line.stop();
+    }
+  });
+}
