@@ -2,8 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { AttemptEnd, HistoryEvent } from '#shared/contract/query-history';
 import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
 import { startTcpProxy } from '../support/tcp-proxy';
+import type { WorkerBeat } from '#shared/contract/worker-beat';
 import { waitUntil } from '../support/wait-until';
 import { DAYS, onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
@@ -96,23 +99,88 @@ describe('fault 2: there is no worker for a while', () => {
     }));
 });
 
+/** How the runs of a query have ended, in order. */
+async function listEnds({ redis }: Stage, id: string): Promise<AttemptEnd[]> {
+  const events = await redis.client.lrange(`{audit-query}:history:${id}`, 0, -1);
+  return events.map((text) => JSON.parse(text) as HistoryEvent).flatMap((event) => ('end' in event ? event.end : []));
+}
+
+/** What is counted of lost workers, by BullMQ and by the service, and how often BullMQ took a run for failed. */
+async function readLosses({ redis }: Stage, id: string) {
+  const job = `{audit-query}:queries:${id}`;
+  const [stalled, attempts, reason, lost] = await redis.client.hmget(job, 'stc', 'atm', 'failedReason', 'lostWorkers');
+  return { stalled, attempts, reason, lost };
+}
+
+/** The last run is an attempt too. */
+const NO_LOSSES = { stalled: null, attempts: '1', reason: null, lost: null };
+
+/** The workers that live and run a query. */
+async function listBusy({ redis: { client }, workers }: Stage): Promise<ServiceProcess[]> {
+  const active = await client.lrange('{audit-query}:queries:active', 0, -1);
+  const holders = await Promise.all(active.map((id) => client.hget(`{audit-query}:queries:${id}`, 'pb')));
+  const beats = await Promise.all(holders.map((holder) => client.get(`{audit-query}:worker:${holder}`)));
+  const pids = beats.flatMap((beat) => (beat === null ? [] : (JSON.parse(beat) as WorkerBeat).pid));
+  return workers.filter(({ child: { pid } }) => pid !== undefined && pids.includes(pid));
+}
+
 describe('fault 3: workers are replaced one after the other, without a break', () => {
-  it('counts no query as lost, and no caller notices', () =>
+  it('gives back what each of them runs, counts no query as lost, and no caller notices', () =>
     onStage({ workers: 3 }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
       const [caller, other] = stage.callers;
       const ids: string[] = [];
       for (let turn = 0; turn < 6; turn += 1) {
         ids.push(await caller.submitUntilAccepted(WHOLE_RANGE), await other.submitUntilAccepted(WHOLE_RANGE));
         await waitUntilReady(await stage.addWorker());
-        await stage.end(stage.workers[turn]!);
+        const busy = await waitUntil(
+          'a worker to run one of them',
+          () => listBusy(stage),
+          (workers) => workers.length > 0,
+        );
+        await stage.end(busy[0]!);
       }
-      for (const id of ids) {
-        expect((await stage.waitForEnd(id)).status).toBe('Completed');
-        // Of BullMQ: how often it was taken for lost, and why it failed.
-        const job = await stage.redis.client.hmget(`{audit-query}:queries:${id}`, 'stc', 'failedReason');
-        expect(job).toEqual([null, null]);
-      }
+      for (const id of ids) expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      await stage.waitUntilIdle();
+      const ends = (await Promise.all(ids.map((id) => listEnds(stage, id)))).flat();
+      // A run may end in the very moment in which its worker is told to go.
+      expect(ends.filter((end) => end === 'GivenBack').length).toBeGreaterThanOrEqual(5);
+      expect(ends.filter((end) => end !== 'GivenBack')).toEqual(ids.map(() => 'Completed'));
+      for (const id of ids) expect(await readLosses(stage, id)).toEqual(NO_LOSSES);
       expect(stage.workers.map((worker) => /stalled|LOCK_LOST|UNEXPECTED/.test(worker.output()))).not.toContain(true);
+    }));
+});
+
+describe('fault 3: the worker of a query is told to go, three times', () => {
+  const LONG_DAYS = { start: '2021-10-01', end: '2021-10-04' };
+  const partitions = generateDays(LONG_DAYS.start, 4, 20_000);
+
+  it('gives the query back each time, in the middle of its days, and only what was in flight is read again', () =>
+    onStage({ workers: 4, rows: { partitions, distinctIdentifiers: 5_000 } }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 300 } }] });
+      const id = await stage.callers[0].submitUntilAccepted(LONG_DAYS);
+      for (let turn = 0; turn < 3; turn += 1) {
+        const before = (await listAskedDays(stage)).length;
+        await waitUntil(
+          'more pages to be asked for',
+          () => listAskedDays(stage),
+          (days) => days.length >= before + 12,
+          profile.settleMs,
+        );
+        const [busy] = await listBusy(stage);
+        await stage.end(busy!);
+      }
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      await stage.waitUntilIdle();
+      expect(await listEnds(stage, id)).toEqual(['GivenBack', 'GivenBack', 'GivenBack', 'Completed']);
+      expect(await readLosses(stage, id)).toEqual(NO_LOSSES);
+      const pages = (await stage.double.requests())
+        .filter(({ day }) => day !== null)
+        .map(({ day, continuation }) => JSON.stringify([day, continuation]));
+      const distinct = new Set(pages).size;
+      expect(distinct).toBe(80);
+      // Two pages are read side by side.
+      expect(pages.length - distinct).toBeLessThanOrEqual(3 * 2);
     }));
 });
 
