@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { QUERY_JOB } from '#shared/contract/query-job';
 import { waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { type Call, listAccepted, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import { holdPublication, losePublicationReply } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 /** After Redis answers again. */
 const BACK_WITHIN_MS = 3_000;
+const OTHER_DAY = { start: '2021-10-07', end: '2021-10-07' };
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 /** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
@@ -29,6 +32,25 @@ function waitUntilUnready(url: string) {
   );
 }
 
+/** Who runs a query: the token of its lock. */
+function readHolder({ redis }: Stage, id: string): Promise<string | null> {
+  return redis.client.get(`{audit-query}:queries:${id}:lock`);
+}
+
+async function listJobs({ redis }: Stage): Promise<string[]> {
+  const keys = await redis.client.keys('{audit-query}:queries:*');
+  return keys.flatMap((key) => /:([0-9a-f]{32})$/.exec(key)?.[1] ?? []);
+}
+
+/** Of the pages that were read for the query alone: those that were read more than once. */
+async function listPagesReadAgain(stage: Stage, id: string): Promise<string[]> {
+  const begunAt = listAccepted(stage.history).get(id)?.startedAt ?? 0;
+  const pages = (await stage.double.requests())
+    .filter(({ status, day, receivedAtMs }) => status === 200 && day !== null && receivedAtMs >= begunAt)
+    .map(({ day, continuation }) => JSON.stringify([day, continuation]));
+  return pages.filter((page, i) => pages.indexOf(page) !== i);
+}
+
 /** Both callers submit side by side, `count` times at once, until told to stop. @returns What stops them. */
 function submitAllTheTime(stage: Stage, count: number): () => Promise<void> {
   let isStopped = false;
@@ -44,17 +66,33 @@ function submitAllTheTime(stage: Stage, count: number): () => Promise<void> {
 describe.each(['always', 'everysec'] as const)(
   'fault 6: Redis is killed and comes back (appendfsync %s)',
   (appendfsync) => {
-    it('idle: what was accepted is there, and the service is back within three seconds', () =>
+    it('with nobody to take it: what was accepted is there', () =>
       onStage({ redis: { appendfsync }, workers: 0 }, async (stage) => {
         const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
         await stage.redis.kill();
         await waitUntilUnready(stage.apis[0]!.url);
         expect((await stage.callers[0].read(id)).answer?.status).toBe(503);
         await stage.redis.start();
-        const backAt = now();
-        await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-        expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
         await stage.addWorker();
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      }));
+
+    it('idle: API and worker are back within three seconds', () =>
+      onStage({ redis: { appendfsync } }, async (stage) => {
+        const [caller] = stage.callers;
+        const [api, worker] = [stage.apis[0]!, stage.workers[0]!];
+        const before = await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+        await stage.redis.kill();
+        await Promise.all([api, worker].map(({ url }) => waitUntilUnready(url)));
+        expect((await caller.submit(ONE_DAY)).answer?.status).toBe(503);
+        await stage.redis.start();
+        const backAt = now();
+        const id = await caller.submitUntilAccepted(ONE_DAY);
+        expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+        expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
+        await waitUntilReady(worker);
+        expect(await stage.waitForEnd(before.id)).toEqual(before);
       }));
 
     it('under 20 submitters: what is lost, if anything, was accepted in the last two seconds', () =>
@@ -86,16 +124,36 @@ describe.each(['always', 'everysec'] as const)(
         }
       }));
 
-    it('while a query finishes: it is Completed once', () =>
+    it.each([
+      ['before Redis has its outcome', holdPublication, false],
+      ['once Redis has its outcome, before the worker knows', losePublicationReply, true],
+    ])('as a query finishes, %s: it is Completed once, and no page is read twice', (_name, aim, isWritten) =>
       onStage({ redis: { appendfsync } }, async (stage) => {
-        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-        await stage.waitForPages(59);
+        const { client } = stage.redis;
+        const [caller] = stage.callers;
+        // From then on Redis knows the script of publications.
+        await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+        const aimed = aim(stage.lines.worker);
+        const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+        await aimed;
+        const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
+        const written = await waitUntil('the moment', readOutcome, (outcome) => (outcome !== null) === isWritten);
         await stage.blind(async () => {
           await stage.redis.kill();
+          stage.lines.worker.setMode('pass');
           await stage.redis.start();
         });
         expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      }));
+        await waitUntil(
+          'the run to end',
+          () => client.lrange(`{audit-query}:history:${id}`, 0, -1),
+          (events) => events.some((event) => event.includes('"attempt-ended"')),
+        );
+        if (isWritten) expect(await readOutcome()).toBe(written);
+        expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '2' });
+        expect(await listPagesReadAgain(stage, id)).toEqual([]);
+      }),
+    );
   },
 );
 
@@ -121,42 +179,82 @@ describe('fault 7: Redis is away when a process starts', () => {
     }));
 });
 
+const MODES = ['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const;
+
 describe('fault 8: the line to Redis is broken', () => {
-  it.each(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const)(
-    'for the API (%s): 503, or the same query when it is submitted again',
-    (mode) =>
-      onStage({}, async (stage) => {
-        const [caller] = stage.callers;
-        for (let time = 1; time <= 3; time += 1) {
-          const submissions = [1, 2, 3].map((n) => caller.submit(ONE_DAY, `${mode}-${time}-${n}`));
-          stage.lines.api.setMode(mode);
-          await Promise.all(submissions);
-          await caller.submit(ONE_DAY);
-          stage.lines.api.setMode('pass');
-          for (const n of [1, 2, 3]) await caller.submitUntilAccepted(ONE_DAY, `${mode}-${time}-${n}`);
-        }
-      }),
+  it.each(MODES)('for the API (%s): 503, or the same query when it is submitted again', (mode) =>
+    onStage({}, async (stage) => {
+      const [caller] = stage.callers;
+      for (let time = 1; time <= 3; time += 1) {
+        const submissions = [1, 2, 3].map((n) => caller.submit(ONE_DAY, `${mode}-${time}-${n}`));
+        stage.lines.api.setMode(mode);
+        await Promise.all(submissions);
+        await caller.submit(ONE_DAY);
+        stage.lines.api.setMode('pass');
+        for (const n of [1, 2, 3]) await caller.submitUntilAccepted(ONE_DAY, `${mode}-${time}-${n}`);
+      }
+    }),
   );
 
-  it.each(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const)(
-    'for a worker (%s): it connects again, and a run whose lock was lost stops',
-    (mode) =>
-      onStage({}, async (stage) => {
-        await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
-        const [cut] = stage.workers;
-        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-        await stage.waitForPages(5);
-        await stage.blind(async () => {
-          stage.lines.worker.setMode(mode);
-          // Another one has a line of its own, and takes over where the first was silent for too long.
-          const url = `redis://127.0.0.1:${stage.redis.port}`;
-          if (mode !== 'reset') await waitUntilReady(await stage.addWorker({ REDIS_URL: url }));
-          await stage.waitForPages(20);
-          stage.lines.worker.setMode('pass');
-          await waitUntilReady(cut!);
-        });
-        expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      }),
+  it.each(MODES)('for the API as it queues a query (%s): 503, and under its key it is one query, run once', (mode) =>
+    onStage({}, async (stage) => {
+      const { client } = stage.redis;
+      const [caller] = stage.callers;
+      // From then on Redis knows the script that queues.
+      await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+      const before = await listJobs(stage);
+      let isCut = false;
+      stage.lines.api.onSent(QUERY_JOB, () => {
+        if (!isCut) stage.lines.api.setMode(mode);
+        isCut = true;
+      });
+      expect((await caller.submit(OTHER_DAY, 'one')).answer?.status).toBe(503);
+      expect(isCut).toBe(true);
+      const queued = (await listJobs(stage)).filter((id) => !before.includes(id));
+      expect(queued.length).toBe(mode === 'replies-lost' ? 1 : 0);
+      const readTime = (job: string) => client.hget(`{audit-query}:queries:${job}`, 'timestamp');
+      const times = await Promise.all(queued.map(readTime));
+      stage.lines.api.setMode('pass');
+      const id = await caller.submitUntilAccepted(OTHER_DAY, 'one');
+      const { createdAt } = await stage.waitForEnd(id);
+      expect((await listJobs(stage)).filter((job) => !before.includes(job))).toEqual([id]);
+      expect([await readTime(id), ...times].filter((time) => time !== String(Date.parse(createdAt)))).toEqual([]);
+      const pages = (await stage.double.requests()).filter(({ day }) => day === OTHER_DAY.start);
+      expect(pages.length).toBe(3);
+    }),
+  );
+
+  it.each(MODES)('for a worker (%s): it connects again, and a run whose lock was lost stops', (mode) =>
+    onStage({}, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
+      const [cut] = stage.workers;
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(5);
+      const holder = await readHolder(stage, id);
+      await stage.blind(async () => {
+        stage.lines.worker.setMode(mode);
+        // Another one has a line of its own, and takes over where the first was silent for too long.
+        const url = `redis://127.0.0.1:${stage.redis.port}`;
+        if (mode !== 'reset') await waitUntilReady(await stage.addWorker({ REDIS_URL: url }));
+        await stage.waitForPages(20);
+        if (mode !== 'reset') {
+          await waitUntil(
+            'another run to hold the query',
+            () => readHolder(stage, id),
+            (other) => other !== null && other !== holder,
+          );
+        }
+        stage.lines.worker.setMode('pass');
+        await waitUntilReady(cut!);
+        if (mode === 'reset') return;
+        await waitUntil(
+          'the run to stop whose lock was lost',
+          () => cut!.output(),
+          (output) => output.includes('LOCK_LOST'),
+        );
+      });
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }),
   );
 
   it('slow and late: everything comes out all the same', () =>
@@ -180,24 +278,39 @@ describe('fault 8: the line to Redis is broken', () => {
 });
 
 describe('fault 9: Redis pauses for longer than the lock', () => {
-  it.each([
-    ['as a query finishes', 57],
-    ['in its middle', 30],
-  ])('%s: it ends once, and no page is read twice', (_name, pages) =>
+  async function pause(stage: Stage): Promise<void> {
+    await stage.redis.client.call('CLIENT', 'PAUSE', profile.lockSeconds * 2_500, 'ALL');
+  }
+
+  it('as a query is published: it is not, its run stops, and the next one has nothing left to read', () =>
+    onStage({}, async (stage) => {
+      const { client } = stage.redis;
+      const aimed = holdPublication(stage.lines.worker);
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await aimed;
+      await stage.blind(async () => {
+        await pause(stage);
+        // Now it is at Redis, which looks at it when the lock is over.
+        stage.lines.worker.setMode('pass');
+        await client.ping();
+      });
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      expect(stage.workers[0]!.output()).toContain('LOCK_LOST');
+      expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '1' });
+      expect(await listPagesReadAgain(stage, id)).toEqual([]);
+    }));
+
+  it('in its middle: it ends once, and no page is read twice', () =>
     onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await stage.waitForPages(pages);
-      const pauseMs = profile.lockSeconds * 2_500;
+      await stage.waitForPages(30);
       await stage.blind(async () => {
-        await stage.redis.client.call('CLIENT', 'PAUSE', pauseMs, 'ALL');
+        await pause(stage);
         await stage.redis.client.ping();
       });
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      const served = (await stage.double.requests()).filter(({ status, day }) => status === 200 && day !== null);
-      const distinct = new Set(served.map(({ day, continuation }) => JSON.stringify([day, continuation])));
-      expect(served.length).toBe(distinct.size);
-    }),
-  );
+      expect(await listPagesReadAgain(stage, id)).toEqual([]);
+    }));
 
   it('for all connections at once being killed: everything comes out all the same', () =>
     onStage({}, async (stage) => {
