@@ -31,23 +31,6 @@ async function terminate(stage: Stage, id: string): Promise<void> {
   expect([again.answer?.status, readStatus(again)]).toEqual([200, readStatus(calls[0]!)]);
 }
 
-describe('fault 14: 200 submissions of one key at three APIs, one of which is killed', () => {
-  it('are one query', () =>
-    onStage({ apis: 3, check: { mayBeSilent: true } }, async (stage) => {
-      const submissions = Array.from({ length: 200 }, (_, i) => {
-        if (i === 100) void stage.end(stage.apis[1]!, 'SIGKILL');
-        return stage.callers[0].submit(WHOLE_RANGE, 'one');
-      });
-      const calls = await Promise.all(submissions);
-      const answered = calls.filter(({ answer }) => answer?.status === 202);
-      expect(answered.length).toBeGreaterThan(100);
-      expect(new Set(answered.map(({ answer }) => answer?.document?.id)).size).toBe(1);
-      // Another caller's query under the same key is another one.
-      const other = await stage.callers[1].submit(WHOLE_RANGE, 'one');
-      expect(other.answer?.document?.id).not.toBe(answered[0]?.answer?.document?.id);
-    }));
-});
-
 describe('fault 15: a query is terminated', () => {
   it('while it waits, through another API: it is never begun', () =>
     onStage({ apis: 2, workers: 0 }, async (stage) => {
