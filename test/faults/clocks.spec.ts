@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Fault } from '../support/table-double/fault-rules';
 import { waitUntil } from '../support/wait-until';
 import { now } from './harness/history';
-import { onStage, WHOLE_RANGE } from './harness/on-stage';
+import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
@@ -13,6 +14,18 @@ const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 function skewed(offset: string): Record<string, string> {
   return { LD_PRELOAD: LIBRARY, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1' };
 }
+
+const OFFSETS = ['+2h', '-2h'];
+
+/** What passes, and how long after the first request the page is asked for again at the least. */
+const PASSING: [name: string, fault: Fault, leastMs: number][] = [
+  ['a reset', { kind: 'reset' }, 50],
+  ['503 with Retry-After', { kind: 'status', status: 503, retryAfterSeconds: 1 }, 1_000],
+  ['silence', { kind: 'hang' }, profile.pageTimeoutSeconds * 1_000],
+];
+
+/** A first back-off is 100 ms at the most, and the double answers after 60 ms; the rest is for a busy machine. */
+const RETRY_SLACK_MS = 1_000;
 
 const NO_FAKETIME = existsSync(LIBRARY) ? '' : ' (skipped: no libfaketime here, from the package faketime)';
 
@@ -53,6 +66,58 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
       const begun = (await stage.double.requests()).filter(({ day, continuation }) => day && continuation === null);
       expect(begun.length).toBeLessThanOrEqual(20 - progress.daysDone);
     }));
+
+  it.each(OFFSETS)('a worker %s: what the table does wrong is asked again when it should be', (offset) =>
+    onStage({ workers: 0 }, async (stage) => {
+      await stage.addWorker(skewed(offset));
+      for (const [name, fault, leastMs] of PASSING) {
+        await stage.double.reset();
+        await stage.double.configure({ faults: [PAGE_LATENCY, { fault, day: ONE_DAY.start, from: 1, to: 1 }] });
+        const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(ONE_DAY));
+        expect([name, document.status]).toEqual([name, 'Completed']);
+        const [refused, again] = (await stage.double.requests()).filter(({ day }) => day !== null);
+        expect([name, refused?.faults.length, again?.status]).toEqual([name, 2, 200]);
+        const gapMs = again!.receivedAtMs - refused!.receivedAtMs;
+        console.log(`a worker ${offset}, ${name}: asked again after ${Math.round(gapMs)} ms`);
+        expect(gapMs).toBeGreaterThanOrEqual(leastMs);
+        expect(gapMs).toBeLessThan(leastMs + RETRY_SLACK_MS);
+      }
+    }),
+  );
+
+  it.each([
+    ['+2h', '-2h'],
+    ['-2h', '+2h'],
+  ])('a day that a worker %s has stored is reused by one %s for as long as Redis’ clock says', (storer, reader) =>
+    onStage({ apis: 0, workers: 0 }, async (stage) => {
+      await stage.addApi(skewed('+1h'));
+      /** Runs a query for the day, which may be so old. */
+      const run = async (maxAgeSeconds: number) => {
+        const aged = { ...ONE_DAY, maxAgeSeconds };
+        const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(aged));
+        expect(document.status).toBe('Completed');
+        return document.result!;
+      };
+      const begun = now();
+      const first = await stage.addWorker(skewed(storer));
+      const { oldestScanAt } = await run(0);
+      const scannedAt = Date.parse(oldestScanAt ?? '');
+      expect(scannedAt).toBeGreaterThan(begun - 1_000);
+      expect(scannedAt).toBeLessThan(now() + 1_000);
+      await stage.end(first);
+      await stage.addWorker(skewed(reader));
+      expect(await run(600)).toMatchObject({ daysReused: 1, daysScanned: 0, oldestScanAt });
+      await waitUntil(
+        'the day to be older than a second',
+        async () => Number((await stage.redis.client.time())[0]) * 1_000,
+        (time) => time > scannedAt + 1_000,
+      );
+      const anew = await run(1);
+      expect(anew).toMatchObject({ daysReused: 0, daysScanned: 1 });
+      expect(await run(600)).toMatchObject({ daysReused: 1, oldestScanAt: anew.oldestScanAt });
+      expect(await run(0)).toMatchObject({ daysReused: 0 });
+    }),
+  );
 });
 
 describe('fault 19: an event loop is blocked for ten seconds', () => {

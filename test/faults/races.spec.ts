@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
-import { type Call, isOver, now } from './harness/history';
+import { isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
@@ -11,86 +11,6 @@ import type { Stage } from './harness/stage';
 /** Eleven workers or more are started and killed by then, and each is missed after up to two lock times. */
 const POISON_LIMIT_MS = 96_000 + 11 * 2 * profile.lockSeconds * 1_000;
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
-
-function readStatus({ answer }: Call): string | undefined {
-  return answer?.document?.status;
-}
-
-/** Terminates three times side by side, each through whichever API is next. */
-async function terminate(stage: Stage, id: string): Promise<void> {
-  const calls = await Promise.all([1, 2, 3].map(() => stage.callers[0].terminate(id)));
-  // One outcome for all, and 202 for whoever wrote it at the most.
-  expect(new Set(calls.map(readStatus)).size).toBe(1);
-  expect(
-    calls
-      .map(({ answer }) => answer?.status)
-      .sort()
-      .slice(0, 2),
-  ).toEqual([200, 200]);
-  const again = await stage.callers[0].terminate(id);
-  expect([again.answer?.status, readStatus(again)]).toEqual([200, readStatus(calls[0]!)]);
-}
-
-describe('fault 14: 200 submissions of one key at three APIs, one of which is killed', () => {
-  it('are one query', () =>
-    onStage({ apis: 3 }, async (stage) => {
-      const submissions = Array.from({ length: 200 }, (_, i) => {
-        if (i === 100) void stage.end(stage.apis[1]!, 'SIGKILL');
-        return stage.callers[0].submit(WHOLE_RANGE, 'one');
-      });
-      const calls = await Promise.all(submissions);
-      const answered = calls.filter(({ answer }) => answer?.status === 202);
-      expect(answered.length).toBeGreaterThan(100);
-      expect(new Set(answered.map(({ answer }) => answer?.document?.id)).size).toBe(1);
-      // Another caller's query under the same key is another one.
-      const other = await stage.callers[1].submit(WHOLE_RANGE, 'one');
-      expect(other.answer?.document?.id).not.toBe(answered[0]?.answer?.document?.id);
-    }));
-});
-
-describe('fault 15: a query is terminated', () => {
-  it('while it waits, through another API: it is never begun', () =>
-    onStage({ apis: 2, workers: 0 }, async (stage) => {
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await terminate(stage, id);
-      await stage.addWorker();
-      const other = await stage.callers[0].submitUntilAccepted(ONE_DAY);
-      await stage.waitForEnd(other);
-      const days = (await stage.double.requests()).map(({ day }) => day).filter((day) => day !== null);
-      expect(new Set(days)).toEqual(new Set([ONE_DAY.start]));
-    }));
-
-  it('while it runs, through another API: no page is asked for after two seconds', () =>
-    onStage({ apis: 2 }, async (stage) => {
-      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 300 } }] });
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await stage.waitForPages(4);
-      await terminate(stage, id);
-      await waitUntil(
-        'its pages to stop',
-        () => stage.double.requests(),
-        (requests) => performance.timeOrigin + performance.now() - (requests.at(-1)?.receivedAtMs ?? 0) > 2_500,
-      );
-      expect(await stage.pagesServed()).toBeLessThan(60);
-    }));
-
-  it.each([
-    ['is picked up', 0],
-    ['finishes', 55],
-  ])('in the moment in which it %s: one outcome, the same for all', (_name, pages) =>
-    onStage({ apis: 2 }, async (stage) => {
-      const ends: (string | undefined)[] = [];
-      for (let time = 0; time < 12; time += 1) {
-        await stage.double.reset();
-        const id = await stage.callers[0].submitUntilAccepted(pages === 0 ? ONE_DAY : WHOLE_RANGE);
-        if (pages > 0) await stage.waitForPages(pages + (time % 6));
-        await terminate(stage, id);
-        ends.push((await stage.waitFor(id, 'the end', isOver)).status);
-      }
-      expect(ends.every((status) => status === 'Terminated' || status === 'Completed')).toBe(true);
-    }),
-  );
-});
 
 describe('fault 16: what is in Redis is deleted in the middle of a run', () => {
   it.each([

@@ -2,14 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { startKeyVault } from '../support/azure/key-vault-double';
+import type { Disturbance } from '../support/azure/scripted-server';
 import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
 import { toConnectionString } from '../support/table-double/start-table-double';
 import { waitUntil } from '../support/wait-until';
+import { now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
+import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
 
 const TABLE_SECRET = 'storage-account-connection-string';
 const HASH_SECRET = 'identifier-hash-key';
+
+/** Of the whole range. */
+const PAGES = 60;
 
 /** A key that is looked for afterwards wherever it must not be. */
 function toSecretKey({ secrets }: Stage): string {
@@ -20,7 +26,8 @@ function toSecretKey({ secrets }: Stage): string {
 
 interface Scene {
   vault: Awaited<ReturnType<typeof startKeyVault>>;
-  addWorker: () => Promise<ServiceProcess>;
+  /** @param env More for it. */
+  addWorker: (env?: Record<string, string>) => Promise<ServiceProcess>;
 }
 
 /** The stage, with a vault that has the secrets of its workers and outlives them. */
@@ -31,11 +38,42 @@ async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>): P
     await onStage({ workers: 0 }, async (stage) => {
       vault.set(TABLE_SECRET, stage.connectionString(stage.double.port));
       vault.set(HASH_SECRET, toSecretKey(stage));
-      await test(stage, { vault, addWorker: () => stage.addWorker(env) });
+      await test(stage, { vault, addWorker: (more = {}) => stage.addWorker({ ...env, ...more }) });
     });
   } finally {
     await Promise.all([identity.stop(), vault.stop()]);
   }
+}
+
+/** How a vault is not there for a while, and how long a request is waited for beyond PAGE_RETRY_SECONDS. */
+const ABSENCES: [name: string, disturbance: Disturbance, extraMs: number][] = [
+  ['away', { kind: 'away' }, 0],
+  ['silent', { kind: 'slow' }, 10_000],
+  ['throttling', { kind: 'status', status: 429, retryAfterSeconds: 1 }, 0],
+];
+
+/** To publish what a page was given up for, and to be looked at, on a busy machine. */
+const SLACK_MS = 3_000;
+
+/** The key is rotated while the vault is not there to tell the new one. @returns When the first page was refused. */
+async function rotateUntold(stage: Stage, { vault }: Scene, disturbance: Disturbance): Promise<number> {
+  vault.disturb(disturbance);
+  const key = toSecretKey(stage);
+  vault.set(TABLE_SECRET, toConnectionString(stage.double.port, key));
+  const asked = vault.requests.length;
+  await stage.double.configure({ accountKeys: [key] });
+  const isRefused = ({ status }: { status: number | null }) => status === 403;
+  const requests = await waitUntil(
+    'a page to be refused',
+    () => stage.double.requests(),
+    (all) => all.some(isRefused),
+  );
+  await waitUntil(
+    'the vault to be asked in vain',
+    () => vault.requests.length,
+    (count) => count > asked,
+  );
+  return requests.find(isRefused)?.receivedAtMs ?? 0;
 }
 
 describe('fault 13: secrets change, or cannot be had', () => {
@@ -49,6 +87,38 @@ describe('fault 13: secrets change, or cannot be had', () => {
       await stage.double.configure({ accountKeys: [key] });
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
+
+  it.each(ABSENCES)('a key that is rotated while the vault is %s: read as soon as it is back', (_name, disturbance) =>
+    withVault(async (stage, scene) => {
+      await scene.addWorker({ PAGE_RETRY_SECONDS: '30' });
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(10);
+      await rotateUntold(stage, scene, disturbance);
+      const served = await stage.pagesServed();
+      scene.vault.disturb(undefined);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      expect(served).toBeLessThan(PAGES);
+    }),
+  );
+
+  it.each(ABSENCES)(
+    'and it stays %s: TABLE_FORBIDDEN after PAGE_RETRY_SECONDS; the next one finds the new key',
+    (name, disturbance, extraMs) =>
+      withVault(async (stage, scene) => {
+        const worker = await scene.addWorker();
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.waitForPages(10);
+        const refusedAt = await rotateUntold(stage, scene, disturbance);
+        expect((await stage.waitForEnd(id)).error?.code).toBe('TABLE_FORBIDDEN');
+        const tookMs = now() - refusedAt;
+        console.log(`a vault that stays ${name}: given up after ${Math.round(tookMs)} ms`);
+        expect(tookMs).toBeLessThan(profile.pageRetrySeconds * 1_000 + extraMs + SLACK_MS);
+        scene.vault.disturb(undefined);
+        await waitUntilReady(worker);
+        const later = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        expect((await stage.waitForEnd(later)).status).toBe('Completed');
+      }),
+  );
 
   it('a key that nobody has any more: TABLE_FORBIDDEN', () =>
     withVault(async (stage, { addWorker }) => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { expectOneQuery, submitUntilKilled, withDoomedApi } from '../harness/doomed-api';
 import { onStage, WHOLE_RANGE } from '../harness/on-stage';
 import { profile } from '../harness/profile';
 
@@ -31,17 +32,15 @@ it('several faults in one query: its worker is killed, its Redis is killed, and 
     expect((await stage.waitForEnd(others)).status).toBe('Completed');
   }));
 
-it('one key at three APIs, one of which is killed, while the line to Redis breaks: one query', () =>
-  onStage({ apis: 3 }, async (stage) => {
-    const [caller] = stage.callers;
-    const submissions = Array.from({ length: 60 }, (_, i) => {
-      if (i === 20) void stage.end(stage.apis[1]!, 'SIGKILL');
-      if (i === 40) stage.lines.api.setMode('reset');
-      return caller.submit(ONE_DAY, 'one');
-    });
-    const ids = (await Promise.all(submissions)).map(({ answer }) => answer?.document?.id);
-    const id = await caller.submitUntilAccepted(ONE_DAY, 'one');
-    expect(new Set(ids.filter((one) => one !== undefined && one !== id)).size).toBe(0);
-    const { answer } = await caller.terminate(id);
+it('one key at three APIs, one of which is killed, while the line of the others to Redis breaks: one query', () =>
+  withDoomedApi(async (stage, scene) => {
+    const breakLine = (count: number) => {
+      if (count === 30) stage.lines.api.setMode('reset');
+    };
+    const plan = { range: ONE_DAY, key: 'one', callers: 12, turns: 5, killAfter: 15, onAnswer: breakLine };
+    const calls = await submitUntilKilled(stage, scene, plan);
+    const id = await stage.callers[0].submitUntilAccepted(ONE_DAY, 'one');
+    await expectOneQuery(stage, calls);
+    const { answer } = await stage.callers[0].terminate(id);
     expect(['Terminated', 'Completed']).toContain(answer?.document?.status);
   }));

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { waitUntil } from '../support/wait-until';
+import { type Call, isOver, now, type QueryDocument } from './harness/history';
+import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
+import type { Stage } from './harness/stage';
+
+const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
+/** The last of the table's: no run that is ended early gets there. */
+const OTHER_DAY = { start: '2021-10-20', end: '2021-10-20' };
+
+/** In what a worker says that it begins a query, and that it has completed one. */
+const BEGIN = ':status:Pending';
+const PUBLICATION = '"status":"Completed"';
+
+function readStatus({ answer }: Call): string | undefined {
+  return answer?.document?.status;
+}
+
+/** Terminates three times side by side, each through whichever API is next. @returns How the query has ended. */
+async function terminate(stage: Stage, id: string): Promise<QueryDocument> {
+  const calls = await Promise.all([1, 2, 3].map(() => stage.callers[0].terminate(id)));
+  // One outcome for all, and 202 for whoever wrote it at the most.
+  expect(new Set(calls.map(readStatus)).size).toBe(1);
+  const statuses = calls.map(({ answer }) => answer?.status);
+  expect(statuses.sort().slice(0, 2)).toEqual([200, 200]);
+  const again = await stage.callers[0].terminate(id);
+  expect([again.answer?.status, readStatus(again)]).toEqual([200, readStatus(calls[0]!)]);
+  return again.answer!.document!;
+}
+
+async function listDays(stage: Stage): Promise<string[]> {
+  const days = (await stage.double.requests()).map(({ day }) => day).filter((day) => day !== null);
+  return [...new Set(days)];
+}
+
+/** Shows that the workers go on, and have read nothing of what was terminated but `days`. */
+async function expectOthersGoOn(stage: Stage, days: readonly string[] = []): Promise<void> {
+  const other = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
+  expect((await stage.waitForEnd(other)).status).toBe('Completed');
+  await stage.waitUntilIdle();
+  expect((await listDays(stage)).filter((day) => day !== OTHER_DAY.start).sort()).toEqual([...days].sort());
+}
+
+describe('fault 15: a query is terminated', () => {
+  it('while it waits, through another API: it is never begun', () =>
+    onStage({ apis: 2, workers: 0 }, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      expect((await terminate(stage, id)).status).toBe('Terminated');
+      await stage.addWorker();
+      await expectOthersGoOn(stage);
+    }));
+
+  it('while it runs, through another API: no page is asked for after two seconds', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 300 } }] });
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(4);
+      expect((await terminate(stage, id)).status).toBe('Terminated');
+      await waitUntil(
+        'its pages to stop',
+        () => stage.double.requests(),
+        (requests) => now() - (requests.at(-1)?.receivedAtMs ?? 0) > 2_500,
+      );
+      expect(await stage.pagesServed()).toBeLessThan(60);
+    }));
+
+  it('after its worker was killed, and before anybody has missed that: who takes it over reads nothing', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(4);
+      await stage.end(stage.workers[0]!, 'SIGKILL');
+      const days = await listDays(stage);
+      expect((await terminate(stage, id)).status).toBe('Terminated');
+      // Still that of the dead one: nobody could take it off the list.
+      expect(await stage.redis.client.lrange('{audit-query}:queries:active', 0, -1)).toEqual([id]);
+      await stage.addWorker();
+      await expectOthersGoOn(stage, days);
+    }));
+
+  it('while it waits to be tried again after an unexpected error: it is not', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      const first = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      await stage.waitForEnd(first);
+      const { client } = stage.redis;
+      const [daySet = ''] = await client.keys(`{audit-query}:day:*:${ONE_DAY.start}`);
+      await client.del(daySet);
+      // Something else under its name, which no worker expects.
+      await client.lpush(daySet, 'no day');
+      const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      const readDelayed = () => client.zrange('{audit-query}:queries:delayed', 0, -1);
+      await waitUntil('it to be delayed', readDelayed, (ids) => ids.includes(id));
+      // Only a worker could end the delay.
+      await stage.end(stage.workers[0]!, 'SIGKILL');
+      await client.del(daySet);
+      expect(await readDelayed()).toEqual([id]);
+      const begun = (await stage.double.requests()).length;
+      const ended = await terminate(stage, id);
+      expect([ended.status, ended.startedAt]).toEqual(['Terminated', expect.any(String)]);
+      await waitUntil('it to be off the queue', readDelayed, (ids) => ids.length === 0);
+      await stage.addWorker();
+      const later = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
+      expect((await stage.waitForEnd(later)).status).toBe('Completed');
+      const since = (await stage.double.requests()).slice(begun).map(({ day }) => day);
+      expect(since.filter((day) => day === ONE_DAY.start)).toEqual([]);
+    }));
+
+  it('while it waits to be alone, since it has lost two workers: it makes room for others at once', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 500 } }] });
+      const [worker] = stage.workers;
+      const long = await stage.callers[1].submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitFor(long, 'its begin', ({ status }) => status === 'Running');
+      // Held on its way to its begin, so that it has lost two by then.
+      stage.lines.worker.holdFrom(BEGIN);
+      const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+      await stage.redis.client.hset(`{audit-query}:queries:${id}`, 'lostWorkers', 2);
+      stage.lines.worker.setMode('pass');
+      await waitUntil(
+        'it to wait to be alone',
+        () => worker!.output(),
+        (output) => output.includes('is to be run alone'),
+      );
+      expect((await terminate(stage, id)).status).toBe('Terminated');
+      await stage.double.configure({ faults: [PAGE_LATENCY] });
+      const later = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
+      await stage.waitFor(later, 'its begin', ({ status }) => status !== 'Pending');
+      expect((await stage.waitFor(long, 'a status', () => true)).status).toBe('Running');
+      for (const one of [later, long]) expect((await stage.waitForEnd(one)).status).toBe('Completed');
+    }));
+});
+
+describe('fault 15: a query is terminated in the moment in which', () => {
+  /** Terminates it before what has the text gets to Redis. @returns How it has ended. */
+  async function terminateBefore(stage: Stage, text: string): Promise<QueryDocument> {
+    const { worker: line } = stage.lines;
+    const sent = new Promise<void>((resolve) => line.onSent(text, resolve));
+    line.holdFrom(text);
+    const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+    await sent;
+    const ended = await terminate(stage, id);
+    line.setMode('pass');
+    await expectRunToStop(stage);
+    return ended;
+  }
+
+  /** Terminates it once that is on its way, with nothing before it. */
+  async function terminateAfter(stage: Stage, text: string): Promise<QueryDocument> {
+    // Redis knows the scripts of both from then on: else what is sent first is only the question whether it does.
+    await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(OTHER_DAY));
+    const sent = new Promise<void>((resolve) => stage.lines.worker.onSent(text, resolve));
+    const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
+    await sent;
+    return terminate(stage, id);
+  }
+
+  function expectRunToStop(stage: Stage): Promise<string> {
+    const isStopped = (output: string) => output.includes('a run was stopped');
+    return waitUntil('the run to stop', () => stage.workers[0]!.output(), isStopped);
+  }
+
+  it('a worker begins it, and before: nothing is read', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      const ended = await terminateBefore(stage, BEGIN);
+      expect([ended.status, ended.startedAt]).toEqual(['Terminated', null]);
+      await expectOthersGoOn(stage);
+    }));
+
+  it('a worker begins it, and after: it was begun, and stops', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 1_000 } }] });
+      const ended = await terminateAfter(stage, BEGIN);
+      expect([ended.status, ended.startedAt]).toEqual(['Terminated', expect.any(String)]);
+      await expectRunToStop(stage);
+      await stage.double.configure({ faults: [PAGE_LATENCY] });
+      await expectOthersGoOn(stage, [ONE_DAY.start]);
+    }));
+
+  it('a worker publishes its result, and before: it is Terminated for good', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      const ended = await terminateBefore(stage, PUBLICATION);
+      expect([ended.status, ended.result]).toEqual(['Terminated', null]);
+      expect(await stage.waitFor(ended.id, 'a status', isOver)).toEqual(ended);
+    }));
+
+  it('a worker publishes its result, and after: it is Completed for good', () =>
+    onStage({ apis: 2 }, async (stage) => {
+      const ended = await terminateAfter(stage, PUBLICATION);
+      expect([ended.status, ended.error]).toEqual(['Completed', null]);
+      expect(await stage.waitFor(ended.id, 'a status', isOver)).toEqual(ended);
+    }));
+});
