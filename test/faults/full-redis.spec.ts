@@ -3,11 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { QueryOutcome } from '#shared/contract/query-document';
 import { waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import { holdPublication } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
@@ -141,6 +143,32 @@ describe('fault 11: the end of the append-only file is lost with the power', () 
       expect(await caller.submitUntilAccepted(ONE_DAY, 'lost')).toBe(lost);
       await stage.addWorker();
       for (const id of [kept, lost]) expect((await stage.waitForEnd(id)).status).toBe('Completed');
+    }));
+
+  it('a query whose outcome is lost is run again: it reads nothing anew, and its count is as exact', () =>
+    onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
+      const { client } = stage.redis;
+      const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
+      const aimed = holdPublication(stage.lines.worker);
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      await aimed;
+      const bytesBefore = await stage.redis.logSize();
+      stage.lines.worker.setMode('pass');
+      const lost = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
+      await stage.waitUntilIdle();
+      const { length } = await stage.double.requests();
+      await stage.blind(async () => {
+        await stage.redis.kill();
+        await stage.redis.cutLog(bytesBefore);
+        await stage.redis.start();
+        await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
+      });
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      const [before, after] = [lost, await readOutcome()].map((outcome) => JSON.parse(outcome!) as QueryOutcome);
+      expect(after!.finishedAt).toBeGreaterThan(before!.finishedAt);
+      expect(after!.result).toEqual(before!.result);
+      const askedSince = (await stage.double.requests()).slice(length);
+      expect(askedSince.filter(({ day }) => day !== null)).toEqual([]);
     }));
 
   it('what was accepted more than two seconds before is there (appendfsync everysec)', () =>
