@@ -87,16 +87,18 @@ describe('fault 15: a query is terminated', () => {
       // Something else under its name, which no worker expects.
       await client.lpush(daySet, 'no day');
       const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
-      const readDelayed = () => client.zrange('{audit-query}:queries:delayed', 0, -1);
-      await waitUntil('it to be delayed', readDelayed, (ids) => ids.includes(id));
-      // Only a worker could end the delay.
-      await stage.end(stage.workers[0]!, 'SIGKILL');
+      const [worker] = stage.workers;
+      await waitUntil(
+        'its run to have failed',
+        () => worker!.output(),
+        (output) => output.includes('a run failed'),
+      );
+      await stage.end(worker!, 'SIGKILL');
       await client.del(daySet);
-      expect(await readDelayed()).toEqual([id]);
+      expect(await client.lrange('{audit-query}:queries:active', 0, -1)).toEqual([id]);
       const begun = (await stage.double.requests()).length;
       const ended = await terminate(stage, id);
       expect([ended.status, ended.startedAt]).toEqual(['Terminated', expect.any(String)]);
-      await waitUntil('it to be off the queue', readDelayed, (ids) => ids.length === 0);
       await stage.addWorker();
       const later = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
       expect((await stage.waitForEnd(later)).status).toBe('Completed');
