@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../support/table-double/fault-rules';
 import { waitUntil } from '../support/wait-until';
 import { now } from './harness/history';
 import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import { failUnforeseen } from './harness/unforeseen-failure';
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
@@ -66,6 +68,30 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
       const begun = (await stage.double.requests()).filter(({ day, continuation }) => day && continuation === null);
       expect(begun.length).toBeLessThanOrEqual(20 - progress.daysDone);
     }));
+
+  it.each(OFFSETS)(
+    'a worker %s fails a query for once and is gone: another one need not wait for its clock',
+    (offset) =>
+      onStage({ workers: 0 }, async (stage) => {
+        const { client } = stage.redis;
+        const queue = new Queue('queries', { connection: client, prefix: '{audit-query}' });
+        const late = await stage.addWorker(skewed(offset));
+        const { id, mend } = await failUnforeseen(stage, ONE_DAY);
+        // So that no worker takes it before this one is gone.
+        await queue.pause();
+        await waitUntil(
+          'the attempt to be over',
+          () => client.hget(`{audit-query}:queries:${id}`, 'atm'),
+          (attempts) => attempts === '1',
+        );
+        await stage.end(late, 'SIGKILL');
+        await mend();
+        await stage.addWorker();
+        await queue.resume();
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+        await queue.close();
+      }),
+  );
 
   it.each(OFFSETS)('a worker %s: what the table does wrong is asked again when it should be', (offset) =>
     onStage({ workers: 0 }, async (stage) => {

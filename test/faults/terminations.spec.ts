@@ -3,6 +3,7 @@ import { waitUntil } from '../support/wait-until';
 import { type Call, isOver, now, type QueryDocument } from './harness/history';
 import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import type { Stage } from './harness/stage';
+import { failUnforeseen } from './harness/unforeseen-failure';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 /** The last of the table's: no run that is ended early gets there. */
@@ -79,23 +80,10 @@ describe('fault 15: a query is terminated', () => {
 
   it('while it waits to be tried again after an unexpected error: it is not', () =>
     onStage({ apis: 2 }, async (stage) => {
-      const first = await stage.callers[0].submitUntilAccepted(ONE_DAY);
-      await stage.waitForEnd(first);
-      const { client } = stage.redis;
-      const [daySet = ''] = await client.keys(`{audit-query}:day:*:${ONE_DAY.start}`);
-      await client.del(daySet);
-      // Something else under its name, which no worker expects.
-      await client.lpush(daySet, 'no day');
-      const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
-      const [worker] = stage.workers;
-      await waitUntil(
-        'its run to have failed',
-        () => worker!.output(),
-        (output) => output.includes('a run failed'),
-      );
-      await stage.end(worker!, 'SIGKILL');
-      await client.del(daySet);
-      expect(await client.lrange('{audit-query}:queries:active', 0, -1)).toEqual([id]);
+      const { id, mend } = await failUnforeseen(stage, ONE_DAY);
+      await stage.end(stage.workers[0]!, 'SIGKILL');
+      await mend();
+      expect(await stage.redis.client.lrange('{audit-query}:queries:active', 0, -1)).toEqual([id]);
       const begun = (await stage.double.requests()).length;
       const ended = await terminate(stage, id);
       expect([ended.status, ended.startedAt]).toEqual(['Terminated', expect.any(String)]);

@@ -157,8 +157,11 @@ export class Stage<R extends StageRedis = RedisProcess> {
   async waitUntilIdle(): Promise<void> {
     if (this.workers.every((worker) => this.isGone(worker))) return;
     const queue = '{audit-query}:queries';
-    const countJobs = async () =>
-      (await this.redis.client.llen(`${queue}:wait`)) + (await this.redis.client.llen(`${queue}:active`));
+    // In one step: a job that goes from one to the other meanwhile would be in neither.
+    const countJobs = async () => {
+      const lengths = await this.redis.client.multi().llen(`${queue}:wait`).llen(`${queue}:active`).exec();
+      return (lengths ?? []).reduce((sum, [, length]) => sum + Number(length), 0);
+    };
     await waitUntil('the queue to be empty', countJobs, (jobs) => jobs === 0, profile.settleMs);
   }
 
