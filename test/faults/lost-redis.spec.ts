@@ -13,6 +13,9 @@ const BACK_WITHIN_MS = 3_000;
 const OTHER_DAY = { start: '2021-10-07', end: '2021-10-07' };
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
+/** The service's own limit of half a minute, and a reconnection. */
+const SILENCE_NOTICED_WITHIN_MS = 30_000 + 5_000;
+
 /** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
 const EVERYSEC_LOSS_MS = 2_000;
 
@@ -256,6 +259,39 @@ describe('fault 8: the line to Redis is broken', () => {
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }),
   );
+
+  it('forgotten on its way, while new ones are let through: API and worker are back by themselves', () =>
+    onStage({}, async (stage) => {
+      const { client } = stage.redis;
+      const [caller] = stage.callers;
+      const countSubscribers = async () => Number((await client.pubsub('NUMSUB', '{audit-query}:changes'))[1]);
+      const subscribers = await countSubscribers();
+      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+      await stage.waitForPages(5);
+      await stage.blind(async () => {
+        for (const line of [stage.lines.api, stage.lines.worker]) line.setMode('forget');
+        const forgottenAt = now();
+        expect((await caller.read(id)).answer?.status).toBe(503);
+        const { answer } = await waitUntil(
+          'a submission to be accepted',
+          () => caller.submit(ONE_DAY),
+          (call) => call.answer?.status === 202,
+          SILENCE_NOTICED_WITHIN_MS,
+        );
+        await waitUntilReady(stage.workers[0]!);
+        expect(now() - forgottenAt).toBeLessThan(SILENCE_NOTICED_WITHIN_MS);
+        for (const one of [id, answer!.document!.id]) {
+          expect((await stage.waitForEnd(one)).status).toBe('Completed');
+        }
+        // Redis knows nothing of the end of the forgotten ones.
+        await waitUntil(
+          'the API to hear of changes again',
+          countSubscribers,
+          (count) => count > subscribers,
+          SILENCE_NOTICED_WITHIN_MS,
+        );
+      });
+    }));
 
   it('slow and late: everything comes out all the same', () =>
     onStage({}, async (stage) => {
