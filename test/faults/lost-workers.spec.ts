@@ -131,8 +131,8 @@ describe('fault 3: workers are replaced one after the other, without a break', (
       const [caller, other] = stage.callers;
       const ids: string[] = [];
       for (let turn = 0; turn < 6; turn += 1) {
-        ids.push(await caller.submitUntilAccepted(WHOLE_RANGE), await other.submitUntilAccepted(WHOLE_RANGE));
         await waitUntilReady(await stage.addWorker());
+        ids.push(await caller.submitUntilAccepted(WHOLE_RANGE), await other.submitUntilAccepted(WHOLE_RANGE));
         const busy = await waitUntil(
           'a worker to run one of them',
           () => listBusy(stage),
