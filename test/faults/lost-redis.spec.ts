@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { QUERY_JOB } from '#shared/contract/query-job';
 import { waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { type Call, listAccepted, now } from './harness/history';
@@ -10,7 +9,6 @@ import type { Stage } from './harness/stage';
 
 /** After Redis answers again. */
 const BACK_WITHIN_MS = 3_000;
-const OTHER_DAY = { start: '2021-10-07', end: '2021-10-07' };
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 /** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
@@ -30,16 +28,6 @@ function waitUntilUnready(url: string) {
     () => isReady(url),
     (ready) => !ready,
   );
-}
-
-/** Who runs a query: the token of its lock. */
-function readHolder({ redis }: Stage, id: string): Promise<string | null> {
-  return redis.client.get(`{audit-query}:queries:${id}:lock`);
-}
-
-async function listJobs({ redis }: Stage): Promise<string[]> {
-  const keys = await redis.client.keys('{audit-query}:queries:*');
-  return keys.flatMap((key) => /:([0-9a-f]{32})$/.exec(key)?.[1] ?? []);
 }
 
 /** Of the pages that were read for the query alone: those that were read more than once. */
@@ -176,104 +164,6 @@ describe('fault 7: Redis is away when a process starts', () => {
       // The refused one reads twenty days, the accepted one a single one.
       const days = new Set((await stage.double.requests()).map(({ day }) => day));
       expect(days).toEqual(new Set([null, ONE_DAY.start]));
-    }));
-});
-
-const MODES = ['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const;
-
-describe('fault 8: the line to Redis is broken', () => {
-  it.each(MODES)('for the API (%s): 503, or the same query when it is submitted again', (mode) =>
-    onStage({}, async (stage) => {
-      const [caller] = stage.callers;
-      for (let time = 1; time <= 3; time += 1) {
-        const submissions = [1, 2, 3].map((n) => caller.submit(ONE_DAY, `${mode}-${time}-${n}`));
-        stage.lines.api.setMode(mode);
-        await Promise.all(submissions);
-        await caller.submit(ONE_DAY);
-        stage.lines.api.setMode('pass');
-        for (const n of [1, 2, 3]) await caller.submitUntilAccepted(ONE_DAY, `${mode}-${time}-${n}`);
-      }
-    }),
-  );
-
-  it.each(MODES)('for the API as it queues a query (%s): 503, and under its key it is one query, run once', (mode) =>
-    onStage({}, async (stage) => {
-      const { client } = stage.redis;
-      const [caller] = stage.callers;
-      // From then on Redis knows the script that queues.
-      await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
-      const before = await listJobs(stage);
-      let isCut = false;
-      stage.lines.api.onSent(QUERY_JOB, () => {
-        if (!isCut) stage.lines.api.setMode(mode);
-        isCut = true;
-      });
-      expect((await caller.submit(OTHER_DAY, 'one')).answer?.status).toBe(503);
-      expect(isCut).toBe(true);
-      const queued = (await listJobs(stage)).filter((id) => !before.includes(id));
-      expect(queued.length).toBe(mode === 'replies-lost' ? 1 : 0);
-      const readTime = (job: string) => client.hget(`{audit-query}:queries:${job}`, 'timestamp');
-      const times = await Promise.all(queued.map(readTime));
-      stage.lines.api.setMode('pass');
-      const id = await caller.submitUntilAccepted(OTHER_DAY, 'one');
-      const { createdAt } = await stage.waitForEnd(id);
-      expect((await listJobs(stage)).filter((job) => !before.includes(job))).toEqual([id]);
-      expect([await readTime(id), ...times].filter((time) => time !== String(Date.parse(createdAt)))).toEqual([]);
-      const pages = (await stage.double.requests()).filter(({ day }) => day === OTHER_DAY.start);
-      expect(pages.length).toBe(3);
-    }),
-  );
-
-  it.each(MODES)('for a worker (%s): it connects again, and a run whose lock was lost stops', (mode) =>
-    onStage({}, async (stage) => {
-      await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
-      const [cut] = stage.workers;
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await stage.waitForPages(5);
-      const holder = await readHolder(stage, id);
-      await stage.blind(async () => {
-        stage.lines.worker.setMode(mode);
-        // Another one has a line of its own, and takes over where the first was silent for too long.
-        const url = `redis://127.0.0.1:${stage.redis.port}`;
-        if (mode !== 'reset') await waitUntilReady(await stage.addWorker({ REDIS_URL: url }));
-        await stage.waitForPages(20);
-        if (mode !== 'reset') {
-          await waitUntil(
-            'another run to hold the query',
-            () => readHolder(stage, id),
-            (other) => other !== null && other !== holder,
-          );
-        }
-        stage.lines.worker.setMode('pass');
-        await waitUntilReady(cut!);
-        if (mode === 'reset') return;
-        await waitUntil(
-          'the run to stop whose lock was lost',
-          () => cut!.output(),
-          (output) => output.includes('LOCK_LOST'),
-        );
-      });
-      expect((await stage.waitForEnd(id)).status).toBe('Completed');
-    }),
-  );
-
-  it('slow and late: everything comes out all the same', () =>
-    onStage({}, async (stage) => {
-      for (const line of [stage.lines.api, stage.lines.worker]) {
-        line.setQuality({ latencyMs: 40, bytesPerSecond: 200_000 });
-        line.setMode('reset');
-      }
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      expect((await stage.waitForEnd(id)).status).toBe('Completed');
-    }));
-
-  it('breaking after so many bytes, again and again: everything comes out all the same', () =>
-    onStage({}, async (stage) => {
-      // More than the largest reply, the set of a day: through a line that never carries one whole nobody gets.
-      stage.lines.worker.setQuality({ cutAfterBytes: 100_000 });
-      stage.lines.worker.setMode('reset');
-      const ids = await Promise.all([1, 2, 3].map(() => stage.callers[0].submitUntilAccepted(WHOLE_RANGE)));
-      for (const id of ids) expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 });
 

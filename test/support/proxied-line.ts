@@ -17,6 +17,8 @@ type OnChunk = (chunk: Buffer, direction: Direction, deliver: () => void) => voi
 export class ProxiedLine {
   /** What comes next would be taken for something else: such a line must not be used again. */
   hasLostBytes = false;
+  /** Nothing gets through any more, nor does either side hear of the other's end. */
+  isForgotten = false;
   private replyBytes = 0;
 
   constructor(
@@ -50,8 +52,11 @@ export class ProxiedLine {
         else sending = sending.then(() => delay(delayMs)).then(() => this.send(to, chunk, direction));
       });
     });
-    from.on('error', () => to.destroy());
+    from.on('error', () => {
+      if (!this.isForgotten) to.destroy();
+    });
     from.on('close', () => {
+      if (this.isForgotten && !to.destroyed) return;
       to.destroy();
       this.onClose();
     });

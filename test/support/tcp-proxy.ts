@@ -3,10 +3,11 @@ import { type LineQuality, ProxiedLine } from './proxied-line';
 
 /**
  * What happens to what goes through. `cut` closes all connections and accepts none; `refuse` listens no more either;
- * `reset` breaks those that there are, once, and lets new ones through. `silent` swallows both directions,
+ * `reset` breaks those that there are, once, and lets new ones through; `forget` leaves those that there are open and
+ * silent for ever, as a router that has lost its table does, and lets new ones through. `silent` swallows both directions,
  * `requests-lost` and `replies-lost` one each: a line that has lost a byte is broken by the next mode, as TCP would.
  */
-type ProxyMode = 'pass' | 'cut' | 'refuse' | 'reset' | 'silent' | 'requests-lost' | 'replies-lost';
+type ProxyMode = 'pass' | 'cut' | 'refuse' | 'reset' | 'forget' | 'silent' | 'requests-lost' | 'replies-lost';
 
 export interface TcpProxy {
   port: number;
@@ -41,6 +42,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     const line = new ProxiedLine(client, connect(target), quality, () => lines.delete(line));
     lines.add(line);
     line.start((chunk, direction, deliver) => {
+      if (line.isForgotten) return undefined;
       const isRequest = direction === 'request';
       if (isRequest) for (const { text, action } of observers) if (chunk.includes(text)) action();
       if (isRequest && trigger !== undefined && chunk.includes(trigger)) held ??= [];
@@ -67,7 +69,8 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     setQuality: (next) => (quality = next),
     setMode(next) {
       const before = mode;
-      mode = next === 'reset' ? 'pass' : next;
+      mode = next === 'reset' || next === 'forget' ? 'pass' : next;
+      if (next === 'forget') for (const line of lines) line.isForgotten = true;
       trigger = undefined;
       for (const send of held?.splice(0) ?? []) send();
       held = undefined;

@@ -108,7 +108,7 @@ export class QueryExecution {
       const report = this.runs.report(id, token, account.progress, account);
       return (await Promise.all([report, history.flush()]))[0];
     };
-    const watch = new RunWatch({ queryId: id, beat }, signal);
+    const watch = new RunWatch({ queryId: id, everyMs: this.runs.reportEveryMs, beat }, signal);
     let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     let leaving: Promise<void> | undefined;
     try {

@@ -1,8 +1,5 @@
 import { Logger } from '@nestjs/common';
 
-/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
-const HEARTBEAT_MS = 1_000;
-
 /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
 export class RunHeartbeat {
   private readonly logger = new Logger(RunHeartbeat.name);
@@ -12,6 +9,7 @@ export class RunHeartbeat {
 
   constructor(
     private readonly queryId: string,
+    private readonly everyMs: number,
     private readonly beat: () => Promise<void>,
   ) {
     this.beating = this.run();
@@ -32,7 +30,7 @@ export class RunHeartbeat {
   private async run(): Promise<void> {
     for (;;) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, HEARTBEAT_MS);
+        const timer = setTimeout(resolve, this.everyMs);
         this.wake = () => {
           clearTimeout(timer);
           resolve();

@@ -5,6 +5,8 @@ import { RunStoppedError } from './run-stopped-error';
 
 export interface RunWatchOptions {
   queryId: string;
+  /** How often it beats, in milliseconds. */
+  everyMs: number;
   /** Stores how far the run is, and finds out whether it may go on. */
   beat: () => Promise<RunVerdict>;
 }
@@ -18,13 +20,13 @@ export class RunWatch {
 
   /** @param worker Stops all runs of the process. */
   constructor(
-    { queryId, beat }: RunWatchOptions,
+    { queryId, everyMs, beat }: RunWatchOptions,
     private readonly worker: AbortSignal,
   ) {
     worker.addEventListener('abort', this.onAbort, { once: true });
     // It tells that only once.
     if (worker.aborted) this.onAbort();
-    this.heartbeat = new RunHeartbeat(queryId, async () => {
+    this.heartbeat = new RunHeartbeat(queryId, everyMs, async () => {
       const verdict = await beat();
       if (verdict !== 'go on') this.stop.abort(new RunStoppedError(verdict));
     });

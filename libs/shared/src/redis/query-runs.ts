@@ -11,6 +11,9 @@ local progress = redis.call('HGET', KEYS[1], 'progress') or ''
 if redis.call('EXISTS', KEYS[2]) == 1 or string.find(progress, '"ended":true', 1, true) then return { 'ended' } end
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'lost' } end`;
 
+/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
+const REPORT_EVERY_MS = 1_000;
+
 /** Longer than any query waits and runs. */
 const LONGEST_LIFE_MS = 30 * 86_400_000;
 
@@ -98,11 +101,16 @@ export interface RunReport {
 
 /** A run's side of the job: what it says of itself, and whether it may go on. */
 export class QueryRuns {
+  /** Often enough for a lock that nobody else renews. */
+  readonly reportEveryMs: number;
+
   constructor(
     private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
     private readonly lockMs: number,
-  ) {}
+  ) {
+    this.reportEveryMs = Math.min(REPORT_EVERY_MS, lockMs / 4);
+  }
 
   /**
    * Makes a taken query Running, for good. From here on the loss of its worker counts; for a suspect only once this is
