@@ -29,12 +29,18 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
     ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
     ...findDoubledQueries(history, options),
     ...findLeaksToOthers(history),
-    ...(await findLeftovers(redis.client, KEY_PREFIX)),
+    ...(await findLeftovers(redis.client, KEY_PREFIX, countHalfWay(history, options))),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),
     ...findLateExits(history.ends, profile.shutdownGraceSeconds * 1_000),
     ...findUnwantedPages(history, await double.requests(), await readOutcomes(redis.client, KEY_PREFIX)),
     ...findWrongRefusals(history, options),
   ];
+}
+
+/** Submissions that may have left traces in Redis without a query: refused, without an answer, or lost later. */
+function countHalfWay({ calls, losses }: History, { mayBeLost = false }: CheckOptions): number {
+  if (mayBeLost || losses.length > 0) return Infinity;
+  return calls.filter(({ kind, answer }) => kind === 'submit' && answer?.status !== 202).length;
 }
 
 async function listPlaces(

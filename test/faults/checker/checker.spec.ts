@@ -241,6 +241,16 @@ describe('I8, memory does not grow', () => {
       ),
     ).toEqual(['I8: api grew from 120 MB to 240 MB']);
   });
+
+  it('refuses less of one that lives for as long as the run, a run that was too short for it, and what is no number', () => {
+    const samples = [100, 100, 100, 100, 115, 115, 131, 131].map((mb) => mb * 1e6);
+    const strict = { times: 1.3, freeBytes: 0 };
+    expect(findGrowth('api', samples)).toEqual([]);
+    expect(findGrowth('api', samples, { ...strict, times: 1.4 })).toEqual([]);
+    expect(findGrowth('api', samples, strict)).toEqual(['I8: api grew from 100 MB to 131 MB']);
+    expect(findGrowth('api', samples.slice(1), strict)).toEqual(['I8: api was looked at 7 times only']);
+    expect(findGrowth('api', [NaN, ...samples])).toEqual(['I8: the memory of api could not be read']);
+  });
 });
 
 describe('I9, a process goes in time', () => {
@@ -290,6 +300,8 @@ describe('I10, no page is asked for in vain', () => {
     const lost = historyOf(submitted, { answer: toAnswer(404) });
     expect(findUnwantedPages(lost, [pageAt(3_000)])).toEqual([]);
     expect(findUnwantedPages(lost, [pageAt(3_200)])).toEqual([expect.stringMatching('^I10')]);
+    const hidden = historyOf(submitted, { caller: 'two', answer: toAnswer(404) });
+    expect(findUnwantedPages(hidden, [pageAt(3_200)])).toEqual([]);
   });
 });
 
@@ -299,8 +311,32 @@ describe('I11, of the server’s errors only 503, soon and with Retry-After', ()
     ['a 503 without Retry-After', { answer: toAnswer(503, undefined, null) }],
     ['a late 503', { answer: toAnswer(503), endedAt: 3_000 }],
     ['silence', { failure: 'cut' }],
+    ['an answer that takes long', { ...read(completed), endedAt: 5_001 }],
+    ['a 202 without Retry-After', { ...submitted, answer: toAnswer(202, documentOf(), null) }],
+    ['a 202 with too late a one', { ...submitted, answer: toAnswer(202, documentOf(), '61') }],
+    ['a 202 in place of a status', { answer: toAnswer(202, documentOf()) }],
+    ['a result that is none', { kind: 'result', answer: toAnswer(200, running(99)) }],
+    ['a result that is held back', { kind: 'result', answer: toAnswer(202, completed) }],
+    ['a 409 of a query that is not known to have failed', { kind: 'result', answer: toAnswer(409) }],
+    ['a 422 of a key that was not used otherwise', { ...submitted, answer: toAnswer(422) }],
+    ['a 429 without Retry-After', { answer: toAnswer(429, undefined, null) }],
+    ['a list that there is not', { kind: 'list', id: undefined as never, answer: toAnswer(404) }],
+    ['a 400', { ...submitted, answer: toAnswer(400) }],
+    ['a 401', { answer: toAnswer(401) }],
   ])('refuses %s', (_name, call) => {
     expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
+  });
+
+  it('lets a call be refused for a reason', () => {
+    const failed = documentOf({ status: 'Failed', finishedAt: toIso(900), error: { code: 'X', message: '' } });
+    const refused: Partial<Call>[] = [
+      { kind: 'result', answer: toAnswer(409) },
+      { ...submitted, range: { ...range, end: '2021-10-09' }, answer: toAnswer(422) },
+      { answer: toAnswer(429) },
+      { answer: toAnswer(503), endedAt: 7_500 },
+    ];
+    expect(findWrongRefusals(historyOf(submitted, read(failed), ...refused.slice(0, 3)))).toEqual([]);
+    expect(findWrongRefusals(historyOf(...refused.slice(3)), { unavailableWithinMs: 8_000 })).toEqual([]);
   });
 
   it('lets calls be without an answer that were under way at an API as it was killed', () => {
