@@ -31,7 +31,7 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
     ...findLeaksToOthers(history),
     ...(await findLeftovers(redis.client, KEY_PREFIX, countHalfWay(history, options))),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),
-    ...findLateExits(history.ends, profile.shutdownGraceSeconds * 1_000),
+    ...findLateExits(history, profile.shutdownGraceSeconds * 1_000),
     ...findUnwantedPages(history, await double.requests(), await readOutcomes(redis.client, KEY_PREFIX)),
     ...findWrongRefusals(history, options),
   ];

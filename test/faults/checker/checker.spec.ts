@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedRequest } from '../../support/table-double/request-log';
-import type { Call, CallAnswer, History, QueryDocument } from '../harness/history';
+import type { Call, CallAnswer, History, ProcessEnd, QueryDocument } from '../harness/history';
 import { findBackwardSteps } from './find-backward-steps';
 import { findDoubledQueries } from './find-doubled-queries';
 import { findGrowth } from './find-growth';
@@ -50,6 +50,10 @@ function historyOf(...calls: Partial<Call>[]): History {
   return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [], starts: [] };
 }
 
+function endingWith(end: ProcessEnd): History {
+  return { ...historyOf(), ends: [end] };
+}
+
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
 const listOf = (...items: QueryDocument[]): Partial<Call> => ({
   ...{ kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items }) } },
@@ -74,7 +78,7 @@ describe('a history in which nothing is wrong', () => {
     expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
     expect(findSecrets({ log: 'nothing', other: 'token' }, ['secret'])).toEqual([]);
     expect(findGrowth('api', [90e6, 100e6, 140e6, 130e6, 150e6, 130e6, 140e6, 150e6])).toEqual([]);
-    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900, at: 0 }], 3_000)).toEqual([]);
+    expect(findLateExits(endingWith({ name: 'api', code: 0, tookMs: 2_900, at: 0 }), 3_000)).toEqual([]);
     expect(findUnwantedPages(good, [pageAt(50), pageAt(5_000)])).toEqual([]);
     expect(findWrongRefusals(historyOf({ answer: toAnswer(503) }, { answer: toAnswer(404) }))).toEqual([]);
   });
@@ -261,7 +265,14 @@ describe('I9, a process goes in time', () => {
     { name: 'api', code: 1, tookMs: 0, lastWords: 'an error that nobody caught' },
     { name: 'api', code: 0, tookMs: 0, lastWords: '' },
   ])('refuses %j', (end) => {
-    expect(findLateExits([{ at: 0, ...end }], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+    expect(findLateExits(endingWith({ at: 0, ...end }), 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+  });
+
+  it('lets its grace period end a process only where it was blind', () => {
+    const history = endingWith({ name: 'api', code: 0, tookMs: 3_000, at: 9_000, isForced: true });
+    const judge = (to: number) => findLateExits({ ...history, blindnesses: [{ from: 0, to }] }, 3_000);
+    expect(judge(6_000)).toEqual([]);
+    expect(judge(5_999)).toEqual(['I9: the api went because its grace period was over']);
   });
 });
 

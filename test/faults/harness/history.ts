@@ -55,6 +55,8 @@ export interface ProcessEnd {
   tookMs: number;
   /** When it had ended, as in calls. */
   at: number;
+  /** It had not come to an end when its grace period was over, and went all the same: with 0. */
+  isForced?: boolean;
   /** What it printed last, where nobody had told it to go. */
   lastWords?: string;
 }
