@@ -15,8 +15,11 @@ const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
 const CALLERS_AT_ONCE = 6;
 const SAMPLE_MS = 2_000;
 
-/** Those that are never killed grew by 1 % and 8 % from the second quarter of three minutes to the last one. */
-const SPARED_GROWTH = { times: 1.3, freeBytes: 0 };
+/**
+ * Those that are never killed grew by 1 % and 8 % from the second quarter of three minutes to the last one. In the first
+ * minute it was up to 33 %, while they warmed up: a run that is shorter than three minutes tells less.
+ */
+const SPARED_GROWTH = { times: MINUTES < 3 ? 1.6 : 1.3, freeBytes: 0 };
 
 it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
   onStage({ apis: 2, workers: 3, redis: { appendfsync: 'always' } }, async (stage) => {
