@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedRequest } from '../../support/table-double/request-log';
-import type { Call, CallAnswer, History, QueryDocument } from '../harness/history';
+import type { Call, CallAnswer, History, ProcessEnd, QueryDocument } from '../harness/history';
 import { findBackwardSteps } from './find-backward-steps';
 import { findDoubledQueries } from './find-doubled-queries';
 import { findGrowth } from './find-growth';
@@ -50,6 +50,10 @@ function historyOf(...calls: Partial<Call>[]): History {
   return { calls: calls.map(toCall), ends: [], blindnesses: [], losses: [], silences: [], starts: [] };
 }
 
+function endingWith(end: ProcessEnd): History {
+  return { ...historyOf(), ends: [end] };
+}
+
 const submitted: Partial<Call> = { kind: 'submit', range, key: 'k', answer: toAnswer(202, documentOf()) };
 const listOf = (...items: QueryDocument[]): Partial<Call> => ({
   ...{ kind: 'list', id: '', answer: { ...toAnswer(200), body: JSON.stringify({ items }) } },
@@ -74,7 +78,7 @@ describe('a history in which nothing is wrong', () => {
     expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
     expect(findSecrets({ log: 'nothing', other: 'token' }, ['secret'])).toEqual([]);
     expect(findGrowth('api', [90e6, 100e6, 140e6, 130e6, 150e6, 130e6, 140e6, 150e6])).toEqual([]);
-    expect(findLateExits([{ name: 'api', code: 0, tookMs: 2_900, at: 0 }], 3_000)).toEqual([]);
+    expect(findLateExits(endingWith({ name: 'api', code: 0, tookMs: 2_900, at: 0 }), 3_000)).toEqual([]);
     expect(findUnwantedPages(good, [pageAt(50), pageAt(5_000)])).toEqual([]);
     expect(findWrongRefusals(historyOf({ answer: toAnswer(503) }, { answer: toAnswer(404) }))).toEqual([]);
   });
@@ -241,6 +245,16 @@ describe('I8, memory does not grow', () => {
       ),
     ).toEqual(['I8: api grew from 120 MB to 240 MB']);
   });
+
+  it('refuses less of one that lives for as long as the run, a run that was too short for it, and what is no number', () => {
+    const samples = [100, 100, 100, 100, 115, 115, 131, 131].map((mb) => mb * 1e6);
+    const strict = { times: 1.3, freeBytes: 0 };
+    expect(findGrowth('api', samples)).toEqual([]);
+    expect(findGrowth('api', samples, { ...strict, times: 1.4 })).toEqual([]);
+    expect(findGrowth('api', samples, strict)).toEqual(['I8: api grew from 100 MB to 131 MB']);
+    expect(findGrowth('api', samples.slice(1), strict)).toEqual(['I8: api was looked at 7 times only']);
+    expect(findGrowth('api', [NaN, ...samples])).toEqual(['I8: the memory of api could not be read']);
+  });
 });
 
 describe('I9, a process goes in time', () => {
@@ -251,7 +265,14 @@ describe('I9, a process goes in time', () => {
     { name: 'api', code: 1, tookMs: 0, lastWords: 'an error that nobody caught' },
     { name: 'api', code: 0, tookMs: 0, lastWords: '' },
   ])('refuses %j', (end) => {
-    expect(findLateExits([{ at: 0, ...end }], 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+    expect(findLateExits(endingWith({ at: 0, ...end }), 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
+  });
+
+  it('lets its grace period end a process only where it was blind', () => {
+    const history = endingWith({ name: 'api', code: 0, tookMs: 3_000, at: 9_000, isForced: true });
+    const judge = (to: number) => findLateExits({ ...history, blindnesses: [{ from: 0, to }] }, 3_000);
+    expect(judge(6_000)).toEqual([]);
+    expect(judge(5_999)).toEqual(['I9: the api went because its grace period was over']);
   });
 });
 
@@ -290,6 +311,8 @@ describe('I10, no page is asked for in vain', () => {
     const lost = historyOf(submitted, { answer: toAnswer(404) });
     expect(findUnwantedPages(lost, [pageAt(3_000)])).toEqual([]);
     expect(findUnwantedPages(lost, [pageAt(3_200)])).toEqual([expect.stringMatching('^I10')]);
+    const hidden = historyOf(submitted, { caller: 'two', answer: toAnswer(404) });
+    expect(findUnwantedPages(hidden, [pageAt(3_200)])).toEqual([]);
   });
 });
 
@@ -299,8 +322,32 @@ describe('I11, of the server’s errors only 503, soon and with Retry-After', ()
     ['a 503 without Retry-After', { answer: toAnswer(503, undefined, null) }],
     ['a late 503', { answer: toAnswer(503), endedAt: 3_000 }],
     ['silence', { failure: 'cut' }],
+    ['an answer that takes long', { ...read(completed), endedAt: 5_001 }],
+    ['a 202 without Retry-After', { ...submitted, answer: toAnswer(202, documentOf(), null) }],
+    ['a 202 with too late a one', { ...submitted, answer: toAnswer(202, documentOf(), '61') }],
+    ['a 202 in place of a status', { answer: toAnswer(202, documentOf()) }],
+    ['a result that is none', { kind: 'result', answer: toAnswer(200, running(99)) }],
+    ['a result that is held back', { kind: 'result', answer: toAnswer(202, completed) }],
+    ['a 409 of a query that is not known to have failed', { kind: 'result', answer: toAnswer(409) }],
+    ['a 422 of a key that was not used otherwise', { ...submitted, answer: toAnswer(422) }],
+    ['a 429 without Retry-After', { answer: toAnswer(429, undefined, null) }],
+    ['a list that there is not', { kind: 'list', id: undefined as never, answer: toAnswer(404) }],
+    ['a 400', { ...submitted, answer: toAnswer(400) }],
+    ['a 401', { answer: toAnswer(401) }],
   ])('refuses %s', (_name, call) => {
     expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
+  });
+
+  it('lets a call be refused for a reason', () => {
+    const failed = documentOf({ status: 'Failed', finishedAt: toIso(900), error: { code: 'X', message: '' } });
+    const refused: Partial<Call>[] = [
+      { kind: 'result', answer: toAnswer(409) },
+      { ...submitted, range: { ...range, end: '2021-10-09' }, answer: toAnswer(422) },
+      { answer: toAnswer(429) },
+      { answer: toAnswer(503), endedAt: 7_500 },
+    ];
+    expect(findWrongRefusals(historyOf(submitted, read(failed), ...refused.slice(0, 3)))).toEqual([]);
+    expect(findWrongRefusals(historyOf(...refused.slice(3)), { unavailableWithinMs: 8_000 })).toEqual([]);
   });
 
   it('lets calls be without an answer that were under way at an API as it was killed', () => {

@@ -1,4 +1,4 @@
-import { type Call, type History, listDocuments } from '../harness/history';
+import { type Call, type History, listSightings, type Sighting } from '../harness/history';
 
 /** What was created once, under one id, and asked for one thing. */
 interface Life {
@@ -16,7 +16,8 @@ export function findDoubledQueries(history: History, { mayBeLost = false } = {})
   const isLost = ({ createdAt, firstSeen }: Life) =>
     mayBeLost || history.losses.some(({ from, to }) => createdAt <= to && firstSeen.endedAt >= from);
   const violations = findDoubledIds(history);
-  for (const [id, lives] of listLives(history)) {
+  for (const [id, seen] of listSightings(history)) {
+    const lives = listLives(seen);
     for (const [i, life] of lives.slice(1).entries()) {
       const former = lives[i]!;
       const isBack = former.lastSeen.startedAt > life.firstSeen.endedAt;
@@ -39,16 +40,18 @@ function findDoubledIds({ calls }: History): string[] {
     .map(([name, ids]) => `I4: ${name} is ${ids.size} queries: ${[...ids].join(', ')}`);
 }
 
-/** Of each id, in the order of their creation. */
-function listLives({ calls }: History): Map<string, Life[]> {
-  const byId = new Map<string, Map<string, Life>>();
-  for (const call of [...calls].sort((a, b) => a.endedAt - b.endedAt)) {
-    for (const { id, createdAt, request } of listDocuments(call)) {
-      const name = `${createdAt} ${JSON.stringify(request)}`;
-      const lives = byId.get(id) ?? new Map<string, Life>();
-      const life = lives.get(name) ?? { name, createdAt: Date.parse(createdAt), firstSeen: call, lastSeen: call };
-      byId.set(id, lives.set(name, { ...life, lastSeen: call }));
-    }
+/** In the order of their creation. */
+function listLives(seen: readonly Sighting[]): Life[] {
+  const lives = new Map<string, Life>();
+  for (const { call, document } of seen) {
+    const name = `${document.createdAt} ${JSON.stringify(document.request)}`;
+    const life = lives.get(name) ?? {
+      name,
+      createdAt: Date.parse(document.createdAt),
+      firstSeen: call,
+      lastSeen: call,
+    };
+    lives.set(name, { ...life, lastSeen: call });
   }
-  return new Map([...byId].map(([id, lives]) => [id, [...lives.values()].sort((a, b) => a.createdAt - b.createdAt)]));
+  return [...lives.values()].sort((a, b) => a.createdAt - b.createdAt);
 }

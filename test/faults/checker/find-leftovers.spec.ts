@@ -12,12 +12,14 @@ beforeEach(() => redis.client.flushall());
 
 it('finds nothing in what BullMQ and the records keep for good reason', async () => {
   const { client } = redis;
-  await client.hset(`{t}:queries:${'a'.repeat(32)}`, 'data', '{}');
+  await client.hset(`{t}:queries:${'a'.repeat(32)}`, 'progress', '{"ended":true}');
+  await client.hset(`{t}:queries:${'b'.repeat(32)}`, 'progress', '{"startedAt":1}');
+  await client.set(`{t}:outcome:${'b'.repeat(32)}`, '{}', 'EX', 60);
   await client.zadd('{t}:queries:completed', 1, 'a'.repeat(32));
   await client.set('{t}:outcome:a', '{}', 'EX', 60);
   await client.zadd('{t}:live:anonymous', 1, 'unknown');
   await client.zadd('{t}:queries-of:anonymous', 1, 'a');
-  expect(await findLeftovers(client, '{t}')).toEqual([]);
+  expect(await findLeftovers(client, '{t}', 1)).toEqual([]);
 });
 
 it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
@@ -32,6 +34,20 @@ it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
       await client.set('{t}:outcome:a', '{}', 'EX', 60);
       await client.zadd('{t}:live:anonymous', 1, 'a');
     },
+  ],
+  [
+    'a query that has ended and counts as running',
+    async (client) => {
+      await client.set('{t}:outcome:a', '{}', 'EX', 60);
+      await client.zadd('{t}:status:Running', 1, 'a');
+      await client.expire('{t}:status:Running', 60);
+    },
+  ],
+  ['a query that counts as live, of which nothing is left', (client) => client.zadd('{t}:live:anonymous', 1, 'a')],
+  ['a job that was never begun', (client) => client.hset(`{t}:queries:${'a'.repeat(32)}`, 'data', '{}')],
+  [
+    'a job that is being run by nobody',
+    (client) => client.hset(`{t}:queries:${'a'.repeat(32)}`, 'progress', '{"startedAt":1}'),
   ],
   [
     'a stream that is not trimmed',

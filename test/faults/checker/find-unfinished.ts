@@ -1,4 +1,4 @@
-import { type Call, type History, isOver, listAccepted, listDocuments } from '../harness/history';
+import { type History, isOver, listAccepted, listSightings, type Sighting } from '../harness/history';
 import { mayBeLost } from './may-be-lost';
 
 /**
@@ -10,12 +10,15 @@ export function findUnfinished(
   { mayBeLost: mayAllBeLost = false, limitMs = Infinity } = {},
 ): string[] {
   const violations: string[] = [];
+  const sightings = listSightings(history);
   for (const [id, accepted] of listAccepted(history)) {
-    const own = history.calls.filter(({ caller }) => caller === accepted.caller);
-    const endedAt = findEnd(id, own);
+    const seen = sightings.get(id) ?? [];
+    const endedAt = findEnd(seen);
     if (endedAt === undefined) {
-      const unknown = own.findLast((call) => call.id === id && call.answer?.status === 404);
-      const isLost = unknown !== undefined && (mayAllBeLost || mayBeLost(history, id, own, unknown));
+      const unknown = history.calls.findLast(
+        (call) => call.id === id && call.caller === accepted.caller && call.answer?.status === 404,
+      );
+      const isLost = unknown !== undefined && (mayAllBeLost || mayBeLost(history, seen, unknown));
       if (!isLost) violations.push(`I1: ${id} was accepted and has not ended`);
       continue;
     }
@@ -26,11 +29,9 @@ export function findUnfinished(
 }
 
 /** By Redis' clock, which is the machine's: nobody may have looked at that moment. */
-function findEnd(id: string, calls: readonly Call[]): number | undefined {
-  const documents = calls.flatMap(listDocuments).filter((document) => document.id === id && isOver(document));
-  return documents.length === 0
-    ? undefined
-    : Math.min(...documents.map(({ finishedAt }) => Date.parse(finishedAt ?? '')));
+function findEnd(seen: readonly Sighting[]): number | undefined {
+  const ends = seen.map(({ document }) => document).filter(isOver);
+  return ends.length === 0 ? undefined : Math.min(...ends.map(({ finishedAt }) => Date.parse(finishedAt ?? '')));
 }
 
 function findLastDisturbance({ blindnesses, ends, starts }: History, before: number): number {

@@ -1,5 +1,13 @@
 import type { RecordedRequest } from '../../support/table-double/request-log';
-import { type Call, type History, isOver, listAccepted, listDocuments, type QueryRange } from '../harness/history';
+import {
+  type Call,
+  type History,
+  isOver,
+  listAccepted,
+  listSightings,
+  type QueryRange,
+  type Sighting,
+} from '../harness/history';
 
 /** A run looks whether it may go on once a second, and stops within this. */
 const STOPS_WITHIN_MS = 2_000;
@@ -48,29 +56,26 @@ function toWish({ request, createdAt, finishedAt }: KeptOutcome): Wish {
 
 function listWishes(history: History): Wish[] {
   const accepted = listAccepted(history);
-  const byId = new Map<string, Call[]>();
-  for (const call of history.calls) {
-    for (const id of new Set([call.id, ...listDocuments(call).map((document) => document.id)])) {
-      if (id !== undefined) byId.set(id, [...(byId.get(id) ?? []), call]);
-    }
-  }
+  const sightings = listSightings(history);
+  const unknown = history.calls.filter(
+    ({ id, caller, answer }) => answer?.status === 404 && accepted.get(id ?? '')?.caller === caller,
+  );
   return history.calls.flatMap(({ kind, range, startedAt, endedAt, answer }) => {
     if (kind !== 'submit' || range === undefined) return [];
     const id = answer?.document?.id;
     const isAccepted = id !== undefined && accepted.has(id);
-    const to = isAccepted ? findEnd(id, startedAt, byId.get(id) ?? []) : endedAt + DISCARDED_WITHIN_MS;
+    const to = isAccepted ? findEnd(id, startedAt, sightings.get(id) ?? [], unknown) : endedAt + DISCARDED_WITHIN_MS;
     return [{ ...range, from: startedAt, to }];
   });
 }
 
 /** By Redis' clock, which is the machine's; of a query that was lost, when that was seen. */
-function findEnd(id: string, since: number, calls: readonly Call[]): number {
-  const ends = calls
-    .filter(({ endedAt }) => endedAt >= since)
-    .flatMap((call) => {
-      const over = listDocuments(call).filter((document) => document.id === id && isOver(document));
-      const isLost = call.id === id && call.answer?.status === 404 && call.startedAt >= since;
-      return [...over.map(({ finishedAt }) => Date.parse(finishedAt ?? '')), ...(isLost ? [call.endedAt] : [])];
-    });
-  return Math.min(Infinity, ...ends) + STOPS_WITHIN_MS;
+function findEnd(id: string, since: number, seen: readonly Sighting[], unknown: readonly Call[]): number {
+  const ends = seen.filter(({ call, document }) => call.endedAt >= since && isOver(document));
+  const losses = unknown.filter((call) => call.id === id && call.startedAt >= since);
+  const times = [
+    ...ends.map(({ document }) => Date.parse(document.finishedAt ?? '')),
+    ...losses.map(({ endedAt }) => endedAt),
+  ];
+  return Math.min(Infinity, ...times) + STOPS_WITHIN_MS;
 }

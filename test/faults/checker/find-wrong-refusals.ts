@@ -1,32 +1,94 @@
-import type { Call, History } from '../harness/history';
+import { type Call, type CallAnswer, type History, isOver, listDocuments } from '../harness/history';
 
 /** Two seconds are promised; the rest is for this side of the line on a busy machine. */
 const UNAVAILABLE_WITHIN_MS = 2_000 + 700;
 
+/** No call asks Redis more than twice, each time for two seconds at the most; nobody here asks to be made to wait. */
+const ANSWERED_WITHIN_MS = 2 * 2_000 + 1_000;
+
+/** What a call is answered when nothing is wrong. */
+const GOOD: Readonly<Record<Call['kind'], readonly number[]>> = {
+  submit: [202],
+  read: [200],
+  result: [200, 202],
+  terminate: [200, 202],
+  list: [200],
+};
+
 export interface RefusalLimits {
   /** Calls may be without an answer all the time; those of an API that is killed may be by themselves. */
   mayBeSilent?: boolean;
+  /** Of every other answer too, where it is more than theirs. */
   unavailableWithinMs?: number;
 }
 
-/** I11: of the server's errors only 503, soon and with Retry-After; every call is answered. */
-export function findWrongRefusals({ calls, silences }: History, limits: RefusalLimits = {}): string[] {
+type Answered = Call & { answer: CallAnswer };
+
+/** I11: every call is answered in time; of the server's errors only 503, soon and with Retry-After; no refusal without a reason. */
+export function findWrongRefusals(history: History, limits: RefusalLimits = {}): string[] {
   const isSilent = ({ api, startedAt, endedAt }: Call) =>
-    silences.some((silence) => silence.api === api && startedAt <= silence.to && endedAt >= silence.from);
-  return calls
-    .filter((call) => call.answer !== undefined || !isSilent(call))
-    .flatMap((call) => findProblem(call, limits) ?? [])
-    .map((problem) => `I11: ${problem}`);
+    history.silences.some((silence) => silence.api === api && startedAt <= silence.to && endedAt >= silence.from);
+  const hasFailed = toFailures(history);
+  const findProblem = (call: Call): string | undefined => {
+    const { kind, answer, failure } = call;
+    if (answer === undefined) {
+      return limits.mayBeSilent || isSilent(call) ? undefined : `a ${kind} was not answered: ${failure}`;
+    }
+    const answered = { ...call, answer };
+    return findLateness(answered, limits) ?? findWrongStatus(answered, history, hasFailed);
+  };
+  return history.calls.flatMap((call) => findProblem(call) ?? []).map((problem) => `I11: ${problem}`);
 }
 
-function findProblem(
-  { kind, answer, failure, startedAt, endedAt }: Call,
-  { mayBeSilent = false, unavailableWithinMs = UNAVAILABLE_WITHIN_MS }: RefusalLimits,
-): string | undefined {
-  if (answer === undefined) return mayBeSilent ? undefined : `a ${kind} was not answered: ${failure}`;
-  if (answer.status < 500) return undefined;
-  if (answer.status !== 503) return `a ${kind} was answered ${answer.status}: ${answer.body}`;
-  if (!/^[1-9]\d?$/.test(answer.retryAfter ?? '')) return `a 503 has Retry-After ${answer.retryAfter}`;
+/** The queries that were seen to have ended without a result. */
+function toFailures({ calls }: History): ReadonlySet<string> {
+  const ended = calls.flatMap(listDocuments).filter((document) => isOver(document) && document.result === null);
+  return new Set(ended.map(({ id }) => id));
+}
+
+function findLateness({ kind, answer, startedAt, endedAt }: Answered, limits: RefusalLimits): string | undefined {
+  const { unavailableWithinMs = UNAVAILABLE_WITHIN_MS } = limits;
+  const limitMs = answer.status === 503 ? unavailableWithinMs : Math.max(unavailableWithinMs, ANSWERED_WITHIN_MS);
   const tookMs = Math.round(endedAt - startedAt);
-  return tookMs > unavailableWithinMs ? `a 503 took ${tookMs} ms` : undefined;
+  return tookMs > limitMs ? `the ${answer.status} of a ${kind} took ${tookMs} ms` : undefined;
+}
+
+function findWrongStatus(call: Answered, history: History, failed: ReadonlySet<string>): string | undefined {
+  const { kind, answer } = call;
+  const { status, retryAfter, document } = answer;
+  const isAlive = status === 202 && kind !== 'terminate';
+  if ((status === 503 || status === 429 || isAlive) && !isRetryAfter(retryAfter)) {
+    return `the ${status} of a ${kind} has Retry-After ${retryAfter}`;
+  }
+  const isWrong = GOOD[kind].includes(status)
+    ? kind === 'result' && document !== undefined && isOver(document) !== (status === 200)
+    : !isReasonable(call, history, failed);
+  return isWrong ? `a ${kind} was answered ${status}: ${answer.body}` : undefined;
+}
+
+function isRetryAfter(text: string | null): boolean {
+  return /^[1-9]\d?$/.test(text ?? '') && Number(text) <= 60;
+}
+
+/** Whether a call may be refused like this. Whether a query may be unknown to its own caller is asked elsewhere (I2). */
+function isReasonable(
+  { kind, caller, key, range, id, answer }: Answered,
+  { calls }: History,
+  failed: ReadonlySet<string>,
+) {
+  switch (answer.status) {
+    case 503:
+    case 429:
+      return true;
+    case 404:
+      return id !== undefined;
+    case 409:
+      return kind === 'result' && id !== undefined && failed.has(id);
+    case 422: {
+      const isOther = (other: Call['range']) => other?.start !== range?.start || other?.end !== range?.end;
+      return key !== undefined && calls.some((one) => one.caller === caller && one.key === key && isOther(one.range));
+    }
+    default:
+      return false;
+  }
 }

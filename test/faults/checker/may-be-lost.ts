@@ -1,21 +1,18 @@
-import { type Call, type History, listDocuments } from '../harness/history';
+import type { Call, History, Sighting } from '../harness/history';
 
 /**
  * Whether a query may be unknown to a call that began after its acceptance: when a loss took its creation, and nobody has
  * seen it since.
  *
- * @param calls Of its caller, concerning it.
+ * @param seen Of the query, by its caller, in their order.
  */
-export function mayBeLost({ losses }: History, id: string, calls: readonly Call[], unknown: Call): boolean {
-  const sightings = calls.flatMap((call) =>
-    listDocuments(call).flatMap((document) => (document.id === id ? [{ call, createdAt: document.createdAt }] : [])),
-  );
-  const before = sightings.filter(({ call }) => call.endedAt < unknown.startedAt);
-  const latest = before.reduce((last, one) => (one.createdAt > last ? one.createdAt : last), '');
-  const life = before.filter(({ createdAt }) => createdAt === latest).map(({ call }) => call);
-  const acceptedAt = Math.min(...life.map(({ endedAt }) => endedAt));
+export function mayBeLost({ losses }: History, seen: readonly Sighting[], unknown: Call): boolean {
+  const before = seen.filter(({ call }) => call.endedAt < unknown.startedAt);
+  const latest = before.reduce((last, { document }) => (document.createdAt > last ? document.createdAt : last), '');
+  const life = before.filter(({ document }) => document.createdAt === latest);
+  const acceptedAt = life[0]?.call.endedAt ?? Infinity;
   return losses.some(({ from, to }) => {
     const isIn = Date.parse(latest) <= to && acceptedAt >= from && unknown.endedAt >= from;
-    return isIn && !life.some(({ startedAt }) => startedAt > to);
+    return isIn && !life.some(({ call }) => call.startedAt > to);
   });
 }

@@ -55,6 +55,8 @@ export interface ProcessEnd {
   tookMs: number;
   /** When it had ended, as in calls. */
   at: number;
+  /** It had not come to an end when its grace period was over, and went all the same: with 0. */
+  isForced?: boolean;
   /** What it printed last, where nobody had told it to go. */
   lastWords?: string;
 }
@@ -98,6 +100,25 @@ export function now(): number {
 export function listDocuments({ answer }: Call): QueryDocument[] {
   if (answer?.document !== undefined) return [answer.document];
   return answer?.status === 200 ? ((JSON.parse(answer.body) as { items?: QueryDocument[] }).items ?? []) : [];
+}
+
+/** What a caller was shown of a query. */
+export interface Sighting {
+  call: Call;
+  document: QueryDocument;
+}
+
+/** By the id of the query, each in the order in which they were seen. */
+export function listSightings({ calls }: History): Map<string, Sighting[]> {
+  const byId = new Map<string, Sighting[]>();
+  for (const call of [...calls].sort((a, b) => a.endedAt - b.endedAt)) {
+    for (const document of listDocuments(call)) {
+      const seen = byId.get(document.id);
+      if (seen === undefined) byId.set(document.id, [{ call, document }]);
+      else seen.push({ call, document });
+    }
+  }
+  return byId;
 }
 
 export function isOver({ status }: { status: string }): boolean {

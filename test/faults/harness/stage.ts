@@ -11,6 +11,9 @@ import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
 import type { RedisProcess } from '../../support/redis-servers/redis-process';
 
+/** What a process says that did not come to an end by itself. */
+const FORCED = 'the process did not end within its grace period';
+
 /** Of what a process printed before it ended by itself: the error is among them. */
 const LAST_LINES = 5;
 
@@ -96,7 +99,9 @@ export class Stage<R extends StageRedis = RedisProcess> {
       const isKilled = signal === 'SIGKILL' && code === signal;
       const at = now();
       if (isKilled) this.history.silences.push({ api: process.url, from: begun, to: at });
-      this.history.ends.push({ name: this.nameOf(process), code: isKilled ? 0 : code, tookMs: at - begun, at });
+      const isForced = process.output().includes(FORCED);
+      const name = this.nameOf(process);
+      this.history.ends.push({ name, code: isKilled ? 0 : code, tookMs: at - begun, at, isForced });
     });
     this.ended.set(process, ending);
     return ending;

@@ -15,6 +15,12 @@ const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
 const CALLERS_AT_ONCE = 6;
 const SAMPLE_MS = 2_000;
 
+/**
+ * Those that are never killed grew by 1 % and 8 % from the second quarter of three minutes to the last one. In the first
+ * minute it was up to 33 %, while they warmed up: a run that is shorter than three minutes tells less.
+ */
+const SPARED_GROWTH = { times: MINUTES < 3 ? 1.6 : 1.3, freeBytes: 0 };
+
 it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
   onStage({ apis: 2, workers: 3, redis: { appendfsync: 'always' } }, async (stage) => {
     const end = now() + MINUTES * 60_000;
@@ -29,7 +35,12 @@ it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was 
     console.log(
       `seed ${SEED}: ${happened[0]} disturbances, ${calls.length} calls, ${listAccepted(stage.history).size} queries, ${refused} times 503`,
     );
-    expect([...samples].flatMap(([process, bytes]) => findGrowth(`process ${process.child.pid}`, bytes))).toEqual([]);
+    const spared = new Set([stage.apis[0], stage.workers[0]]);
+    const judge = ([process, bytes]: [ServiceProcess, number[]]) => {
+      const name = `process ${process.child.pid} of ${bytes.length} samples`;
+      return findGrowth(name, bytes, spared.has(process) ? SPARED_GROWTH : undefined);
+    };
+    expect([...samples].flatMap(judge)).toEqual([]);
   }));
 
 /** One after the other, with some peace in between. @returns How many. */
