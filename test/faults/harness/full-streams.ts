@@ -4,8 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Stage } from './stage';
 
-/** Between two looks whether more fits: as many events as fill what a stream holds back itself. */
+/** Between two looks whether more fits. Those that follow each other closely are told as one. */
 const CHANGES_AT_ONCE = 100;
+
+/** So many looks in a row find nothing more: the API may be late with what it tells. */
+const LOOKS = 20;
 
 interface Changing {
   /** @returns How many changes there were. */
@@ -16,8 +19,8 @@ interface Changing {
 export interface FullStreams {
   /** The query goes on changing. */
   keepChanging(): Changing;
-  /** Reads on. @returns What each has got, once its stream is over. */
-  readToEnd(): Promise<string[]>;
+  /** Reads on to the end of each. @returns How many of its events came after it was full; NaN without an end. */
+  readToEnd(): Promise<number[]>;
 }
 
 /** Opens streams of the query's events at the first API, and has the query change until nothing more fits into any. */
@@ -36,30 +39,45 @@ export async function openFullStreams(
     return socket;
   };
   const sockets = await Promise.all(Array.from({ length: readers }, open));
-  const change = createChange(stage, id);
-  for (let held = -1, before = -2; held !== before;) {
+  const query = new ChangingQuery(stage, id);
+  const change = () => query.change();
+  let before: number | undefined;
+  for (let unchanged = 0; unchanged < LOOKS;) {
     for (let i = 0; i < CHANGES_AT_ONCE; i += 1) await change();
+    const held = countHeldBytes(Number(port), readers);
+    unchanged = held !== undefined && held === before ? unchanged + 1 : 0;
     before = held;
-    held = countHeldBytes(Number(port), readers);
   }
+  const known = query.entitiesRead;
+  const countLater = (events: string) => {
+    if (!events.includes('event: end')) return NaN;
+    return [...events.matchAll(/"entitiesRead":(\d+)/g)].filter(([, count]) => Number(count) > known).length;
+  };
   return {
     keepChanging: () => keepDoing(change),
-    readToEnd: () => Promise.all(sockets.map((socket) => text(socket))),
+    readToEnd: async () => (await Promise.all(sockets.map((socket) => text(socket)))).map(countLater),
   };
 }
 
-/** Tells of the query what its worker would: that it has read one entity more. */
-function createChange({ redis: { client } }: Stage, id: string): () => Promise<unknown> {
-  let entitiesRead = 0;
-  const startedAt = Date.now();
-  return () => {
-    const progress = JSON.stringify({ startedAt, entitiesRead: (entitiesRead += 1) });
-    return client
+/** A query of which is told what its worker would: that it has read one entity more. */
+class ChangingQuery {
+  entitiesRead = 0;
+  private readonly startedAt = Date.now();
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly id: string,
+  ) {}
+
+  async change(): Promise<void> {
+    this.entitiesRead += 1;
+    const { startedAt, entitiesRead } = this;
+    await this.stage.redis.client
       .multi()
-      .hset(`{audit-query}:queries:${id}`, 'progress', progress)
-      .publish('{audit-query}:changes', id)
+      .hset(`{audit-query}:queries:${this.id}`, 'progress', JSON.stringify({ startedAt, entitiesRead }))
+      .publish('{audit-query}:changes', this.id)
       .exec();
-  };
+  }
 }
 
 function keepDoing(act: () => Promise<unknown>): Changing {
@@ -77,8 +95,8 @@ function keepDoing(act: () => Promise<unknown>): Changing {
   };
 }
 
-/** What the system holds for connections to the port that their readers have not read; -1 when that is so of too few. */
-function countHeldBytes(port: number, readers: number): number {
+/** What the system holds for connections to the port that their readers have not read; undefined when that is so of too few. */
+function countHeldBytes(port: number, readers: number): number | undefined {
   const local = port.toString(16).toUpperCase().padStart(4, '0');
   const queues = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
@@ -86,5 +104,5 @@ function countHeldBytes(port: number, readers: number): number {
     .filter(([, address, , state]) => address?.endsWith(`:${local}`) && state === '01')
     .map(([, , , , held]) => parseInt(held ?? '', 16))
     .filter((bytes) => bytes > 0);
-  return queues.length < readers ? -1 : queues.reduce((sum, bytes) => sum + bytes, 0);
+  return queues.length < readers ? undefined : queues.reduce((sum, bytes) => sum + bytes, 0);
 }

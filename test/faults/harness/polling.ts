@@ -21,14 +21,14 @@ export async function countScripts({ redis: { client } }: Stage): Promise<number
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
 }
 
-/** @returns Once it goes on at its full rate. */
+/** @returns Once all connections have asked, which they do at once, and it goes on at its rate. */
 export async function startPolling(
   stage: Stage,
   url: string,
   { connections, pollsASecond, key }: PollingPlan,
 ): Promise<Polling> {
   const options = { url, connections, overallRate: pollsASecond, headers: { 'x-api-key': key } };
-  const poller = [join('test', 'faults', 'harness', 'poller.mjs'), JSON.stringify(options)];
+  const poller = [join('dist', 'test', 'faults', 'harness', 'polling-process.js'), JSON.stringify(options)];
   const child = spawn(process.execPath, poller, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const printed = text(child.stdout);
@@ -36,7 +36,7 @@ export async function startPolling(
   await waitUntil(
     'the polls to begin',
     () => countScripts(stage),
-    (scripts) => scripts > before + pollsASecond,
+    (scripts) => scripts > before + connections + pollsASecond,
   );
   return {
     async stop() {
