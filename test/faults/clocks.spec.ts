@@ -1,21 +1,15 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../support/table-double/fault-rules';
 import { waitUntil } from '../support/wait-until';
+import { blockingFor } from './harness/blocking';
 import { now } from './harness/history';
 import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
+import { canSkewClocks, skewed } from './harness/skewed-clock';
 import { failUnforeseen } from './harness/unforeseen-failure';
 
-const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
-
-/** Another time of day, while what is measured passes as it does. */
-function skewed(offset: string): Record<string, string> {
-  return { LD_PRELOAD: LIBRARY, FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1' };
-}
 
 const OFFSETS = ['+2h', '-2h'];
 
@@ -29,7 +23,7 @@ const PASSING: [name: string, fault: Fault, leastMs: number][] = [
 /** A first back-off is 100 ms at the most, and the double answers after 60 ms; the rest is for a busy machine. */
 const RETRY_SLACK_MS = 1_000;
 
-const NO_FAKETIME = existsSync(LIBRARY) ? '' : ' (skipped: no libfaketime here, from the package faketime)';
+const NO_FAKETIME = canSkewClocks ? '' : ' (skipped: no libfaketime here, from the package faketime)';
 
 describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by hours${NO_FAKETIME}`, () => {
   it('a worker two hours ahead, one two behind, an API one ahead: no result disappears, times are of one clock', () =>
@@ -150,10 +144,7 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
 
 describe('fault 19: an event loop is blocked for ten seconds', () => {
   const BLOCK_MS = 10_000;
-  const blocking = {
-    NODE_OPTIONS: `--require ${join(process.cwd(), 'test/faults/harness/preload-blocking.cjs')}`,
-    BLOCK_MS: String(BLOCK_MS),
-  };
+  const blocking = blockingFor(BLOCK_MS);
 
   it('of a worker: another one takes over, and the late one publishes nothing', () =>
     onStage({ workers: 0 }, async (stage) => {

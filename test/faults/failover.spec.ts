@@ -14,8 +14,12 @@ const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 /** For how long a server must not answer to be taken for lost. */
 const DOWN_AFTER_MS = 1_000;
 
-/** From the kill on, until queries are accepted again: to notice, to vote, perhaps twice, to connect anew, on a busy machine. */
-const BACK_WITHIN_MS = DOWN_AFTER_MS + 14_000;
+/**
+ * From then on until queries are accepted again. Killed: to notice, to vote, perhaps twice, and to connect anew, 2 to 5 s.
+ * Silent: a second more, since the lines have to be given up first. The rest is for a busy machine.
+ */
+const BACK_WITHIN_MS = DOWN_AFTER_MS + 6_000;
+const BACK_FROM_SILENCE_WITHIN_MS = BACK_WITHIN_MS + 1_000;
 
 /** A write is acknowledged and sent to the replica in the same turn of the primary's event loop. */
 const UNREPLICATED_MS = 250;
@@ -127,8 +131,9 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
         const silentSince = now();
         await stage.redis.waitForFailover();
         await caller.submitUntilAccepted(ONE_DAY, 'later');
-        console.log(`${name}, silent: back after ${Math.round(now() - silentSince)} ms`);
-        expect(now() - silentSince).toBeLessThan(BACK_WITHIN_MS);
+        const backMs = Math.round(now() - silentSince);
+        console.log(`${name}, silent: back after ${backMs} ms`);
+        expect(backMs).toBeLessThan(BACK_FROM_SILENCE_WITHIN_MS);
         await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
         silent.signal('SIGCONT');
       });

@@ -1,12 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceProcess } from '../../support/service-processes';
+import type { TcpProxy } from '../../support/tcp-proxy';
 import { PAGE_LATENCY } from '../harness/on-stage';
 import { profile } from '../harness/profile';
+import { canSkewClocks, skewed } from '../harness/skewed-clock';
 import type { Stage } from '../harness/stage';
 import type { Random } from './random';
 
 /** Does one thing wrong and mends it again. All of them leave the service complete. */
 type Disturb = (stage: Stage, random: Random) => Promise<unknown>;
+
+/** Two at once have no subject in common, or one would mend what the other has broken. */
+type Subject = 'worker' | 'api' | 'redis' | 'line to Redis' | 'table';
+
+interface Disturbance {
+  subjects: readonly Subject[];
+  disturb: Disturb;
+}
+
+/** For how long every process of a mixture blocks its event loop when it is told to. */
+export const BLOCK_MS = profile.lockSeconds * 2_500;
 
 const shortly = (random: Random) => delay(random.whole(200, 3_000));
 
@@ -25,6 +38,15 @@ async function freeze(process: { kill(signal: NodeJS.Signals): unknown }, forMs:
   process.kill('SIGCONT');
 }
 
+async function slowDown(line: TcpProxy, random: Random): Promise<void> {
+  line.setQuality({ latencyMs: random.whole(10, 60), bytesPerSecond: 500_000 });
+  // For the connections that there are, too.
+  line.setMode('reset');
+  await shortly(random);
+  line.setQuality({});
+  line.setMode('reset');
+}
+
 const TABLE_FAULTS = [
   { kind: 'status', status: 503 },
   { kind: 'status', status: 500 },
@@ -36,7 +58,7 @@ const TABLE_FAULTS = [
   { kind: 'partition-boundary' },
 ] as const;
 
-export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
+const OF_WORKERS: Readonly<Record<string, Disturb>> = {
   'a worker is killed': async (stage, random) => {
     await stage.end(pickMortal(stage.workers, stage, random), 'SIGKILL');
     await shortly(random);
@@ -46,14 +68,31 @@ export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
     await stage.addWorker();
     await stage.end(pickMortal(stage.workers, stage, random));
   },
+  'a worker is replaced by one whose clock is off': async (stage, random) => {
+    await stage.addWorker(canSkewClocks ? skewed(random.pick(['-2h', '+2h'])) : {});
+    await stage.end(pickMortal(stage.workers, stage, random));
+  },
+  'the event loop of a worker is blocked': (stage, random) => {
+    const { child } = pickLiving(stage.workers, stage, random);
+    return stage.blind(async () => {
+      child.kill('SIGUSR2');
+      await delay(BLOCK_MS);
+    });
+  },
   'a worker is frozen': (stage, random) => {
     const { child } = pickLiving(stage.workers, stage, random);
     return stage.blind(() => freeze(child, profile.lockSeconds * random.whole(500, 4_000)));
   },
+};
+
+const OF_APIS: Readonly<Record<string, Disturb>> = {
   'an API is killed': async (stage, random) => {
     await stage.addApi();
     await stage.end(pickMortal(stage.apis, stage, random), 'SIGKILL');
   },
+};
+
+const OF_REDIS: Readonly<Record<string, Disturb>> = {
   'Redis is killed': (stage, random) =>
     stage.blind(async () => {
       await stage.redis.kill();
@@ -69,6 +108,15 @@ export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
       await delay(pauseMs);
     }),
   'connections are killed': (stage) => stage.redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal'),
+  'Redis is full': (stage, random) =>
+    stage.blind(async () => {
+      await stage.redis.client.config('SET', 'maxmemory', 1);
+      await shortly(random);
+      await stage.redis.client.config('SET', 'maxmemory', 0);
+    }),
+};
+
+const OF_LINES: Readonly<Record<string, Disturb>> = {
   'a line to Redis is broken': (stage, random) => {
     const line = random.pick([stage.lines.api, stage.lines.worker]);
     return stage.blind(async () => {
@@ -77,12 +125,13 @@ export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
       line.setMode('pass');
     });
   },
-  'Redis is full': (stage, random) =>
-    stage.blind(async () => {
-      await stage.redis.client.config('SET', 'maxmemory', 1);
-      await shortly(random);
-      await stage.redis.client.config('SET', 'maxmemory', 0);
-    }),
+  'a line to Redis is slow': (stage, random) => {
+    const line = random.pick([stage.lines.api, stage.lines.worker]);
+    return stage.blind(() => slowDown(line, random));
+  },
+};
+
+const OF_TABLE: Readonly<Record<string, Disturb>> = {
   'the table does wrong': async (stage, random) => {
     const rule = { fault: random.pick(TABLE_FAULTS), probability: random.pick([0.01, 0.2]) };
     await stage.double.configure({ faults: [PAGE_LATENCY, rule], faultSeed: random.whole(1, 1_000) });
@@ -94,4 +143,28 @@ export const DISTURBANCES: Readonly<Record<string, Disturb>> = {
     await delay(random.whole(100, 1_000));
     stage.lines.table.setMode('pass');
   },
+  'the line to the table is slow': (stage, random) => slowDown(stage.lines.table, random),
 };
+
+const OF_WORKERS_AND_REDIS: Readonly<Record<string, Disturb>> = {
+  'a worker is told to go while Redis is away': (stage, random) =>
+    stage.blind(async () => {
+      await stage.redis.kill();
+      await stage.end(pickMortal(stage.workers, stage, random));
+      await stage.redis.start();
+      await stage.addWorker();
+    }),
+};
+
+function of(subjects: readonly Subject[], all: Readonly<Record<string, Disturb>>): [string, Disturbance][] {
+  return Object.entries(all).map(([name, disturb]) => [name, { subjects, disturb }]);
+}
+
+export const DISTURBANCES: readonly (readonly [name: string, Disturbance])[] = [
+  ...of(['worker'], OF_WORKERS),
+  ...of(['api'], OF_APIS),
+  ...of(['redis'], OF_REDIS),
+  ...of(['line to Redis'], OF_LINES),
+  ...of(['table'], OF_TABLE),
+  ...of(['worker', 'redis'], OF_WORKERS_AND_REDIS),
+];

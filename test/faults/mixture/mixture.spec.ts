@@ -3,16 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { ServiceProcess } from '../../support/service-processes';
 import { findGrowth } from '../checker/find-growth';
+import { blockingFor } from '../harness/blocking';
 import { listAccepted, now } from '../harness/history';
-import { onStage } from '../harness/on-stage';
+import { onStage, type StageOptions } from '../harness/on-stage';
 import type { Stage } from '../harness/stage';
-import { DISTURBANCES } from './disturbances';
+import { BLOCK_MS, DISTURBANCES } from './disturbances';
 import { keepCalling } from './load';
 import { Random } from './random';
 
 const SEED = Number(process.env['FAULTS_SEED'] ?? 1);
 const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
 const CALLERS_AT_ONCE = 6;
+const TWO_AT_ONCE = 0.4;
 const SAMPLE_MS = 2_000;
 
 /**
@@ -21,8 +23,10 @@ const SAMPLE_MS = 2_000;
  */
 const SPARED_GROWTH = { times: MINUTES < 3 ? 1.6 : 1.3, freeBytes: 0 };
 
+const OPTIONS: StageOptions = { apis: 2, workers: 3, redis: { appendfsync: 'always' } };
+
 it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
-  onStage({ apis: 2, workers: 3, redis: { appendfsync: 'always' } }, async (stage) => {
+  onStage({ ...OPTIONS, env: blockingFor(BLOCK_MS) }, async (stage) => {
     const end = now() + MINUTES * 60_000;
     const isOver = () => now() > end;
     const samples = new Map<ServiceProcess, number[]>();
@@ -43,18 +47,30 @@ it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was 
     expect([...samples].flatMap(judge)).toEqual([]);
   }));
 
-/** One after the other, with some peace in between. @returns How many. */
+/** One after the other or two at once, with some peace in between. @returns How many. */
 async function disturb(stage: Stage, isOver: () => boolean): Promise<number> {
   const random = new Random(SEED);
-  const names = Object.keys(DISTURBANCES);
   let count = 0;
-  for (; !isOver(); count += 1) {
-    const name = random.pick(names);
-    console.log(`${new Date().toISOString()} ${name}`);
-    await DISTURBANCES[name]?.(stage, random);
+  while (!isOver()) {
+    const [first, second] = draw(random);
+    const drawn = second === undefined ? [first] : [first, second];
+    console.log(`${new Date().toISOString()} ${drawn.map(([name]) => name).join(', and ')}`);
+    // Draws of their own: whoever is faster must not change what the other does.
+    const randoms = drawn.map(() => new Random(random.whole(1, 1_000_000)));
+    await Promise.all(drawn.map(([, one], i) => one.disturb(stage, randoms[i]!)));
+    count += drawn.length;
     await delay(random.whole(0, 3_000));
   }
   return count;
+}
+
+type Drawn = (typeof DISTURBANCES)[number];
+
+function draw(random: Random): [Drawn, Drawn?] {
+  const first = random.pick(DISTURBANCES);
+  if (random.fraction() >= TWO_AT_ONCE) return [first];
+  const isApart = ([, { subjects }]: Drawn) => !subjects.some((subject) => first[1].subjects.includes(subject));
+  return [first, random.pick(DISTURBANCES.filter(isApart))];
 }
 
 async function sampleMemory(

@@ -1,0 +1,16 @@
+import autocannon from 'autocannon';
+
+/** Longer than any test: it is told when to stop. */
+const DURATION_SECONDS = 600;
+
+/** Polls until it is told to go, then prints how that went; its only argument is what to poll and how, as JSON. */
+async function main(optionsJson: string | undefined): Promise<void> {
+  if (optionsJson === undefined) throw new Error('the only argument, the options as JSON, is missing');
+  const options = JSON.parse(optionsJson) as autocannon.Options;
+  const polling = autocannon({ ...options, duration: DURATION_SECONDS });
+  process.once('SIGTERM', () => (polling as unknown as autocannon.Instance).stop());
+  const { errors, non2xx } = await polling;
+  console.log(JSON.stringify({ errors, non2xx }));
+}
+
+void main(process.argv[2]);
