@@ -136,7 +136,7 @@ describe('fault 8: the line to Redis is broken', () => {
   it('slow and late: everything comes out all the same', () =>
     onStage({}, async (stage) => {
       for (const line of [stage.lines.api, stage.lines.worker]) {
-        line.setQuality({ latencyMs: 40, bytesPerSecond: 200_000 });
+        line.setQuality({ latencyMs: 40, bytesPerSecond: 100_000 });
         line.setMode('reset');
       }
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);

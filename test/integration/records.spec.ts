@@ -210,6 +210,17 @@ describe('a run', () => {
   });
 });
 
+describe('a query that is terminated', () => {
+  it('has begun where it was begun after whoever terminates it had read it', async () => {
+    await putJob({}, 'me');
+    const state = await states.read(ID);
+    const { now } = await runs.begin(ID, 'me');
+    const { outcome } = await outcomes.terminate(state!, { caller: 'c' });
+    expect(outcome).toMatchObject({ status: 'Terminated', startedAt: now });
+    expect(await states.read(ID)).toMatchObject({ startedAt: now });
+  });
+});
+
 describe('the workers that a query loses in a row', () => {
   /** The next worker takes the query; the run before, if it did not end, is lost by that. */
   async function take(token: string, isAlone = false) {

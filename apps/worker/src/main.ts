@@ -23,10 +23,14 @@ void runUntilSignal(async () => {
   const logger = createLogger(config, 'audit-query-worker', { readContext: tracing?.readContext });
   const redis = connectForWork(config.redisUrl, config.redisTlsCaFile);
   logRedisOutages(redis);
+  // Day sets have a line of their own: on one of megabytes that are on their way, the locks of the queries would run out.
+  const bulk = connectForWork(config.redisUrl, config.redisTlsCaFile);
+  // Told of the other.
+  bulk.on('error', () => {});
   const metrics = new Metrics('worker');
   observeRedis(metrics, redis, config.keyPrefix);
   const app = await NestFactory.create<NestFastifyApplication>(
-    WorkerModule.register(config, redis, metrics),
+    WorkerModule.register(config, { redis, bulk }, metrics),
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger, abortOnError: false },
   );

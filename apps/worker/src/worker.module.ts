@@ -31,6 +31,13 @@ import { toPurgeWorkerOptions, toWorkerOptions } from './queries/worker-options'
 import { readHashKey } from './read-hash-key';
 import { openTableConnection } from './table/open-table-connection';
 
+/** To Redis. */
+interface WorkerLines {
+  redis: RedisClient;
+  /** For day sets alone, which may be large. */
+  bulk: RedisClient;
+}
+
 @Module({})
 export class WorkerModule {
   constructor(@InjectQueue(QUERY_QUEUE) queries: Queue, @InjectQueue(PURGE_QUEUE) purges: Queue) {
@@ -38,7 +45,7 @@ export class WorkerModule {
     for (const queue of [queries, purges]) queue.on('error', () => {});
   }
 
-  static register(config: WorkerConfig, redis: RedisClient, metrics: Metrics): DynamicModule {
+  static register(config: WorkerConfig, { redis, bulk }: WorkerLines, metrics: Metrics): DynamicModule {
     // A decorator's arguments are fixed when the class is read; these come from the configuration.
     const worker = createWorkerIdentity();
     Processor(QUERY_QUEUE, toWorkerOptions(config, worker.id))(QueryProcessor);
@@ -50,7 +57,7 @@ export class WorkerModule {
     const runs = new QueryRuns(redis, keys, config.lockSeconds * 1_000);
     const runMetrics = new RunMetrics(metrics);
     const createExecution = (table: OpenTable) => {
-      const { pages, ports } = createTableScan(config, redis, keys, table, metrics);
+      const { pages, ports } = createTableScan(config, bulk, keys, table, metrics);
       const timeLimitMs = config.queryTimeLimitSeconds * 1_000;
       return { pages, execution: new QueryExecution(itself, runs, states, outcomes, ports, timeLimitMs, runMetrics) };
     };

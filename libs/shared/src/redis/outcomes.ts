@@ -12,7 +12,8 @@ import { RedisScript } from './redis-script';
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
  *   channel of changes, id, status and code as they are counted, event of the history ('' for none; without its time)
  * A full Redis refuses a script whose first write takes memory, and lets it go on after one that takes none: so the end
- * of a query, which frees more than it takes, begins with what it frees.
+ * of a query, which frees more than it takes, begins with what it frees. Whoever terminates a query may have read it just
+ * before it was begun.
  */
 const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`
 if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
@@ -22,7 +23,10 @@ redis.call('ZREM', KEYS[4], ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local times = string.format('"finishedAt":%.0f,"expiresAt":%.0f,', now, now + ARGV[2])
-local outcome = '{' .. times .. string.sub(ARGV[1], 2)
+local facts = string.sub(ARGV[1], 2)
+local begun = string.match(redis.call('HGET', KEYS[2], 'progress') or '', '"startedAt":%d+')
+if begun then facts = string.gsub(facts, '"startedAt":null', begun, 1) end
+local outcome = '{' .. times .. facts
 if not redis.call('SET', KEYS[1], outcome, 'PX', ARGV[2], 'NX') then
   return { 0, redis.call('GET', KEYS[1]) }
 end

@@ -21,10 +21,12 @@ import { isPassingRefusal } from './until-taken';
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 
-/** Of so many days at the most: that is 1.6 MB of one reply, which the locks and heartbeats of all queries share. */
+/** Of so many days at the most: that is 1.6 MB of one reply. */
 const MOST_DAYS_WITH_SETS = 400;
 
-/** The day sets of one table, in Redis. They expire by themselves; losing one costs a scan, never a count. */
+/**
+ * The day sets of one table, in Redis; on a line of their own, since they may be large. They expire by themselves; losing one costs a scan, never a count.
+ */
 export class RedisDaySets implements DaySets {
   constructor(
     private readonly redis: RedisClient,
