@@ -96,16 +96,19 @@ describe('a worker that is killed in the middle of a giant day', () => {
 });
 
 describe('a worker that is told to go', () => {
-  it.each(['cut', 'silent'] as const)('goes within its grace period though Redis is away, and says that it was not in order (%s)', async (mode) => {
-    const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
-    await submit();
-    await waitForPages(20);
-    proxy.setMode(mode);
-    const begun = performance.now();
-    expect(await worker.end('SIGTERM')).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(GRACE_SECONDS * 1_000 + 1_000);
-    expect(worker.output()).toContain('the process did not end within its grace period');
-  });
+  it.each(['cut', 'silent'] as const)(
+    'goes within its grace period though Redis is away, and says that it was not in order (%s)',
+    async (mode) => {
+      const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+      await submit();
+      await waitForPages(20);
+      proxy.setMode(mode);
+      const begun = performance.now();
+      expect(await worker.end('SIGTERM')).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(GRACE_SECONDS * 1_000 + 1_000);
+      expect(worker.output()).toContain('the process did not end within its grace period');
+    },
+  );
 });
 
 describe('a worker that was thought lost', () => {
