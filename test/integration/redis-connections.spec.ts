@@ -56,6 +56,14 @@ describe.runIf(hasRedisServer())('a connection to Redis over TLS', () => {
   });
 });
 
+describe('a connection to Redis', () => {
+  it('may fail before there is a line, as it does while no sentinel answers', async () => {
+    const redis = connectForRequests('redis+sentinel://127.0.0.1:1/primary');
+    for (let time = 1; time <= 3; time += 1) await once(redis, 'error');
+    redis.disconnect();
+  });
+});
+
 describe('REDIS_TLS_CA_FILE', () => {
   it.each([
     [{ REDIS_TLS_CA_FILE: certFile }, 'must not be given unless REDIS_URL begins with rediss'],

@@ -12,5 +12,9 @@ export function hearLateErrors<T extends RedisClient>(redis: T): T {
 }
 
 function hearOne(redis: Redis): void {
-  redis.on('error', () => redis.stream.on('error', () => {}));
+  redis.on('error', () => {
+    // None before the sentinels have told where to.
+    const stream = redis.stream as typeof redis.stream | undefined;
+    if (stream?.listenerCount('error') === 0) stream.on('error', () => {});
+  });
 }
