@@ -112,8 +112,9 @@ describe('the runbook holds for', () => {
     frozen.child.kill('SIGSTOP');
     const id = await submit();
     const state = () => paste('AuditQueryNoWorker', 0);
-    const told = await waitUntil('the worker to be missed', state, (text) => text.includes('"workersAlive":0'));
-    expect(told).toMatch(new RegExp(`"pid":${frozen.child.pid},.*"isAlive":false`));
+    // By both of its commands: it may be missed between the two.
+    const isMissed = new RegExp(`"pid":${frozen.child.pid},[^}]*"isAlive":false[^]*"workersAlive":0`);
+    const told = await waitUntil('the worker to be missed', state, (text) => isMissed.test(text));
     expect(told).toContain('"queries":{"waiting":1,"active":0}');
     expectFiring('AuditQueryNoWorker', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
     await addWorker();
