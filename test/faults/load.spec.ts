@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { readResidentBytes } from '../support/resident-bytes';
 import { type Call, isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { countScripts, startPolling } from './harness/polling';
@@ -27,11 +27,6 @@ interface Latencies {
   status: number;
   submit: number;
   terminate: number;
-}
-
-function residentBytes({ apis }: Stage): number {
-  const status = readFileSync(`/proc/${apis[0]!.child.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1_024;
 }
 
 /** One after the other: looks at the query, submits another and terminates that. */
@@ -90,7 +85,7 @@ describe('fault 20: more than anybody asked for', () => {
       const last = await caller.submit(ONE_DAY);
       expect(Number(last.answer?.retryAfter)).toBeLessThanOrEqual(60);
       await caller.terminate(last.answer?.document?.id ?? '');
-      expect(residentBytes(stage)).toBeLessThan(MOST_RESIDENT_BYTES);
+      expect(readResidentBytes(stage.apis[0]!)).toBeLessThan(MOST_RESIDENT_BYTES);
       // First come, first served: the one that was there before goes first.
       await stage.addWorker();
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
@@ -119,7 +114,7 @@ describe('fault 20: more than anybody asked for', () => {
       expect(rate).toBeGreaterThan(0.7 * POLLS_A_SECOND);
       expect([errors, non2xx]).toEqual([0, 0]);
       expectHardlySlower(before, after);
-      expect(residentBytes(stage)).toBeLessThan(MOST_RESIDENT_BYTES);
+      expect(readResidentBytes(stage.apis[0]!)).toBeLessThan(MOST_RESIDENT_BYTES);
       await stage.addWorker();
       for (const one of [id, theirs]) await stage.waitFor(one, 'the end', ({ status }) => status === 'Completed');
     }));
@@ -138,7 +133,7 @@ describe('fault 20: more than anybody asked for', () => {
       report(`beside ${changes} changes that ${SLOW_READERS} readers do not read`, after);
       expect(changes).toBeGreaterThan(ROUNDS);
       expectHardlySlower(before, after);
-      expect(residentBytes(stage)).toBeLessThan(MOST_RESIDENT_BYTES);
+      expect(readResidentBytes(stage.apis[0]!)).toBeLessThan(MOST_RESIDENT_BYTES);
       expect((await crowd.terminate(theirs)).answer?.document).toSatisfy(isOver);
       const late = await streams.readToEnd();
       console.log(`${Math.max(...late)} events at most after a stream was full`);

@@ -4,7 +4,7 @@ import { scanDay } from '../../apps/worker/src/queries/day-scan';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { IdentityConnection } from '../../apps/worker/src/table/identity-connection';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
-import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
+import { type ScanSlot, ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient } from '../../apps/worker/src/table/table-client';
 import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Fault, FaultRule } from '../support/table-double/fault-rules';
@@ -121,6 +121,28 @@ describe('the time that a page is tried again', () => {
       (waitedMs) => waitedMs > retryForMs,
     );
     held.release('served');
+    expect(await counting).toEqual(truth());
+  });
+
+  it('stands still while it waits for a slot between two faults', async () => {
+    slots = new ScanSlots(1);
+    double.configure({ faults: [{ fault: status(500), from: 1, to: 2 }] });
+    const retryForMs = 1_000;
+    let held: Promise<ScanSlot> | undefined;
+    const onRetry = () => void (held ??= slots.take(NEVER));
+    const counting = count(createReader({ retryForMs, observers: [{ onFault() {}, onRetry }] }));
+    await waitUntil(
+      'the page to wait for a slot',
+      () => slots.read().waiting,
+      (waiting) => waiting === 1,
+    );
+    const begun = performance.now();
+    await waitUntil(
+      'it to have waited for longer than it may be tried',
+      () => performance.now() - begun,
+      (waitedMs) => waitedMs > retryForMs,
+    );
+    (await held)?.release('served');
     expect(await counting).toEqual(truth());
   });
 });

@@ -73,6 +73,19 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
   };
 }
 
+/** A run that reads its day. */
+async function startReading() {
+  const { complete, begun } = createExecution();
+  const controller = new AbortController();
+  const running = complete(controller.signal);
+  await waitUntil(
+    'it to read',
+    async () => begun.length,
+    (days) => days === 1,
+  );
+  return { running, controller };
+}
+
 /** Never alone; ends when it is told to. */
 const neverAlone = (signal: AbortSignal) =>
   new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
@@ -104,14 +117,7 @@ describe('a run', () => {
     await redis.hset(keys.job(ID), { ranMs: 59_999, progress: anHourAgo });
     await expect(createExecution().complete(signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
     await redis.hset(keys.job(ID), { ranMs: 1_000, progress: anHourAgo });
-    const { complete, begun } = createExecution();
-    const controller = new AbortController();
-    const running = complete(controller.signal);
-    await waitUntil(
-      'it to read',
-      async () => begun.length,
-      (days) => days === 1,
-    );
+    const { running, controller } = await startReading();
     await waitUntil(
       'its own time to count',
       async () => Number(await redis.hget(keys.job(ID), 'ranMs')),
@@ -188,14 +194,7 @@ describe('a run of a query that has lost workers in a row', () => {
 
   it('counts as under way once it is alone', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 8, unprovenRun: 'another' });
-    const { begun, complete } = createExecution();
-    const controller = new AbortController();
-    const running = complete(controller.signal);
-    await waitUntil(
-      'it to read',
-      async () => begun.length,
-      (days) => days === 1,
-    );
+    const { running, controller } = await startReading();
     expect(await readCounts()).toEqual(['9', 'me']);
     controller.abort('drain');
     await expect(running).rejects.toBe('drain');

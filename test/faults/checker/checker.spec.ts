@@ -246,14 +246,13 @@ describe('I8, memory does not grow', () => {
     ).toEqual(['I8: api grew from 120 MB to 240 MB']);
   });
 
-  it('refuses less of one that lives for as long as the run, a run that was too short for it, and what is no number', () => {
+  it('refuses less of one that lives for as long as the run, and a run that was too short for it', () => {
     const samples = [100, 100, 100, 100, 115, 115, 131, 131].map((mb) => mb * 1e6);
     const strict = { times: 1.3, freeBytes: 0 };
     expect(findGrowth('api', samples)).toEqual([]);
     expect(findGrowth('api', samples, { ...strict, times: 1.4 })).toEqual([]);
     expect(findGrowth('api', samples, strict)).toEqual(['I8: api grew from 100 MB to 131 MB']);
     expect(findGrowth('api', samples.slice(1), strict)).toEqual(['I8: api was looked at 7 times only']);
-    expect(findGrowth('api', [NaN, ...samples])).toEqual(['I8: the memory of api could not be read']);
   });
 });
 

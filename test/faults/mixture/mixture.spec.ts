@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { readResidentBytes } from '../../support/resident-bytes';
 import type { ServiceProcess } from '../../support/service-processes';
 import { findGrowth } from '../checker/find-growth';
 import { blockingFor } from '../harness/blocking';
@@ -80,13 +80,8 @@ async function sampleMemory(
 ): Promise<void> {
   while (!isOver()) {
     for (const process of [...stage.apis, ...stage.workers].filter((one) => !stage.isGone(one))) {
-      samples.set(process, [...(samples.get(process) ?? []), readResidentBytes(process.child.pid)]);
+      samples.set(process, [...(samples.get(process) ?? []), readResidentBytes(process)]);
     }
     await delay(SAMPLE_MS);
   }
-}
-
-function readResidentBytes(pid: number | undefined): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1_024;
 }

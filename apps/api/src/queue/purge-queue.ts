@@ -24,8 +24,8 @@ export class PurgeQueue {
   async add(payload: PurgeJobPayload): Promise<string> {
     const id = randomUUID().replaceAll('-', '');
     const keep = { age: KEPT_SECONDS };
-    const retrying = { attempts: ATTEMPTS, backoff: { type: 'exponential', delay: 1_000 } };
-    await this.queue.add(PURGE_JOB, payload, { jobId: id, ...retrying, removeOnComplete: keep, removeOnFail: keep });
+    const options = { jobId: id, attempts: ATTEMPTS, removeOnComplete: keep, removeOnFail: keep };
+    await this.queue.add(PURGE_JOB, payload, options);
     return id;
   }
 

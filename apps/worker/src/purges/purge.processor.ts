@@ -2,6 +2,7 @@ import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
+import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 
 /** BullMQ's edge: takes a purge and goes on with it where it was. */
@@ -21,19 +22,26 @@ export class PurgeProcessor extends WorkerHost {
       const store = (progress: object) => job.updateProgress(progress);
       await purgeQueries(payload, this.ports, readPurgeProgress(job.progress), store, signal);
     } catch (error) {
-      // This process goes away; a lock that was lost meanwhile makes giving back fail, which is no harm.
-      if (signal.aborted) {
-        await job
-          .moveToWait(token)
-          .catch((cause: unknown) =>
-            this.logger.warn({ purgeId: job.id, err: cause }, 'a purge could not be given back'),
-          );
-        throw new WaitingError();
-      }
+      if (signal.aborted) return this.giveBack(job, token);
       this.logger.error({ purgeId: job.id, err: error }, 'a purge failed');
+      const isLastAttempt = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+      try {
+        if (!isLastAttempt) await waitBeforeRetry(job.attemptsMade, signal);
+      } catch {
+        return this.giveBack(job, token);
+      }
       // Kept with the job and shown to operators: a code alone.
       throw new Error('UNEXPECTED', { cause: error });
     }
+  }
+
+  /** This process goes away. */
+  private async giveBack(job: Job, token: string | undefined): Promise<never> {
+    await job.moveToWait(token).catch((error: unknown) => {
+      // Its lock is lost or will be; then another worker takes it for stalled.
+      this.logger.warn({ purgeId: job.id, err: error }, 'a purge could not be given back');
+    });
+    throw new WaitingError();
   }
 
   @OnWorkerEvent('error')

@@ -1,15 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-stopped-error';
-
-/** What an attempt waits for that ends for a reason that nobody foresaw; each further one twice as long. */
-const RETRY_AFTER_MS = 1_000;
 
 /** BullMQ's edge: takes a job, runs its query, and says in BullMQ's terms how that ended. */
 @Injectable()
@@ -86,13 +83,10 @@ export class QueryProcessor extends WorkerHost {
     }
   }
 
-  /**
-   * Ends an attempt after a while. Not by BullMQ's `backoff`: that is written down as a time of this machine's clock, and
-   * kept by those of others.
-   */
+  /** Ends an attempt after a while. */
   private async retry(job: Job, token: string, cause: unknown, signal: AbortSignal): Promise<never> {
     try {
-      await delay(RETRY_AFTER_MS * 2 ** job.attemptsMade, undefined, { signal });
+      await waitBeforeRetry(job.attemptsMade, signal);
     } catch {
       return this.giveBack(job, token);
     }

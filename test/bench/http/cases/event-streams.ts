@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
+import { readResidentBytes } from '../../../support/resident-bytes';
 import type { ServiceProcess } from '../../../support/service-processes';
 import { forEachRound, newKeyPrefix } from '../../bench';
 import type { Check } from '../../report';
@@ -46,12 +46,12 @@ async function measureRound(api: ServiceProcess) {
   const ids = await submitMany(api.url, 1);
   const url = `${api.url}/api/queries/${ids[0]}`;
   // Nothing is warmed up: what the collector gives back of that would be taken for the streams' own. So this bounds it.
-  const before = readRssKibibytes(api);
+  const before = readResidentBytes(api);
   const streams: EventStream[] = [];
   while (streams.length < STREAMS) {
     streams.push(...(await Promise.all(Array.from({ length: BATCH }, () => openStream(`${url}/events`)))));
   }
-  const kibibytesPerStream = (readRssKibibytes(api) - before) / STREAMS;
+  const kibibytesPerStream = (readResidentBytes(api) - before) / 1_024 / STREAMS;
   const startedAt = performance.now();
   const [answer] = await Promise.all([fetch(url, { method: 'DELETE' }), ...streams.map(({ told }) => told)]);
   const seconds = (performance.now() - startedAt) / 1_000;
@@ -78,10 +78,4 @@ async function openStream(url: string): Promise<EventStream> {
   });
   await Promise.race([once(answer, 'data'), told]);
   return { told };
-}
-
-function readRssKibibytes({ child }: ServiceProcess): number {
-  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
-  if (kibibytes === undefined) throw new Error('this system does not tell the resident memory of a process');
-  return Number(kibibytes);
 }

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { Queue, Worker } from 'bullmq';
+import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { PURGE_JOB, PURGE_QUEUE } from '#shared/contract/purge-job';
+import { connectForWork } from '#shared/redis/connections';
+import { PurgeProcessor } from '../../apps/worker/src/purges/purge.processor';
+import type { PurgePorts } from '../../apps/worker/src/purges/purge-queries';
+
+const ATTEMPTS = 11;
+const redis = connectForWork(inject('redisUrl'));
+
+afterAll(() => redis.quit());
+
+describe('a purge that fails for a reason that nobody foresaw', () => {
+  /** Of a job that was tried `attemptsMade` times; `run` does so once more. */
+  async function createPurge(attemptsMade: number) {
+    const connection = { connection: redis, prefix: `{t-${randomUUID()}}` };
+    const queue = new Queue(PURGE_QUEUE, connection);
+    const worker = new Worker(PURGE_QUEUE, null, connection);
+    onTestFinished(async () => {
+      await worker.close();
+      await queue.close();
+    });
+    await queue.add(PURGE_JOB, { createdBefore: 1, operator: 'ada' }, { attempts: ATTEMPTS });
+    const job = await worker.getNextJob('token');
+    job.attemptsMade = attemptsMade;
+    let tellOfFailure: () => void;
+    const failing = new Promise<void>((resolve) => (tellOfFailure = resolve));
+    const queries = {
+      list: async () => {
+        tellOfFailure();
+        throw new Error('canary');
+      },
+    };
+    const processor = new PurgeProcessor({ queries } as unknown as PurgePorts);
+    return { failing, queue, run: (signal: AbortSignal) => processor.process(job, 'token', signal) };
+  }
+
+  it('is given back, and costs no attempt, where its process goes while the next attempt is put off', async () => {
+    const { failing, queue, run } = await createPurge(0);
+    const controller = new AbortController();
+    const running = run(controller.signal);
+    await failing;
+    controller.abort('drain');
+    await expect(running).rejects.toMatchObject({ name: 'WaitingError' });
+    expect(await queue.getWaiting()).toMatchObject([{ attemptsMade: 0 }]);
+  });
+
+  it('waits for nothing after its last attempt, and tells BullMQ a code alone', async () => {
+    // A wait would be one of seventeen minutes.
+    const { run } = await createPurge(ATTEMPTS - 1);
+    await expect(run(new AbortController().signal)).rejects.toThrow(/^UNEXPECTED$/);
+  });
+});
