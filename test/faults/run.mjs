@@ -24,6 +24,7 @@ if (!/^\d+$/.test(values.seed)) fail('--seed must be a whole number.');
 await ensureDependencies();
 if (!ensureProgram('redis-server')) fail('The faults need a redis-server on the PATH.');
 if (!ensureProgram('faketime')) console.log('There is no faketime to be had: fault 18 is left out.');
+if (!ensureProgram('strace')) console.log('There is no strace to be had: a part of fault 11 is left out.');
 if (process.getuid?.() !== 0) console.log('Only root can mount a small disk: a part of fault 10 is left out.');
 await build();
 const filters = [...(values.testNamePattern === undefined ? [] : ['-t', values.testNamePattern]), ...positionals];
