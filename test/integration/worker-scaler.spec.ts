@@ -164,6 +164,24 @@ describe('the scale rules of the workers', () => {
     }
   });
 
+  it.each([
+    [0, '', 10],
+    [1, '1', 1],
+    [8, '8', 3],
+    [9, '9', 3],
+    [10, '10', 4],
+    [1_000, '1000', 10],
+  ])(
+    'with %i running queries at the most give the workers %j, and have no more of them than %i',
+    async (max, given, most) => {
+      const app = await readContainerApp(BICEP, { maxRunningQueries: max });
+      expect(toEnvironment(app)['MAX_RUNNING_QUERIES']).toBe(given);
+      // However many wait; and as many workers as have a place for all that may run.
+      expect(toReplicas(app, { 'queries-waiting': 10_000, 'queries-active': max })).toBe(most);
+      expect(most * Number(toEnvironment(app)['QUERIES_PER_WORKER'])).toBeGreaterThanOrEqual(Math.min(max, 40));
+    },
+  );
+
   it('reach Redis as the workers do: over TLS, with the key from the vault, in strings alone', () => {
     const { configuration, template } = stage.app.properties;
     const known = configuration.secrets.map(({ name }) => name);

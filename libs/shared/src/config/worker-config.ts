@@ -59,6 +59,11 @@ export class WorkerConfig extends CommonConfig {
   @WholeNumber(1, 64)
   queriesPerWorker: number = 4;
 
+  /** Queries that all workers together run at once; without it, as many as they have places for. */
+  @IsOptional()
+  @WholeNumber(1, 10_000)
+  maxRunningQueries: number | undefined = undefined;
+
   /** How long one request to the table may take. */
   @WholeNumber(1, 300)
   pageTimeoutSeconds: number = 30;
