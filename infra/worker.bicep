@@ -35,15 +35,13 @@ var usefulReplicas = maxRunningQueries == 0 ? maxReplicas : min(maxReplicas, (ma
 
 // KEDA takes the trigger that asks for most workers, it does not add them up. `active` asks for a spare place beside
 // each worker's queries, so that a fleet with no place left grows while queries wait, though they be few. It also keeps
-// the worker of a running query, and, since a lost worker's query stays there, wakes one that takes it over. A retry
-// comes back from `delayed` only where there is a worker. Purges are the workers' too, one at a time each.
+// the worker of a running query, and, since a lost worker's query stays there, wakes one that takes it over. No job is
+// ever put off, nor has priority: what is tried again waits for that with its worker. Purges are the workers' too, one at
+// a time each.
 var triggers = [
   { name: 'queries-waiting', list: 'queries:wait', target: queriesPerWorker }
-  { name: 'queries-prioritized', list: 'queries:prioritized', target: queriesPerWorker }
-  { name: 'queries-delayed', list: 'queries:delayed', target: queriesPerWorker }
   { name: 'queries-active', list: 'queries:active', target: queriesPerWorker - 1 }
   { name: 'purges-waiting', list: 'purges:wait', target: queriesPerWorker }
-  { name: 'purges-delayed', list: 'purges:delayed', target: queriesPerWorker }
   { name: 'purges-active', list: 'purges:active', target: 1 }
 ]
 
