@@ -6,7 +6,7 @@ import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
 export class WorkerConfig extends CommonConfig {
-  /** Where `/health` listens; nothing else does. */
+  /** Where `/health` and `/metrics` listen. */
   @IsString()
   healthHost: string = '127.0.0.1';
 
