@@ -7,7 +7,7 @@ import { noProgress, type QueryState } from '#shared/contract/query-document';
 import { isQueryId } from '#shared/contract/query-id';
 import { type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
-import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
@@ -16,6 +16,7 @@ import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
+import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import { ProblemError } from '../../errors/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
 import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
@@ -103,16 +104,11 @@ export class QueryService {
   /**
    * Terminates a query, whether or not any worker lives.
    *
-   * @returns The query after that, and whether it was terminal before.
    * @throws ProblemError QUERY_NOT_FOUND as `read` does.
    */
-  async terminate(id: string, caller: string): Promise<{ state: QueryState; wasTerminal: boolean }> {
+  async terminate(id: string, caller: string): Promise<Termination> {
     const state = await this.read(id, caller);
-    if (isTerminal(state.status)) return { state, wasTerminal: true };
-    const { written, outcome } = await this.reach(() => this.outcomes.terminate(state, { caller }));
-    if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
-    if (written) this.queue.discard(id);
-    return { state: { id, ...outcome }, wasTerminal: !written };
+    return this.reach(() => terminateQuery(state, { caller }, { outcomes: this.outcomes, queue: this.queue }));
   }
 
   /** See `reachRedis`. */
