@@ -11,6 +11,7 @@ import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
+import { QUEUED_WITHIN_MS } from '#shared/redis/query-life';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
@@ -26,9 +27,6 @@ const LIVE_RETRY_SECONDS = '10';
 
 /** How many queries that are thought live are looked at before a caller is refused. */
 const LIVE_LOOKED_AT = 20;
-
-/** A submission that has not queued its job by then never will. */
-const QUEUED_WITHIN_MS = 10_000;
 
 /** What a query that is to be submitted will be known by. */
 export interface QueryName {
