@@ -1,7 +1,6 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { TERMINAL_STATUSES } from '#shared/contract/purge-job';
-import type { TerminalStatus } from '#shared/contract/query-status';
+import { TERMINAL_STATUSES, type TerminalStatus } from '#shared/contract/query-status';
 import { ListRequest, Time } from '../../queries/list-request';
 
 export const LONGEST_REASON = 500;
