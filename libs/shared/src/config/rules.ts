@@ -10,6 +10,7 @@ import {
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
+import { toBoolean } from '../contract/to-boolean';
 
 /** The addresses that only this machine reaches. */
 export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -32,7 +33,6 @@ export function Port(): PropertyDecorator {
 
 /** `true` or `false`; anything else is a problem, not a false. */
 export function Flag(): PropertyDecorator {
-  const toBoolean = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
   return all(Transform(toBoolean), IsBoolean({ message: 'must be true or false' }));
 }
 
