@@ -128,12 +128,7 @@ export class QueryRuns {
   }
 
   /** Stores how far the run is, and looks whether it may go on; if so, its lock holds on. */
-  async report(
-    id: string,
-    token: string,
-    progress: JobProgress,
-    { isProven, ranMs }: RunReport = { isProven: false, ranMs: 0 },
-  ): Promise<RunVerdict> {
+  async report(id: string, token: string, progress: JobProgress, { isProven, ranMs }: RunReport): Promise<RunVerdict> {
     const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [
       token,
       this.keys.changes,
