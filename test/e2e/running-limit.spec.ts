@@ -13,6 +13,7 @@ interface State {
 }
 
 const QUERIES = 4;
+const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
 let double: TableDouble;
 let env: Record<string, string>;
@@ -30,6 +31,7 @@ beforeEach(async () => {
     KEY_PREFIX: `{t-${randomUUID()}}`,
     TABLE_CONNECTION_STRING: double.connectionString,
     SCAN_CONCURRENCY: '2',
+    LOCK_SECONDS: '1',
   };
   api = await startApi(env);
   await waitUntilReady(api);
@@ -39,7 +41,7 @@ beforeEach(async () => {
 afterEach(async () => {
   const ends = await Promise.all([api, ...workers].map((process) => process.end()));
   await double.stop();
-  expect(ends.filter((end) => end !== 0)).toEqual([]);
+  for (const end of ends) expect([0, 'SIGKILL']).toContain(end);
 });
 
 async function addWorker(more: Record<string, string>): Promise<void> {
@@ -52,27 +54,40 @@ async function readState(): Promise<State['queries']> {
   return ((await (await checkedOperatorFetch(`${api.operatorUrl}/operator/state`)).json()) as State).queries;
 }
 
-/** @returns The most that were run at the same time. */
-async function runAll(): Promise<number> {
-  let most = 0;
+async function submitAll(): Promise<void> {
   for (let i = 0; i < QUERIES; i += 1) {
-    const answer = await checkedFetch(
-      `${api.url}/api/queries`,
-      toSubmission({ start: '2021-10-01', end: '2021-10-04' }),
-    );
+    const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
     expect(answer.status).toBe(202);
   }
-  await waitUntil('all queries to end', readState, ({ waiting, active }) => {
+}
+
+/** @returns The most that were run at the same time. */
+async function untilAllHaveEnded(): Promise<number> {
+  let most = 0;
+  const look = ({ waiting, active }: State['queries']) => {
     most = Math.max(most, active);
     return waiting + active === 0;
-  });
+  };
+  await waitUntil('all queries to end', readState, look, 60_000);
   return most;
 }
 
 it('two workers run one query at a time where MAX_RUNNING_QUERIES=1, until one begins that has no bound', async () => {
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
-  expect(await runAll()).toBe(1);
+  await submitAll();
+  expect(await untilAllHaveEnded()).toBe(1);
   await addWorker({});
-  expect(await runAll()).toBeGreaterThan(1);
+  await submitAll();
+  expect(await untilAllHaveEnded()).toBeGreaterThan(1);
+});
+
+it('the query of a lost worker keeps its place no longer than it takes to be taken over', async () => {
+  await addWorker({ MAX_RUNNING_QUERIES: '1' });
+  await submitAll();
+  await waitUntil('a query to run', readState, ({ active }) => active === 1);
+  await workers[0]?.end('SIGKILL');
+  expect((await readState()).active).toBe(1);
+  await addWorker({ MAX_RUNNING_QUERIES: '1' });
+  expect(await untilAllHaveEnded()).toBe(1);
 });
