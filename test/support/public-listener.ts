@@ -66,7 +66,8 @@ export class ScriptedWorker {
 
   async report(id: string, percent: number): Promise<void> {
     const state = await this.states.read(id);
-    await this.runs.report(id, 'me', { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 });
+    const progress = { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 };
+    await this.runs.report(id, 'me', progress, { isProven: false, ranMs: 0 });
   }
 
   async end(id: string, count = 3): Promise<void> {

@@ -76,8 +76,8 @@ export class QueryQueue {
 
   /** How many queries wait, and how many a worker has. */
   async count(): Promise<{ waiting: number; active: number }> {
-    const { wait = 0, active = 0, delayed = 0 } = await this.queue.getJobCounts('wait', 'active', 'delayed');
-    return { waiting: wait + delayed, active };
+    const { wait = 0, active = 0 } = await this.queue.getJobCounts('wait', 'active');
+    return { waiting: wait, active };
   }
 
   /** What BullMQ itself tells of the queue, in Prometheus' form. */
