@@ -7,7 +7,9 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
+import { readEvents } from '../support/read-events';
 import { type PublicListener, startPublicListener } from '../support/public-listener';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-10', end: '2021-10-10' };
@@ -18,6 +20,7 @@ const HIGH_WATER_BYTES = 16_384;
 /** After so many turns nothing more has gone out: the system takes no more. */
 const TURNS = 200;
 
+let proxy: TcpProxy;
 let listener: PublicListener;
 let isStopped: boolean;
 let readers: Socket[];
@@ -25,13 +28,18 @@ let readers: Socket[];
 beforeEach(async () => {
   const env = { KEY_PREFIX: `{t-${randomUUID()}}`, SHUTDOWN_GRACE_SECONDS: '1' };
   // Hours of comments in a moment.
-  listener = await startPublicListener(inject('redisUrl'), env, { eventTimes: { commentMs: 10, lingerMs: 500 } });
+  const { hostname, port } = new URL(inject('redisUrl'));
+  proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  listener = await startPublicListener(`redis://127.0.0.1:${proxy.port}`, env, {
+    eventTimes: { commentMs: 10, lingerMs: 500 },
+  });
   isStopped = false;
   readers = [];
 });
 afterEach(async () => {
   for (const reader of readers) reader.destroy();
   if (!isStopped) await listener.stop();
+  await proxy.stop();
 });
 
 async function submit(): Promise<string> {
@@ -74,6 +82,18 @@ async function openFullStream(id: string, heldBytes: number): Promise<ServerResp
   return response;
 }
 
+function stop(): void {
+  void listener.stop().then(() => (isStopped = true));
+}
+
+async function waitUntilStopped(): Promise<void> {
+  await waitUntil(
+    'the listener to be closed',
+    () => isStopped,
+    (isClosed) => isClosed,
+  );
+}
+
 const openStreams = () => listener.app.get(QueryStreams).openStreams;
 
 describe('a stream whose reader reads nothing', () => {
@@ -94,11 +114,31 @@ describe('a stream whose reader reads nothing', () => {
   it('keeps no process from going in its grace period', async () => {
     const id = await submit();
     for (const heldBytes of [HIGH_WATER_BYTES / 4, HIGH_WATER_BYTES * 2]) await openFullStream(id, heldBytes);
-    void listener.stop().then(() => (isStopped = true));
+    stop();
+    await waitUntilStopped();
+  });
+});
+
+describe('a stream that is asked for as the process goes', () => {
+  it('tells how things are, and ends', async () => {
+    const [polled, id] = [await submit(), await submit()];
+    const polling = checkedFetch(`${listener.url}/api/queries/${polled}?wait=50`);
     await waitUntil(
-      'the listener to be closed',
-      () => isStopped,
-      (isClosed) => isClosed,
+      'the long poll to wait',
+      () => listener.app.get(QueryStreams).waiting,
+      (waiting) => waiting === 1,
     );
+    const asked = new Promise<void>((resolve) => proxy.onSent(id, resolve));
+    proxy.holdFrom(id);
+    const streaming = checkedFetch(`${listener.url}/api/queries/${id}/events`);
+    await asked;
+    stop();
+    // So much for those who wait.
+    expect((await polling).status).toBe(200);
+    proxy.setMode('pass');
+    const events = readEvents(await streaming);
+    expect((await events.next()).value).toMatchObject({ event: 'progress', data: { id, status: 'Pending' } });
+    expect((await events.next()).done).toBe(true);
+    await waitUntilStopped();
   });
 });

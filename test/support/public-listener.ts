@@ -30,7 +30,13 @@ export async function startPublicListener(
   const redis = connectForRequests(redisUrl);
   const subscriber = connectForMessages(redisUrl, redis);
   for (const connection of [redis, subscriber]) connection.on('error', () => {});
-  const app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} }, ...more });
+  const app = await createPublicApp({
+    config,
+    redis,
+    subscriber,
+    logger: { log() {}, error() {}, warn() {} },
+    ...more,
+  });
   await app.listen(0, '127.0.0.1');
   await waitUntil(
     'Redis to be connected',

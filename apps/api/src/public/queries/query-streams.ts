@@ -97,8 +97,10 @@ export class QueryStreams implements OnModuleDestroy {
     reply.hijack();
     if (reply.raw.closed) return;
     const headers = { ...reply.getHeaders() } as Record<string, string>;
+    const isClosing = this.closing.signal.aborted;
     reply.raw.writeHead(200, {
       ...headers,
+      ...(isClosing && { Connection: 'close' }),
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
@@ -111,7 +113,9 @@ export class QueryStreams implements OnModuleDestroy {
     });
     this.streams.add(events);
     const unsubscribe = this.watch.subscribe(id, 'changes', (latest) => events.send(latest));
-    // Read again: it may have changed before the subscription.
-    events.send(await this.queries.read(id, caller).catch(() => state));
+    // Read again: it may have changed before the subscription. No more where the process is going, which has told the
+    // streams so that there were: this reader comes back to another one.
+    events.send(isClosing ? state : await this.queries.read(id, caller).catch(() => state));
+    if (isClosing) events.end();
   }
 }
