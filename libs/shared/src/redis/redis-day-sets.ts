@@ -16,6 +16,7 @@ import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
 import { isReplyError } from './redis-script';
+import { untilAnswered } from './until-answered';
 import { isPassingRefusal } from './until-taken';
 
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
@@ -36,9 +37,11 @@ export class RedisDaySets implements DaySets {
 
   async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>> {
     const bytesOfEach = days.length > MOST_DAYS_WITH_SETS ? HEAD_BYTES : FIRST_BYTES;
-    const pipeline = this.redis.pipeline();
-    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, bytesOfEach - 1);
-    const replies = await runPipeline<Buffer>(pipeline);
+    const replies = await untilAnswered(() => {
+      const pipeline = this.redis.pipeline();
+      for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, bytesOfEach - 1);
+      return runPipeline<Buffer>(pipeline);
+    });
     const heads = new Map<CalendarDay, DaySetHead | DaySet>();
     for (const [i, day] of days.entries()) {
       const bytes = replies[i] ?? Buffer.alloc(0);
@@ -50,18 +53,15 @@ export class RedisDaySets implements DaySets {
 
   async readStart(day: CalendarDay): Promise<DayStart> {
     const { position, identifiers } = this.checkpointKeysOf(day);
-    const pipeline = this.redis
-      .pipeline()
-      .time()
-      .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
-      .get(position)
-      .getBuffer(identifiers);
-    const [time, head, positionText, found] = (await runPipeline(pipeline)) as [
-      string[],
-      Buffer,
-      string | null,
-      Buffer | null,
-    ];
+    const read = () =>
+      this.redis
+        .pipeline()
+        .time()
+        .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
+        .get(position)
+        .getBuffer(identifiers);
+    const replies = await untilAnswered(() => runPipeline(read()));
+    const [time, head, positionText, found] = replies as [string[], Buffer, string | null, Buffer | null];
     return { now: toMilliseconds(time), head: readDaySetHead(head), checkpoint: readCheckpoint(positionText, found) };
   }
 
@@ -70,7 +70,21 @@ export class RedisDaySets implements DaySets {
     return bytes === null ? undefined : readDaySet(bytes);
   }
 
-  async write(day: CalendarDay, daySet: DaySet): Promise<void> {
+  write(day: CalendarDay, daySet: DaySet): Promise<void> {
+    // Written twice, it is what it was.
+    return untilAnswered(() => this.writeOnce(day, daySet));
+  }
+
+  openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
+    const { ttlSeconds } = this.options;
+    const writer = new RedisCheckpointWriter(this.redis, this.checkpointKeysOf(day), ttlSeconds, resumed);
+    return {
+      save: async (...args) => (await this.unlessFull(() => writer.save(...args))) ?? false,
+      discard: () => writer.discard(),
+    };
+  }
+
+  private async writeOnce(day: CalendarDay, daySet: DaySet): Promise<void> {
     const key = this.keyOf(day);
     const { position, identifiers } = this.checkpointKeysOf(day);
     const found = this.redis
@@ -88,19 +102,10 @@ export class RedisDaySets implements DaySets {
     await this.unlessFull(() => store.exec());
   }
 
-  openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
-    const { ttlSeconds } = this.options;
-    const writer = new RedisCheckpointWriter(this.redis, this.checkpointKeysOf(day), ttlSeconds, resumed);
-    return {
-      save: async (...args) => (await this.unlessFull(() => writer.save(...args))) ?? false,
-      discard: () => writer.discard(),
-    };
-  }
-
   /** A Redis that takes no writes costs reuse, not the query; undefined when nothing was stored. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
-      if (await hasRoomToSpare(this.redis, this.keys.queue)) return await store();
+      if (await untilAnswered(() => hasRoomToSpare(this.redis, this.keys.queue))) return await store();
     } catch (error) {
       // A transaction is refused as a whole when one of its commands was.
       if (!isPassingRefusal(error) && !isReplyError(error, 'EXECABORT')) throw error;
