@@ -67,6 +67,8 @@ export class PageReader implements PageSource {
     // From the first fault on, and without the waits for a slot, which are nobody's fault.
     let giveUpAt = Infinity;
     let wasRenewed = false;
+    // Of their own: that the table was busy before says nothing of a reply that cannot be right.
+    let briefRetries = 0;
     for (let attempt = 0; ; attempt += 1) {
       const read = await this.tryRead(range, after, signal);
       if ('page' in read) return read.page;
@@ -86,7 +88,7 @@ export class PageReader implements PageSource {
       const delayMs = toRetryDelayMs(attempt, fault.options.retryAfterMs, Math.random());
       const isOver =
         fault.retry === 'never' ||
-        (fault.retry === 'briefly' && attempt >= BRIEF_RETRIES) ||
+        (fault.retry === 'briefly' && ++briefRetries > BRIEF_RETRIES) ||
         performance.now() + delayMs > giveUpAt;
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
       for (const observer of this.options.observers ?? []) observer.onRetry(fault);
