@@ -25,8 +25,12 @@ const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 /** Of so many days at the most: that is 1.6 MB of one reply. */
 const MOST_DAYS_WITH_SETS = 400;
 
+/** Redis closes a line on which it is told of more at once than it keeps under one key; and it says no to less. */
+const PIECE_BYTES = 16 * 2 ** 20;
+
 /**
  * The day sets of one table, in Redis; on a line of their own, since they may be large. They expire by themselves; losing one costs a scan, never a count.
+ * One that is larger than what Redis keeps under one key cannot be stored, and its query fails (docs/redis.md).
  */
 export class RedisDaySets implements DaySets {
   constructor(
@@ -96,10 +100,15 @@ export class RedisDaySets implements DaySets {
     // What a scan that began later has stored is worth more than this.
     if (isLatest(daySet, readDaySetHead(headBytes)?.scannedAt)) {
       store.set(key, encodeDaySetHead(daySet), 'EX', this.options.ttlSeconds);
-      store.append(key, toBuffer(daySet.identifiers));
+      for (const piece of cut(toBuffer(daySet.identifiers))) store.append(key, piece);
     }
     if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
-    await this.unlessFull(() => store.exec());
+    const replies = await this.unlessFull(() => store.exec());
+    const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
+    if (failure === undefined) return;
+    // Redis does the rest of a transaction all the same: a head without all of its identifiers is no day set.
+    await this.redis.del(key);
+    throw failure;
   }
 
   /** A Redis that takes no writes costs reuse, not the query; undefined when nothing was stored. */
@@ -130,4 +139,9 @@ function isLatest({ scannedAt }: DaySet, stored: number | undefined): boolean {
 /** The same bytes, as the client takes them. */
 function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
+}
+
+function cut(bytes: Buffer): Buffer[] {
+  const count = Math.ceil(bytes.length / PIECE_BYTES);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES));
 }
