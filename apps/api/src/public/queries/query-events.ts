@@ -92,5 +92,6 @@ export class QueryEvents {
 function isBefore(one: QueryState, other: QueryState): boolean {
   if (isTerminal(one.status) !== isTerminal(other.status)) return isTerminal(other.status);
   if ((one.startedAt === null) !== (other.startedAt === null)) return one.startedAt === null;
-  return one.progress.percent < other.progress.percent;
+  // Neither of these ever goes back.
+  return one.progress.percent < other.progress.percent || one.progress.atLeast < other.progress.atLeast;
 }
