@@ -1,6 +1,7 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
 import { DaySource } from '#shared/contract/query-history';
+import { orAborted } from '#shared/lifecycle/or-aborted';
 import { type PageSource, scanDay } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
@@ -102,18 +103,6 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
     },
     discard: () => writer.discard(),
   };
-}
-
-/** @throws The signal's reason, when it is aborted before the promise settles. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let leave: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => (leave = () => reject(signal.reason as Error)));
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }
 
 /** One scan and those who wait for it. */

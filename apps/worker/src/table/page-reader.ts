@@ -3,7 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { rejectOnAbort } from '#shared/lifecycle/reject-on-abort';
+import { orAborted } from '#shared/lifecycle/or-aborted';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
@@ -121,7 +121,7 @@ export class PageReader implements PageSource {
   }
 
   private renew(refused: TableClient, signal: AbortSignal): Promise<boolean> {
-    return Promise.race([this.connection.renew(refused), rejectOnAbort(signal)]);
+    return orAborted(this.connection.renew(refused), signal);
   }
 
   private async tryRead(
