@@ -107,7 +107,7 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
 
 /** One scan and those who wait for it. */
 class SharedScan {
-  /** When the scan began by the clock of the day sets; never when it ended before it could begin. */
+  /** When the scan began by the clock of the day sets; -Infinity when it ended before it could begin. */
   readonly scannedAt: Promise<number>;
   /** When it has ended, however. */
   readonly settled: Promise<void>;
@@ -127,7 +127,7 @@ class SharedScan {
       for (const listener of this.listeners) listener.onCheckpoint?.();
     };
     this.result = run(begun, { onPage, onCheckpoint }, this.stop.signal);
-    // A scan that ends before it begins is fresh for nobody; whoever waits sees its error by joining.
+    // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
     this.settled = this.result.then(
       () => {},
       () => begun(-Infinity),
