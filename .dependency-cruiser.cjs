@@ -46,7 +46,8 @@ module.exports = {
     },
     {
       name: 'algorithm-pure',
-      comment: 'The query runs without Nest, Redis and Azure: it imports the contract, its own parts, a wait for a signal.',
+      comment:
+        'The query runs without Nest, Redis and Azure: it imports the contract, its own parts, a wait for a signal.',
       severity: 'error',
       from: {
         path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
