@@ -4,7 +4,7 @@ import { waitUntil } from '../support/wait-until';
 import { type Call, listAccepted, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { holdPublication, losePublicationReply } from './harness/publication';
+import { holdFinish, holdPublication, losePublicationReply } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 /** After Redis answers again. */
@@ -189,6 +189,39 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
       expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '1' });
       expect(await listPagesReadAgain(stage, id)).toEqual([]);
     }));
+
+  it.each([
+    ['before the worker knows', losePublicationReply],
+    ['before BullMQ has ended its job', holdFinish],
+  ])('once a query is published, %s: that outcome stands, and nothing is read again', (_name, aim) =>
+    onStage({}, async (stage) => {
+      const { client } = stage.redis;
+      const [caller] = stage.callers;
+      const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
+      const listAsked = async () => (await stage.double.requests()).filter(({ day }) => day !== null);
+      // From then on Redis knows the scripts.
+      await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+      await stage.waitUntilIdle();
+      const aimed = aim(stage.lines.worker);
+      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+      await aimed;
+      const written = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
+      const asked = await listAsked();
+      await stage.blind(async () => {
+        await pause(stage);
+        stage.lines.worker.setMode('pass');
+        await client.ping();
+      });
+      await stage.waitUntilIdle();
+      // Its lock was lost, so that it was taken once more: by a run that found the outcome.
+      expect(await client.hget(`{audit-query}:queries:${id}`, 'stc')).toBe('1');
+      expect(stage.workers[0]!.output()).toContain('a run was stopped');
+      expect(await readOutcome()).toBe(written);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '2' });
+      expect(await listAsked()).toEqual(asked);
+    }),
+  );
 
   it('in its middle: it ends once, and no page is read twice', () =>
     onStage({}, async (stage) => {
