@@ -19,6 +19,8 @@ export class ProxiedLine {
   hasLostBytes = false;
   /** Nothing gets through any more, nor does either side hear of the other's end. */
   isForgotten = false;
+  /** It broke in the middle of a piece from the target, part of which got through. */
+  isCut = false;
   private replyBytes = 0;
 
   constructor(
@@ -67,7 +69,9 @@ export class ProxiedLine {
     const left = direction === 'reply' ? cutAfterBytes - this.replyBytes : Infinity;
     if (direction === 'reply') this.replyBytes += chunk.length;
     if (!to.destroyed) to.write(chunk.subarray(0, Math.max(0, Math.min(left, chunk.length))));
-    if (chunk.length > left) this.end(false);
+    if (chunk.length <= left) return;
+    if (left > 0) this.isCut = true;
+    this.end(false);
   }
 
   private toDelayMs(chunk: Buffer): number {

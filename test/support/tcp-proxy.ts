@@ -15,6 +15,8 @@ export interface TcpProxy {
   readonly connections: number;
   /** How many connections were not accepted. */
   readonly refused: number;
+  /** How many connections broke in the middle of a reply, since it was more than they were to carry. */
+  readonly cuts: number;
   setMode(mode: ProxyMode): void;
   /** For connections from now on, and until it is called again. */
   setQuality(quality: LineQuality): void;
@@ -32,6 +34,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   let trigger: string | undefined;
   let held: (() => void)[] | undefined;
   let refused = 0;
+  let cuts = 0;
   const observers: { text: string; action: () => void }[] = [];
   const lines = new Set<ProxiedLine>();
   const server = createServer((client) => {
@@ -39,7 +42,10 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       refused += 1;
       return client.destroy();
     }
-    const line = new ProxiedLine(client, connect(target), quality, () => lines.delete(line));
+    const line = new ProxiedLine(client, connect(target), quality, () => {
+      // Once for each of its ends.
+      if (lines.delete(line) && line.isCut) cuts += 1;
+    });
     lines.add(line);
     line.start((chunk, direction, deliver) => {
       if (line.isForgotten) return undefined;
@@ -63,6 +69,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     },
     get refused() {
       return refused;
+    },
+    get cuts() {
+      return cuts;
     },
     holdFrom: (text) => (trigger = text),
     onSent: (text, action) => observers.push({ text, action }),
