@@ -32,6 +32,8 @@ export class ProxiedLine {
 
   /** @param onChunk Decides what becomes of each piece; what it does not deliver is lost. */
   start(onChunk: OnChunk): void {
+    // Both ends of the real line send what they have at once.
+    for (const socket of [this.client, this.upstream]) socket.setNoDelay();
     this.join(this.client, this.upstream, 'request', onChunk);
     this.join(this.upstream, this.client, 'reply', onChunk);
   }
