@@ -1,5 +1,6 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { type LineQuality, ProxiedLine } from './proxied-line';
+import { untilListening } from './until-listening';
 
 /**
  * What happens to what goes through. `cut` closes all connections and accepts none; `refuse` listens no more either;
@@ -59,9 +60,15 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     });
     return undefined;
   });
-  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen(0);
+  let isStopped = false;
+  const isOpen = () => mode !== 'refuse' && !isStopped;
+  await untilListening(server, 0);
   const { port } = server.address() as AddressInfo;
+  let listening = Promise.resolve();
+  const listenAgain = async () => {
+    if (!server.listening) await untilListening(server, port, isOpen);
+    if (!isOpen()) server.close();
+  };
   return {
     port,
     get connections() {
@@ -87,9 +94,11 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
         next === 'cut' || next === 'refuse' || next === 'reset' || (next === 'pass' && hasLostBytes);
       for (const line of [...lines].filter(isBroken)) line.end(next === 'reset');
       if (next === 'refuse' && before !== 'refuse') server.close();
-      if (before === 'refuse' && next !== 'refuse') void listen(port);
+      if (before === 'refuse' && next !== 'refuse') listening = listening.then(listenAgain);
     },
     async stop() {
+      isStopped = true;
+      await listening;
       for (const line of lines) line.end(false);
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
