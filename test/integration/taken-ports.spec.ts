@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -8,7 +9,7 @@ import { untilListening } from '../support/until-listening';
 
 /** Takes a port away. @returns What gives it back, once somebody has tried in vain to have it. */
 async function occupy(port: number): Promise<() => Promise<void>> {
-  const other = createServer();
+  const other = createServer((socket) => socket.destroy());
   await untilListening(other, port);
   return async () => {
     // Whoever asked before has been refused before.
@@ -57,6 +58,13 @@ describe('a port that somebody else has taken meanwhile', () => {
       await redis.kill();
       const release = await occupy(redis.port);
       const starting = redis.start();
+      const args = ['--bind', '127.0.0.1', '--port', String(redis.port)];
+      const options = { cwd: redis.folder, stdio: 'ignore', timeout: 5_000 } as const;
+      // Others that try for as long as it might have done without patience.
+      for (let rival = 0; rival < 6; rival += 1) {
+        const child = spawn('redis-server', args, options);
+        expect(await once(child, 'exit')).toEqual([1, null]);
+      }
       await release();
       await starting;
       expect(await redis.client.get('kept')).toBe('yes');
