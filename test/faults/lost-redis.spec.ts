@@ -64,6 +64,7 @@ describe.each(['always', 'everysec'] as const)(
     it('with nobody to take it: what was accepted is there', () =>
       onStage({ redis: { appendfsync }, workers: 0 }, async (stage) => {
         const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.redis.waitUntilWritten();
         await stage.redis.kill();
         await waitUntilUnready(stage.apis[0]!.url);
         expect((await stage.callers[0].read(id)).answer?.status).toBe(503);
@@ -141,6 +142,7 @@ describe.each(['always', 'everysec'] as const)(
         await aimed;
         const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
         const written = await waitUntil('the moment', readOutcome, (outcome) => (outcome !== null) === isWritten);
+        await stage.redis.waitUntilWritten();
         await stage.blind(async () => {
           await stage.redis.kill();
           stage.lines.worker.setMode('pass');

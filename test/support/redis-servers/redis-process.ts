@@ -126,6 +126,15 @@ export class RedisProcess {
     this.child?.kill(signal);
   }
 
+  /** Until the kernel has all of its changes: with everysec it puts a write off while the disk is busy. */
+  async waitUntilWritten(): Promise<void> {
+    await waitUntil(
+      'Redis to have written all',
+      () => this.client.info('persistence'),
+      (info) => info.includes('aof_buffer_length:0\r'),
+    );
+  }
+
   /** Without a chance to write anything more. */
   async kill(): Promise<void> {
     const { child } = this;
