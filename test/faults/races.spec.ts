@@ -184,7 +184,7 @@ describe('fault 21: the records of a query are of another version', () => {
     }));
 
   it('an outcome with a code that came later: Failed, and refused with a code', () =>
-    onStage({}, async (stage) => {
+    onStage({ check: { mayFailAs: ['QUERY_FAILED'] } }, async (stage) => {
       const { id, outcome, rewrite } = await complete(stage);
       const error = { code: 'TABLE_FROZEN', message: 'The table is frozen.' };
       await rewrite({ ...outcome, status: 'Failed', result: null, error });
