@@ -36,6 +36,8 @@ export default defineConfig({
           // The checker, and of each kind of fault what tells most in little time; `npm run test:faults` has all of them.
           include: ['test/faults/checker/*.spec.ts', 'test/faults/brief/*.spec.ts'],
           globalSetup: ['test/faults/harness/global-setup.ts'],
+          // Times are judged: after all others, not beside them.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -3,13 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { QueryOutcome } from '#shared/contract/query-document';
 import { waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { holdPublication } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
@@ -123,72 +121,4 @@ describe.skipIf(NOT_ROOT)(`fault 10: the disk under Redis is full${NOT_ROOT}`, (
       await rm(folder, { recursive: true, force: true });
     }
   });
-});
-
-describe('fault 11: the end of the append-only file is lost with the power', () => {
-  it('a lost query is unknown, an older one is not, and the same key can be submitted again', () =>
-    onStage({ redis: { appendfsync: 'always' }, workers: 0, check: { mayBeLost: true } }, async (stage) => {
-      const [caller] = stage.callers;
-      const kept = await caller.submitUntilAccepted(ONE_DAY, 'kept');
-      const keptBytes = await stage.redis.logSize();
-      const lost = await caller.submitUntilAccepted(ONE_DAY, 'lost');
-      await stage.redis.kill();
-      // Also in the middle of a command: what is half there counts as not there.
-      await stage.redis.cutLog(keptBytes + 20);
-      await stage.redis.start();
-      await waitUntilReady(stage.apis[0]!);
-      expect((await caller.read(kept)).answer?.document?.status).toBe('Pending');
-      expect((await caller.read(lost)).answer?.status).toBe(404);
-      expect(await caller.submitUntilAccepted(ONE_DAY, 'lost')).toBe(lost);
-      await stage.addWorker();
-      for (const id of [kept, lost]) expect((await stage.waitForEnd(id)).status).toBe('Completed');
-    }));
-
-  it('a query whose outcome is lost is run again: it reads nothing anew, and its count is as exact', () =>
-    onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
-      const { client } = stage.redis;
-      const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
-      const aimed = holdPublication(stage.lines.worker);
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await aimed;
-      const bytesBefore = await stage.redis.logSize();
-      stage.lines.worker.setMode('pass');
-      const lost = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
-      await stage.waitUntilIdle();
-      const { length } = await stage.double.requests();
-      await stage.blind(async () => {
-        await stage.redis.kill();
-        await stage.redis.cutLog(bytesBefore);
-        await stage.redis.start();
-        await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
-      });
-      expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      const [before, after] = [lost, await readOutcome()].map((outcome) => JSON.parse(outcome!) as QueryOutcome);
-      expect(after!.finishedAt).toBeGreaterThan(before!.finishedAt);
-      expect(after!.result).toEqual(before!.result);
-      const askedSince = (await stage.double.requests()).slice(length);
-      expect(askedSince.filter(({ day }) => day !== null)).toEqual([]);
-    }));
-
-  it('what was accepted more than two seconds before is there (appendfsync everysec)', () =>
-    onStage({ workers: 0, check: { mayBeLost: true } }, async (stage) => {
-      const accepted: { id: string; at: number; logBytes: number }[] = [];
-      const begun = now();
-      while (now() - begun < 4_000) {
-        const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
-        accepted.push({ id, at: now(), logBytes: await stage.redis.logSize() });
-      }
-      const cutAt = now();
-      await stage.redis.kill();
-      // Forced to the disk once a second, after a write that Redis puts off for up to another one while the disk is busy.
-      const durable = accepted.filter(({ at }) => at < cutAt - 2_000);
-      await stage.redis.cutLog(accepted.findLast(({ at }) => at < cutAt - 1_000)!.logBytes);
-      await stage.redis.start();
-      await waitUntilReady(stage.apis[0]!);
-      const known = new Set<string>();
-      for (const { id } of accepted) if ((await stage.callers[0].read(id)).answer?.status === 200) known.add(id);
-      console.log(`power cut with everysec: ${accepted.length - known.size} of ${accepted.length} lost`);
-      expect(durable.filter(({ id }) => !known.has(id))).toEqual([]);
-      await stage.addWorker();
-    }));
 });

@@ -51,6 +51,7 @@ describe('fault 17: a query takes its worker down each time', () => {
         workers: 0,
         rows: { partitions: [...LONG_DAYS, ...generateDays('2021-10-05', 16, 20_000)], distinctIdentifiers: 900 },
         env: { SCAN_CONCURRENCY: '16' },
+        check: { mayFailAs: ['WORKER_LOST'] },
       },
       async (stage) => {
         await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 400 } }] });
@@ -97,7 +98,7 @@ describe('fault 17: a query takes its worker down each time', () => {
 
 describe('fault 21: the payload of a job is of another version', () => {
   it('newer ones are Failed with a code, and those without what came later are understood', () =>
-    onStage({}, async (stage) => {
+    onStage({ check: { mayFailAs: ['QUERY_INVALID'] } }, async (stage) => {
       const queue = new Queue('queries', { connection: stage.redis.client, prefix: '{audit-query}' });
       const request = { ...ONE_DAY, maxAgeSeconds: 0 };
       const caller = stage.callers[0].caller;

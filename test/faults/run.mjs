@@ -1,5 +1,6 @@
-// `npm run test:faults`: each fault alone. `-- --mixture --seed 7 --minutes 2`: a random mixture of them, repeatable by its
-// seed. `-- --profile slow`: with the values of production. Other arguments go to the runner.
+// `npm run test:faults`: each fault alone, and then a random mixture of them for ten minutes. `-- --mixture --seed 7
+// --minutes 2`: the mixture alone, repeatable by its seed. `-- --profile slow`: each fault alone, with the values of
+// production. Other arguments go to the runner, and are about the faults.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,27 +24,24 @@ if (!/^\d+$/.test(values.seed)) fail('--seed must be a whole number.');
 await ensureDependencies();
 if (!ensureProgram('redis-server')) fail('The faults need a redis-server on the PATH.');
 if (!ensureProgram('faketime')) console.log('There is no faketime to be had: fault 18 is left out.');
+if (!ensureProgram('strace')) console.log('There is no strace to be had: a part of fault 11 is left out.');
 if (process.getuid?.() !== 0) console.log('Only root can mount a small disk: a part of fault 10 is left out.');
 await build();
-const { status } = spawnSync(
-  process.execPath,
-  [
-    ...[join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--config', 'test/faults/vitest.config.mts'],
-    ...['--project', values.mixture ? 'mixture' : 'faults'],
-    ...(values.testNamePattern === undefined ? [] : ['-t', values.testNamePattern]),
-    ...positionals,
-  ],
-  {
+const filters = [...(values.testNamePattern === undefined ? [] : ['-t', values.testNamePattern]), ...positionals];
+const isWhole = filters.length === 0 && values.profile === 'fast';
+const areGood = [...(values.mixture ? [] : ['faults']), ...(values.mixture || isWhole ? ['mixture'] : [])].map(run);
+process.exit(areGood.every(Boolean) ? 0 : 1);
+
+/** @param {string} project */
+function run(project) {
+  const runner = [join('node_modules', 'vitest', 'vitest.mjs'), 'run', '--config', 'test/faults/vitest.config.mts'];
+  const env = { FAULTS_SEED: values.seed, FAULTS_MINUTES: values.minutes, FAULTS_PROFILE: values.profile };
+  const { status } = spawnSync(process.execPath, [...runner, '--project', project, ...filters], {
     stdio: 'inherit',
-    env: {
-      ...process.env,
-      FAULTS_SEED: values.seed,
-      FAULTS_MINUTES: values.minutes,
-      FAULTS_PROFILE: values.profile,
-    },
-  },
-);
-process.exit(status ?? 1);
+    env: { ...process.env, ...env },
+  });
+  return status === 0;
+}
 
 /** @param {string} message */
 function fail(message) {

@@ -6,6 +6,7 @@ import type { Disturbance } from '../support/azure/scripted-server';
 import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
 import { toConnectionString } from '../support/table-double/start-table-double';
 import { waitUntil } from '../support/wait-until';
+import type { CheckOptions } from './checker/check-stage';
 import { now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
@@ -31,11 +32,11 @@ interface Scene {
 }
 
 /** The stage, with a vault that has the secrets of its workers and outlives them. */
-async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>): Promise<void> {
+async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>, check: CheckOptions = {}): Promise<void> {
   const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
   const env = { ...identity.env, KEY_VAULT_URL: vault.url, TABLE_CONNECTION_STRING: '', IDENTIFIER_HASH_KEY: '' };
   try {
-    await onStage({ workers: 0 }, async (stage) => {
+    await onStage({ workers: 0, check }, async (stage) => {
       vault.set(TABLE_SECRET, stage.connectionString(stage.double.port));
       vault.set(HASH_SECRET, toSecretKey(stage));
       await test(stage, { vault, addWorker: (more = {}) => stage.addWorker({ ...env, ...more }) });
@@ -51,6 +52,8 @@ const ABSENCES: [name: string, disturbance: Disturbance, extraMs: number][] = [
   ['silent', { kind: 'slow' }, 10_000],
   ['throttling', { kind: 'status', status: 429, retryAfterSeconds: 1 }, 0],
 ];
+
+const FORBIDDEN = { mayFailAs: ['TABLE_FORBIDDEN'] };
 
 /** To publish what a page was given up for, and to be looked at, on a busy machine. */
 const SLACK_MS = 3_000;
@@ -117,7 +120,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
         await waitUntilReady(worker);
         const later = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
         expect((await stage.waitForEnd(later)).status).toBe('Completed');
-      }),
+      }, FORBIDDEN),
   );
 
   it('a key that nobody has any more: TABLE_FORBIDDEN', () =>
@@ -127,7 +130,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
       await stage.waitForPages(10);
       await stage.double.configure({ accountKeys: [toSecretKey(stage)] });
       expect((await stage.waitForEnd(id)).error?.code).toBe('TABLE_FORBIDDEN');
-    }));
+    }, FORBIDDEN));
 
   it.each([
     ['away', { kind: 'away' } as const, 'SECRET_UNREACHABLE'],

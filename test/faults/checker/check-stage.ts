@@ -8,8 +8,10 @@ import { findLeaksToOthers } from './find-leaks-to-others';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
 import { findUnfinished } from './find-unfinished';
+import { findUnforeseenEnds } from './find-unforeseen-ends';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
+import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
 import { readOutcomes } from './read-outcomes';
 
@@ -18,6 +20,8 @@ const KEY_PREFIX = '{audit-query}';
 export interface CheckOptions extends RefusalLimits {
   /** Redis loses what it had acknowledged, so that accepted queries may be unknown later. */
   mayBeLost?: boolean;
+  /** The codes that queries may fail with: the test makes their reasons. */
+  mayFailAs?: readonly string[];
   /** The test takes jobs off the queue by hand, which leaves what counts them as live. */
   mayBeTakenOff?: boolean;
 }
@@ -27,9 +31,11 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
   const { history, double, redis } = stage;
   return [
     ...findUnfinished(history, { ...options, limitMs: profile.settleMs }),
+    ...findUnforeseenEnds(history, options),
     ...findBackwardSteps(history, options),
     ...(await findWrongCounts(history, ({ start, end }) => double.truth('audit', start, end))),
     ...findDoubledQueries(history, options),
+    ...findWrongQueries(history),
     ...findLeaksToOthers(history),
     ...(await findLeftovers(redis.client, KEY_PREFIX, countHalfWay(history, options))),
     ...findSecrets(await listPlaces(stage, history), stage.secrets),

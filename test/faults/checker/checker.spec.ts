@@ -8,8 +8,10 @@ import { findLateExits } from './find-late-exits';
 import { findLeaksToOthers } from './find-leaks-to-others';
 import { findSecrets } from './find-secrets';
 import { findUnfinished } from './find-unfinished';
+import { findUnforeseenEnds } from './find-unforeseen-ends';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
+import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals } from './find-wrong-refusals';
 
 const ID = 'a'.repeat(32);
@@ -72,7 +74,9 @@ function pageAt(receivedAtMs: number, day = '2021-10-01'): RecordedRequest {
 describe('a history in which nothing is wrong', () => {
   it('is found good by every check', async () => {
     expect(findUnfinished(good, { limitMs: 5_000 })).toEqual([]);
+    expect(findUnforeseenEnds(good)).toEqual([]);
     expect(findBackwardSteps(good)).toEqual([]);
+    expect(findWrongQueries(good)).toEqual([]);
     expect(await findWrongCounts(good, truth)).toEqual([]);
     expect(findDoubledQueries(historyOf(submitted, submitted))).toEqual([]);
     expect(findLeaksToOthers(historyOf(submitted, { ...read(documentOf()), caller: 'one' }))).toEqual([]);
@@ -123,6 +127,26 @@ describe('I1, every accepted query ends', () => {
   });
 });
 
+describe('I1, a query ends otherwise than completed only for a reason', () => {
+  const failed = documentOf({ status: 'Failed', error: { code: 'TABLE_PROTOCOL', message: '' } });
+  const terminated = documentOf({ status: 'Terminated' });
+  const found = [expect.stringMatching(`^I1: ${ID} was`)];
+
+  it('refuses a failure with another code than those that were made', () => {
+    const history = historyOf(submitted, read(failed));
+    expect(findUnforeseenEnds(history)).toEqual(found);
+    expect(findUnforeseenEnds(history, { mayFailAs: ['TABLE_THROTTLED'] })).toEqual(found);
+    expect(findUnforeseenEnds(history, { mayFailAs: ['TABLE_PROTOCOL'] })).toEqual([]);
+  });
+
+  it('refuses a termination that its caller has not asked for', () => {
+    const wish: Partial<Call> = { kind: 'terminate' };
+    expect(findUnforeseenEnds(historyOf(submitted, read(terminated)))).toEqual(found);
+    expect(findUnforeseenEnds(historyOf(submitted, { ...wish, caller: 'two' }, read(terminated)))).toEqual(found);
+    expect(findUnforeseenEnds(historyOf(submitted, wish, read(terminated)))).toEqual([]);
+  });
+});
+
 describe('I2, a status only moves forward', () => {
   it.each<[string, Partial<Call>[]]>([
     ['from Running to Pending', [read(running(1)), read(documentOf())]],
@@ -151,6 +175,12 @@ describe('I2, a status only moves forward', () => {
   it('does not judge the order of calls at the same time', () => {
     const overlapping = { ...read(running(10)), startedAt: 900, endedAt: 1_200 };
     expect(findBackwardSteps(historyOf(submitted, read(running(20)), overlapping))).toEqual([]);
+  });
+
+  it('forgets nothing for one that was answered beside others', () => {
+    const overlapping = { ...read(documentOf()), startedAt: 900, endedAt: 1_200 };
+    const history = historyOf(submitted, read(running(20)), overlapping, read(documentOf()));
+    expect(findBackwardSteps(history)).toEqual([expect.stringMatching('Running to Pending')]);
   });
 });
 
@@ -183,6 +213,14 @@ describe('I3, a count is the truth', () => {
 });
 
 describe('I4, one key is one query', () => {
+  it('refuses an answer about another query than was asked for', () => {
+    const other = documentOf({ id: OTHER_ID });
+    const otherRange = documentOf({ request: { ...range, end: '2021-10-09', maxAgeSeconds: 0 } });
+    for (const call of [read(other), { ...submitted, answer: toAnswer(202, otherRange) }]) {
+      expect(findWrongQueries(historyOf(submitted, call))).toEqual([expect.stringMatching('^I4: a')]);
+    }
+  });
+
   it('refuses two ids of one caller, and not those of two', () => {
     const second = { ...submitted, answer: toAnswer(202, documentOf({ id: OTHER_ID })) };
     expect(findDoubledQueries(historyOf(submitted, second))).toEqual([expect.stringMatching('^I4: one k is 2')]);

@@ -32,25 +32,24 @@ function findForgotten(history: History, sightings: ReadonlyMap<string, Sighting
 }
 
 function findSteps({ losses }: History, id: string, seen: readonly Sighting[]): string[] {
-  const violations: string[] = [];
-  let before: Sighting | undefined;
   const isLost = ({ call, document }: Sighting, after: Sighting) =>
     losses.some(({ from, to }) => {
       // An end is lost with its outcome, which is as old as it says.
       const since = document.finishedAt === null ? call.endedAt : Date.parse(document.finishedAt);
       return call.startedAt <= to && since >= from && after.call.endedAt >= from;
     });
-  for (const sighting of seen) {
-    const { call, document } = sighting;
-    // One that was created anew is another one: whether it may be is asked elsewhere (I4).
-    if (before !== undefined && before.document.createdAt < document.createdAt) before = undefined;
-    // Two calls at the same time may be answered in any order.
-    const step = before && call.startedAt >= before.call.endedAt ? findStep(before.document, document) : undefined;
-    const isExcused = step !== undefined && before !== undefined && isLost(before, sighting);
-    if (step !== undefined && !isExcused) violations.push(`I2: ${id} ${step}`);
-    if (before === undefined || isExcused || !isOver(before.document)) before = sighting;
-  }
-  return violations;
+  const findStepTo = (after: Sighting): string | undefined => {
+    // Two calls at the same time may be answered in any order. One that was created anew is another one: whether it may
+    // be is asked elsewhere (I4).
+    const isBefore = ({ call, document }: Sighting) =>
+      call.endedAt <= after.call.startedAt && document.createdAt >= after.document.createdAt;
+    for (const before of seen) {
+      const step = isBefore(before) ? findStep(before.document, after.document) : undefined;
+      if (step !== undefined && !isLost(before, after)) return `I2: ${id} ${step}`;
+    }
+    return undefined;
+  };
+  return seen.flatMap((sighting) => findStepTo(sighting) ?? []);
 }
 
 function findStep(before: QueryDocument, after: QueryDocument): string | undefined {

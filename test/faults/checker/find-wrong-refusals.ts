@@ -35,7 +35,8 @@ export function findWrongRefusals(history: History, limits: RefusalLimits = {}):
       return limits.mayBeSilent || isSilent(call) ? undefined : `a ${kind} was not answered: ${failure}`;
     }
     const answered = { ...call, answer };
-    return findLateness(answered, limits) ?? findWrongStatus(answered, history, hasFailed);
+    const lateness = isSilent(call) ? undefined : findLateness(answered, limits);
+    return lateness ?? findWrongStatus(answered, history, hasFailed);
   };
   return history.calls.flatMap((call) => findProblem(call) ?? []).map((problem) => `I11: ${problem}`);
 }

@@ -73,7 +73,7 @@ export interface Loss {
   to: number;
 }
 
-/** A time in which an API could not answer, since it was killed. */
+/** A time in which an API could not answer, or not in time: it was killed, told to go, frozen or blocked. */
 interface Silence {
   api: string;
   from: number;
@@ -109,7 +109,7 @@ export interface Sighting {
 }
 
 /** By the id of the query, each in the order in which they were seen. */
-export function listSightings({ calls }: History): Map<string, Sighting[]> {
+export function listSightings({ calls }: Pick<History, 'calls'>): Map<string, Sighting[]> {
   const byId = new Map<string, Sighting[]>();
   for (const call of [...calls].sort((a, b) => a.endedAt - b.endedAt)) {
     for (const document of listDocuments(call)) {

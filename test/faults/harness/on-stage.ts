@@ -15,7 +15,7 @@ const TABLE_DOUBLE = join(process.cwd(), 'dist/test/support/table-double/table-d
 /** What the double has unless a test says otherwise: 20 days of three pages, 60 ms each. */
 export const DAYS = 20;
 export const WHOLE_RANGE: QueryRange = { start: '2021-10-01', end: '2021-10-20' };
-const ROWS: GeneratedRows = {
+export const ROWS: GeneratedRows = {
   partitions: generateDays(WHOLE_RANGE.start, DAYS, 2_500),
   distinctIdentifiers: 20_000,
   withoutIdentifier: 0.01,
@@ -54,6 +54,7 @@ export async function onStageOf<R extends StageRedis>(
     await Promise.all([...stage.apis, ...stage.workers].map(waitUntilReady));
     await test(stage);
     await stage.settle(options.check?.mayBeLost);
+    await stage.askForOthers();
     await stage.waitUntilIdle();
     await stage.endAll();
     const violations = await checkStage(stage, options.check);

@@ -17,6 +17,9 @@ const FORCED = 'the process did not end within its grace period';
 /** Of what a process printed before it ended by itself: the error is among them. */
 const LAST_LINES = 5;
 
+/** Queries that others ask for: the last ones. */
+const OTHERS = 5;
+
 /** What a stage has to know of the Redis that its processes use. */
 export interface StageRedis {
   /** Where the lines of the stage lead to. */
@@ -115,6 +118,14 @@ export class Stage<R extends StageRedis = RedisProcess> {
     blindness.to = now();
   }
 
+  /** Runs what takes from an API the means to answer. */
+  async silence({ url }: ServiceProcess, during: () => Promise<unknown>): Promise<void> {
+    const silence = { api: url, from: now(), to: Infinity };
+    this.history.silences.push(silence);
+    await during();
+    silence.to = now();
+  }
+
   async waitFor(
     id: string,
     what: string,
@@ -155,6 +166,16 @@ export class Stage<R extends StageRedis = RedisProcess> {
         (answer) => (answer?.document && isOver(answer.document)) || (mayBeLost && answer?.status === 404) || false,
         profile.settleMs,
       );
+    }
+  }
+
+  /** Each caller tries all that may be done with a query on one of the other's; what it is answered is judged with the rest. */
+  async askForOthers(): Promise<void> {
+    for (const [id, { caller }] of [...listAccepted(this.history)].slice(-OTHERS)) {
+      for (const other of this.callers.filter((client) => client.caller !== caller)) {
+        for (const ask of ['read', 'result', 'terminate'] as const) await other[ask](id);
+        await other.list();
+      }
     }
   }
 

@@ -38,6 +38,11 @@ async function freeze(process: { kill(signal: NodeJS.Signals): unknown }, forMs:
   process.kill('SIGCONT');
 }
 
+/** Meanwhile it cannot take back what it has refused, either. */
+function silence(api: ServiceProcess, stage: Stage, act: (api: ServiceProcess) => Promise<unknown>): Promise<void> {
+  return stage.silence(api, () => stage.blind(() => act(api)));
+}
+
 async function slowDown(line: TcpProxy, random: Random): Promise<void> {
   line.setQuality({ latencyMs: random.whole(10, 60), bytesPerSecond: 500_000 });
   // For the connections that there are, too.
@@ -90,6 +95,18 @@ const OF_APIS: Readonly<Record<string, Disturb>> = {
     await stage.addApi();
     await stage.end(pickMortal(stage.apis, stage, random), 'SIGKILL');
   },
+  'an API is replaced': async (stage, random) => {
+    await stage.addApi();
+    const api = pickMortal(stage.apis, stage, random);
+    await stage.silence(api, () => stage.end(api));
+  },
+  'the event loop of an API is blocked': (stage, random) =>
+    silence(pickLiving(stage.apis, stage, random), stage, async ({ child }) => {
+      child.kill('SIGUSR2');
+      await delay(BLOCK_MS);
+    }),
+  'an API is frozen': (stage, random) =>
+    silence(pickLiving(stage.apis, stage, random), stage, ({ child }) => freeze(child, random.whole(500, 4_000))),
 };
 
 const OF_REDIS: Readonly<Record<string, Disturb>> = {

@@ -1,10 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stage } from '../harness/stage';
-import { listAccepted, now } from '../harness/history';
+import { listAccepted, now, type QueryRange } from '../harness/history';
+import type { RecordingClient } from '../harness/recording-client';
 import type { Random } from './random';
 
-/** What callers do all the time: submit, look, look at others', terminate, list. @returns When `isOver` says so. */
-export async function keepCalling(stage: Stage, random: Random, isOver: () => boolean): Promise<void> {
+/**
+ * What callers do all the time: submit, look, look at others', terminate, list.
+ *
+ * @param ownDay That no other asks for, and that takes seconds to be read: its pages are wanted until its query is
+ *   terminated, and no longer.
+ * @returns When `isOver` says so.
+ */
+export async function keepCalling(stage: Stage, random: Random, ownDay: string, isOver: () => boolean): Promise<void> {
   const keys: string[] = [];
   while (!isOver()) {
     const [caller, other] =
@@ -20,12 +27,20 @@ export async function keepCalling(stage: Stage, random: Random, isOver: () => bo
       const [start = '', end = ''] = key.split(' ');
       await caller.submit({ start, end }, random.fraction() < 0.7 ? key : undefined);
     } else if (draw < 0.28) await caller.terminate(id);
+    else if (draw < 0.29) await terminateInScan(caller, { start: ownDay, end: ownDay }, random);
     else if (draw < 0.33) await other.read(id);
     else if (draw < 0.38) await caller.list();
     else if (draw < 0.5) await caller.result(id);
     else await caller.read(id);
     await delay(random.whole(20, 200));
   }
+}
+
+async function terminateInScan(caller: RecordingClient, range: QueryRange, random: Random): Promise<void> {
+  const { answer } = await caller.submit(range);
+  if (answer?.document === undefined) return;
+  await delay(random.whole(200, 1_500));
+  await caller.terminate(answer.document.id);
 }
 
 /** One of those that were accepted in the last half minute, so that what is old does not drown what runs. */

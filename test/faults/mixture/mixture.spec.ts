@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { readResidentBytes } from '../../support/resident-bytes';
 import type { ServiceProcess } from '../../support/service-processes';
+import { generateDays } from '../../support/table-double/generated-table';
 import { findGrowth } from '../checker/find-growth';
 import { blockingFor } from '../harness/blocking';
 import { listAccepted, now } from '../harness/history';
-import { onStage, type StageOptions } from '../harness/on-stage';
+import { onStage, ROWS, type StageOptions } from '../harness/on-stage';
 import type { Stage } from '../harness/stage';
 import { BLOCK_MS, DISTURBANCES } from './disturbances';
 import { keepCalling } from './load';
@@ -23,22 +24,34 @@ const SAMPLE_MS = 2_000;
  */
 const SPARED_GROWTH = { times: MINUTES < 3 ? 1.6 : 1.3, freeBytes: 0 };
 
-const OPTIONS: StageOptions = { apis: 2, workers: 3, redis: { appendfsync: 'always' } };
+/** One for each that calls; each of 80 pages. */
+const OWN_DAYS = generateDays('2021-11-01', CALLERS_AT_ONCE, 80_000);
+
+const OPTIONS: StageOptions = {
+  apis: 2,
+  workers: 3,
+  redis: { appendfsync: 'always' },
+  rows: { ...ROWS, partitions: [...ROWS.partitions, ...OWN_DAYS] },
+  check: { mayFailAs: ['TABLE_PROTOCOL', 'TABLE_UNREACHABLE', 'TABLE_THROTTLED'] },
+};
+
+/** Of those that are accepted when all is well, a fifth. */
+const LEAST_QUERIES_A_MINUTE = 60;
 
 it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
   onStage({ ...OPTIONS, env: blockingFor(BLOCK_MS) }, async (stage) => {
     const end = now() + MINUTES * 60_000;
     const isOver = () => now() > end;
     const samples = new Map<ServiceProcess, number[]>();
-    const calling = Array.from({ length: CALLERS_AT_ONCE }, (_, i) =>
-      keepCalling(stage, new Random(SEED + i + 1), isOver),
-    );
+    const calling = OWN_DAYS.map(({ key }, i) => keepCalling(stage, new Random(SEED + i + 1), key, isOver));
     const happened = await Promise.all([disturb(stage, isOver), sampleMemory(stage, samples, isOver), ...calling]);
     const { calls } = stage.history;
+    const accepted = listAccepted(stage.history).size;
     const refused = calls.filter(({ answer }) => answer?.status === 503).length;
     console.log(
-      `seed ${SEED}: ${happened[0]} disturbances, ${calls.length} calls, ${listAccepted(stage.history).size} queries, ${refused} times 503`,
+      `seed ${SEED}: ${happened[0]} disturbances, ${calls.length} calls, ${accepted} queries, ${refused} times 503`,
     );
+    expect(accepted).toBeGreaterThan(LEAST_QUERIES_A_MINUTE * MINUTES);
     const spared = new Set([stage.apis[0], stage.workers[0]]);
     const judge = ([process, bytes]: [ServiceProcess, number[]]) => {
       const name = `process ${process.child.pid} of ${bytes.length} samples`;

@@ -99,6 +99,12 @@ export class RedisProcess {
     ];
   }
 
+  /** Of the process that runs. @throws Error when none does. */
+  get pid(): number {
+    if (this.child?.pid === undefined) throw new Error('Redis was not started');
+    return this.child.pid;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
   }
