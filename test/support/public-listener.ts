@@ -1,3 +1,4 @@
+import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
@@ -10,6 +11,7 @@ import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import type { EventTimes } from '../../apps/api/src/public/queries/event-times';
+import type { ReceiveTimes } from '../../apps/api/src/receive-times';
 import { waitUntil } from './wait-until';
 
 const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
@@ -24,7 +26,7 @@ export interface PublicListener {
 export async function startPublicListener(
   redisUrl: string,
   env: Record<string, string>,
-  more: { eventTimes?: EventTimes } = {},
+  more: { eventTimes?: EventTimes; receiveTimes?: ReceiveTimes; logger?: LoggerService } = {},
 ): Promise<PublicListener> {
   const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
   const redis = connectForRequests(redisUrl);

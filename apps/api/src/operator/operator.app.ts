@@ -12,6 +12,7 @@ import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
+import { RECEIVE_TIMES } from '../receive-times';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
@@ -30,9 +31,11 @@ export async function createOperatorApp({
   redis,
   logger,
   metrics,
+  receiveTimes = RECEIVE_TIMES,
 }: ListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createOperatorAuthenticator(config);
   const adapter = new FastifyAdapter({
+    ...receiveTimes,
     forceCloseConnections: true,
     // Longer than any id; what is longer than that is no route.
     routerOptions: { maxParamLength: 2_000 },

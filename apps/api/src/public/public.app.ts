@@ -7,6 +7,7 @@ import { isTracing } from '#shared/telemetry/start-tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
+import { RECEIVE_TIMES } from '../receive-times';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
@@ -45,9 +46,11 @@ export async function createPublicApp({
   logger,
   metrics,
   eventTimes = EVENT_TIMES,
+  receiveTimes = RECEIVE_TIMES,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createAuthenticator(config);
   const adapter = new FastifyAdapter({
+    ...receiveTimes,
     bodyLimit: BODY_LIMIT_BYTES,
     // What is being answered is answered; those who wait are sent on by `QueryStreams`.
     forceCloseConnections: 'idle',

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { startOperatorListener } from '../support/operator-listener';
+import { startPublicListener } from '../support/public-listener';
+import { checkedFetch } from '../support/checked-fetch';
+import { toSubmission } from '../support/conversation';
+import { openRawLine, type RawLine } from '../support/raw-line';
+import { waitUntil } from '../support/wait-until';
+
+interface Listener {
+  url: string;
+  app: NestFastifyApplication;
+  stop(): Promise<void>;
+}
+
+const NO_LOG = { log() {}, warn() {}, error() {} };
+const HURRY = { requestTimeout: 300, http: { headersTimeout: 300, connectionsCheckingInterval: 20 } };
+
+/** The part of a submission that comes; the rest of its body does not. */
+const HALF = 'Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{';
+
+const toHalf = (path: string) => `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${HALF}`;
+
+const KINDS = [
+  ['public', '/api/queries'],
+  ['operator', '/operator/suspend'],
+] as const;
+
+let stops: (() => Promise<void>)[];
+beforeEach(() => {
+  stops = [];
+});
+afterEach(async () => {
+  await Promise.all(stops.map((stop) => stop()));
+});
+
+async function start(kind: 'public' | 'operator', more: { receiveTimes?: typeof HURRY } = {}): Promise<Listener> {
+  const env = { KEY_PREFIX: `{t-${randomUUID()}}` };
+  const listener = await (kind === 'public'
+    ? startPublicListener(inject('redisUrl'), env, { logger: NO_LOG, ...more })
+    : startOperatorListener(inject('redisUrl'), env, undefined, { logger: NO_LOG, ...more }));
+  let stopped: Promise<void> | undefined;
+  const stop = () => (stopped ??= listener.stop());
+  stops.push(stop);
+  return { ...listener, stop };
+}
+
+async function open(url: string): Promise<RawLine> {
+  const line = await openRawLine(url);
+  stops.unshift(async () => void line.socket.destroy());
+  return line;
+}
+
+const countConnections = (app: NestFastifyApplication) =>
+  new Promise<number>((resolve) => (app.getHttpServer() as Server).getConnections((_error, count) => resolve(count)));
+
+async function waitUntilNobody(app: NestFastifyApplication): Promise<void> {
+  await waitUntil(
+    'no connection to be open',
+    () => countConnections(app),
+    (count) => count === 0,
+  );
+}
+
+describe('a request that does not arrive', () => {
+  it.each(KINDS)('is cut off: %s listener', async (kind, path) => {
+    const { url, app } = await start(kind, { receiveTimes: HURRY });
+    const line = await open(url);
+    line.socket.write(toHalf(path));
+    const heard = await line.hears(/^HTTP\/1\.1 408 /);
+    if (kind === 'public') expect(heard).toContain('"REQUEST_TOO_SLOW"');
+    await line.ends();
+    line.socket.end();
+    await waitUntilNobody(app);
+  });
+
+  it.each(KINDS)('has a minute: %s listener', async (kind) => {
+    const { app } = await start(kind);
+    expect((app.getHttpServer() as Server).requestTimeout).toBe(60_000);
+  });
+
+  it('is not one whose answer takes long', async () => {
+    const { url } = await start('public', { receiveTimes: HURRY });
+    const submitted = await checkedFetch(
+      `${url}/api/queries`,
+      toSubmission({ start: '2021-10-10', end: '2021-10-10' }),
+    );
+    const { id } = (await submitted.json()) as { id: string };
+    expect((await checkedFetch(`${url}/api/queries/${id}/result?wait=2`)).status).toBe(202);
+  });
+});
