@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -36,8 +37,11 @@ afterEach(async () => {
   await Promise.all(stops.map((stop) => stop()));
 });
 
-async function start(kind: 'public' | 'operator', more: { receiveTimes?: typeof HURRY } = {}): Promise<Listener> {
-  const env = { KEY_PREFIX: `{t-${randomUUID()}}` };
+async function start(
+  kind: 'public' | 'operator',
+  { env: own = {}, ...more }: { receiveTimes?: typeof HURRY; env?: Record<string, string> } = {},
+): Promise<Listener> {
+  const env = { KEY_PREFIX: `{t-${randomUUID()}}`, ...own };
   const listener = await (kind === 'public'
     ? startPublicListener(inject('redisUrl'), env, { logger: NO_LOG, ...more })
     : startOperatorListener(inject('redisUrl'), env, undefined, { logger: NO_LOG, ...more }));
@@ -71,8 +75,6 @@ describe('a request that does not arrive', () => {
     line.socket.write(toHalf(path));
     const heard = await line.hears(/^HTTP\/1\.1 408 /);
     if (kind === 'public') expect(heard).toContain('"REQUEST_TOO_SLOW"');
-    await line.ends();
-    line.socket.end();
     await waitUntilNobody(app);
   });
 
@@ -89,5 +91,64 @@ describe('a request that does not arrive', () => {
     );
     const { id } = (await submitted.json()) as { id: string };
     expect((await checkedFetch(`${url}/api/queries/${id}/result?wait=2`)).status).toBe(202);
+  });
+});
+
+describe('a listener that is told to close', () => {
+  const GRACE_SECONDS = 25;
+
+  /** Far from its grace period, on any machine. */
+  async function waitUntilStopped({ stop }: Listener): Promise<void> {
+    const begun = performance.now();
+    await stop();
+    expect(performance.now() - begun).toBeLessThan((GRACE_SECONDS / 5) * 1_000);
+  }
+
+  it.each(KINDS)('does not wait for a connection that never had a request: %s listener', async (kind) => {
+    const listener = await start(kind);
+    const line = await open(listener.url);
+    await waitUntil(
+      'the connection',
+      () => countConnections(listener.app),
+      (count) => count === 1,
+    );
+    await waitUntilStopped(listener);
+    await line.ends();
+  });
+
+  it.each(KINDS)('does not wait for one that was told that it does not speak HTTP: %s listener', async (kind) => {
+    const listener = await start(kind);
+    const line = await open(listener.url);
+    line.socket.write('how do you do?\r\n\r\n');
+    await line.hears(/^HTTP\/1\.1 400 /);
+    await waitUntilStopped(listener);
+  });
+
+  it.each(KINDS)('does not wait for one that serves on: %s listener', async (kind) => {
+    const listener = await start(kind);
+    const line = await open(listener.url);
+    line.socket.write(`GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    await line.hears(/^HTTP\/1\.1 40[14] /);
+    await waitUntilStopped(listener);
+  });
+
+  it.each(KINDS)('waits half its grace period at most for the rest of a request: %s listener', async (kind, path) => {
+    const listener = await start(kind, { env: { SHUTDOWN_GRACE_SECONDS: '1' } });
+    const asked = once(listener.app.getHttpServer() as Server, 'request');
+    const line = await open(listener.url);
+    line.socket.write(toHalf(path));
+    await asked;
+    await waitUntilStopped(listener);
+    await line.ends();
+  });
+});
+
+describe('a connection that was told that it does not speak HTTP', () => {
+  it.each(KINDS)('is over, though its client keeps it open: %s listener', async (kind) => {
+    const { url, app } = await start(kind);
+    const line = await open(url);
+    line.socket.write('how do you do?\r\n\r\n');
+    await line.hears(/^HTTP\/1\.1 400 /);
+    await waitUntilNobody(app);
   });
 });

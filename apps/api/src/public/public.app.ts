@@ -76,7 +76,8 @@ export async function createPublicApp({
     abortOnError: false,
   });
   acceptJsonOnly(fastify);
-  endConnectionsOnClose(fastify);
+  // Half of what the process has: others have to end too, after this.
+  endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
   sendSecurityHeaders(fastify, config);
   authenticateRequests(fastify, authenticator);
   if (config.corsOrigins.length > 0) {
