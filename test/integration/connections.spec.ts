@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { startOperatorListener } from '../support/operator-listener';
@@ -8,6 +9,7 @@ import { startPublicListener } from '../support/public-listener';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { openRawLine, type RawLine } from '../support/raw-line';
+import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
 interface Listener {
@@ -16,6 +18,13 @@ interface Listener {
   stop(): Promise<void>;
 }
 
+interface Start {
+  redisUrl?: string;
+  receiveTimes?: typeof HURRY;
+  env?: Record<string, string>;
+}
+
+const UNKNOWN = '0123456789abcdef0123456789abcdef';
 const NO_LOG = { log() {}, warn() {}, error() {} };
 const HURRY = { requestTimeout: 300, http: { headersTimeout: 300, connectionsCheckingInterval: 20 } };
 
@@ -39,12 +48,12 @@ afterEach(async () => {
 
 async function start(
   kind: 'public' | 'operator',
-  { env: own = {}, ...more }: { receiveTimes?: typeof HURRY; env?: Record<string, string> } = {},
+  { redisUrl = inject('redisUrl'), env: own = {}, ...more }: Start = {},
 ): Promise<Listener> {
   const env = { KEY_PREFIX: `{t-${randomUUID()}}`, ...own };
   const listener = await (kind === 'public'
-    ? startPublicListener(inject('redisUrl'), env, { logger: NO_LOG, ...more })
-    : startOperatorListener(inject('redisUrl'), env, undefined, { logger: NO_LOG, ...more }));
+    ? startPublicListener(redisUrl, env, { logger: NO_LOG, ...more })
+    : startOperatorListener(redisUrl, env, undefined, { logger: NO_LOG, ...more }));
   let stopped: Promise<void> | undefined;
   const stop = () => (stopped ??= listener.stop());
   stops.push(stop);
@@ -150,5 +159,45 @@ describe('a connection that was told that it does not speak HTTP', () => {
     line.socket.write('how do you do?\r\n\r\n');
     await line.hears(/^HTTP\/1\.1 400 /);
     await waitUntilNobody(app);
+  });
+});
+
+describe('what is asked as the listener closes', () => {
+  const toGet = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+
+  it('is answered like anything else, as the last on its connection', async () => {
+    const { hostname, port } = new URL(inject('redisUrl'));
+    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    const listener = await start('public', { redisUrl: `redis://127.0.0.1:${proxy.port}` });
+    const server = listener.app.getHttpServer() as Server;
+    const asked = new Promise<void>((resolve) => proxy.onSent(UNKNOWN, resolve));
+    proxy.holdFrom(UNKNOWN);
+    const early = await open(listener.url);
+    early.socket.write(toGet(`/api/queries/${UNKNOWN}`));
+    await asked;
+    // Another way in, for what the listener itself has accepted just before it closes.
+    const door = createServer((request, response) => server.emit('request', request, response)).listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const stopping = listener.stop();
+    await waitUntil(
+      'the listener to close',
+      () => server.listening,
+      (isListening) => !isListening,
+    );
+    const late = await open(`http://127.0.0.1:${(door.address() as AddressInfo).port}`);
+    late.socket.write(toGet('/api/nowhere'));
+    proxy.setMode('pass');
+    await stopping;
+    for (const [line, code] of [
+      [early, 'QUERY_NOT_FOUND'],
+      [late, 'ROUTE_NOT_FOUND'],
+    ] as const) {
+      await line.ends();
+      expect(line.text).toMatch(/^HTTP\/1\.1 404 /);
+      expect(line.text).toMatch(/^connection: close\r$/im);
+      expect(line.text).toContain(`"code":"${code}"`);
+    }
+    door.close();
+    await proxy.stop();
   });
 });

@@ -37,6 +37,8 @@ export async function createOperatorApp({
   const adapter = new FastifyAdapter({
     ...receiveTimes,
     forceCloseConnections: true,
+    // Its 503 has none of the shape of ours, and what still comes can be answered.
+    return503OnClosing: false,
     // Longer than any id; what is longer than that is no route.
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.

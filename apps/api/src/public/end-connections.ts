@@ -30,7 +30,12 @@ export function endConnectionsOnClose(fastify: FastifyInstance, patienceMs: numb
   });
   fastify.addHook('preClose', async () => {
     isClosing = true;
-    for (const [socket, underWay] of connections) if (underWay.size === 0) socket.destroySoon();
+    for (const [socket, underWay] of connections) {
+      const last = [...underWay].at(-1);
+      if (last === undefined) socket.destroySoon();
+      // Fastify says so to those alone that come from now on.
+      else if (!last.headersSent) last.setHeader('Connection', 'close');
+    }
     const cut = setTimeout(() => {
       for (const [socket, underWay] of connections) if ([...underWay].some(waitsForClient)) socket.destroy();
     }, patienceMs);

@@ -54,6 +54,8 @@ export async function createPublicApp({
     bodyLimit: BODY_LIMIT_BYTES,
     // What is being answered is answered; those who wait are sent on by `QueryStreams`.
     forceCloseConnections: 'idle',
+    // Its 503 has none of the shape of ours, and what still comes can be answered.
+    return503OnClosing: false,
     // Longer than any id; what is longer than that is no route.
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.
