@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { startOperatorListener } from '../support/operator-listener';
@@ -22,6 +23,7 @@ interface Start {
   redisUrl?: string;
   receiveTimes?: typeof HURRY;
   env?: Record<string, string>;
+  logger?: LoggerService;
 }
 
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
@@ -100,6 +102,28 @@ describe('a request that does not arrive', () => {
     );
     const { id } = (await submitted.json()) as { id: string };
     expect((await checkedFetch(`${url}/api/queries/${id}/result?wait=2`)).status).toBe(202);
+  });
+});
+
+describe('a client that hangs up while it sends its request', () => {
+  it.each(KINDS)('is no failure of ours: %s listener', async (kind, path) => {
+    const lines: unknown[] = [];
+    const write = (...line: unknown[]) => lines.push(line);
+    const { url, app } = await start(kind, { logger: { log() {}, warn: write, error: write } });
+    const asked = once(app.getHttpServer() as Server, 'request') as Promise<[IncomingMessage]>;
+    const line = await open(url);
+    line.socket.write(toHalf(path));
+    const [request] = await asked;
+    line.socket.destroy();
+    await waitUntil(
+      'the request to be given up',
+      () => request.errored,
+      (error) => error !== null,
+    );
+    await waitUntilNobody(app);
+    // Answered after what would have been logged.
+    expect((await fetch(`${url}/nowhere`)).status).toBeGreaterThanOrEqual(400);
+    expect(lines).toEqual([]);
   });
 });
 
