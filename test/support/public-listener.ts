@@ -1,4 +1,3 @@
-import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
@@ -9,9 +8,7 @@ import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { createPublicApp } from '../../apps/api/src/public/public.app';
-import type { EventTimes } from '../../apps/api/src/public/queries/event-times';
-import type { ReceiveTimes } from '../../apps/api/src/receive-times';
+import { createPublicApp, type PublicListenerOptions } from '../../apps/api/src/public/public.app';
 import { waitUntil } from './wait-until';
 
 const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
@@ -26,7 +23,7 @@ export interface PublicListener {
 export async function startPublicListener(
   redisUrl: string,
   env: Record<string, string>,
-  more: { eventTimes?: EventTimes; receiveTimes?: ReceiveTimes; logger?: LoggerService } = {},
+  more: Partial<Pick<PublicListenerOptions, 'eventTimes' | 'receiveTimes' | 'logger' | 'metrics'>> = {},
 ): Promise<PublicListener> {
   const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
   const redis = connectForRequests(redisUrl);

@@ -89,17 +89,16 @@ export class QueryStreams implements OnModuleDestroy {
     const isSeen = lastRevision === toETag(JSON.stringify(toQueryDocument(state))).slice(1, -1);
     // Tells an EventSource, which otherwise comes back after every end, that this was all.
     if (isTerminal(state.status) && isSeen) return void reply.status(204).header('Cache-Control', 'no-store').send();
-    reply.hijack();
-    if (toHangUp(reply.raw).aborted) return;
-    const headers = { ...reply.getHeaders() } as Record<string, string>;
     const isClosing = this.closing.signal.aborted;
-    reply.raw.writeHead(200, {
-      ...headers,
+    void reply.headers({
       ...(isClosing && { Connection: 'close' }),
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
+    reply.hijack();
+    if (toHangUp(reply.raw).aborted) return;
+    reply.raw.writeHead(200, { ...reply.getHeaders() } as Record<string, string>);
     if (reply.request.method === 'HEAD') return void reply.raw.end();
     reply.raw.flushHeaders();
     const events = new QueryEvents(reply.raw, lastRevision, this.times, () => {
