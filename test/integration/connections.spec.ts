@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -69,7 +69,7 @@ async function open(url: string): Promise<RawLine> {
 }
 
 const countConnections = (app: NestFastifyApplication) =>
-  new Promise<number>((resolve) => (app.getHttpServer() as Server).getConnections((_error, count) => resolve(count)));
+  new Promise<number>((resolve) => app.getHttpServer().getConnections((_error, count) => resolve(count)));
 
 async function waitUntilNobody(app: NestFastifyApplication): Promise<void> {
   await waitUntil(
@@ -91,7 +91,7 @@ describe('a request that does not arrive', () => {
 
   it.each(KINDS)('has a minute: %s listener', async (kind) => {
     const { app } = await start(kind);
-    expect((app.getHttpServer() as Server).requestTimeout).toBe(60_000);
+    expect(app.getHttpServer().requestTimeout).toBe(60_000);
   });
 
   it('is not one whose answer takes long', async () => {
@@ -110,7 +110,7 @@ describe('a client that hangs up while it sends its request', () => {
     const lines: unknown[] = [];
     const write = (...line: unknown[]) => lines.push(line);
     const { url, app } = await start(kind, { logger: { log() {}, warn: write, error: write } });
-    const asked = once(app.getHttpServer() as Server, 'request') as Promise<[IncomingMessage]>;
+    const asked = once(app.getHttpServer(), 'request') as Promise<[IncomingMessage]>;
     const line = await open(url);
     line.socket.write(toHalf(path));
     const [request] = await asked;
@@ -131,9 +131,9 @@ describe('a listener that is told to close', () => {
   const GRACE_SECONDS = 25;
 
   /** Far from its grace period, on any machine. */
-  async function waitUntilStopped({ stop }: Listener): Promise<void> {
+  async function waitUntilStopped(listener: Listener): Promise<void> {
     const begun = performance.now();
-    await stop();
+    await listener.stop();
     expect(performance.now() - begun).toBeLessThan((GRACE_SECONDS / 5) * 1_000);
   }
 
@@ -167,7 +167,7 @@ describe('a listener that is told to close', () => {
 
   it.each(KINDS)('waits half its grace period at most for the rest of a request: %s listener', async (kind, path) => {
     const listener = await start(kind, { env: { SHUTDOWN_GRACE_SECONDS: '1' } });
-    const asked = once(listener.app.getHttpServer() as Server, 'request');
+    const asked = once(listener.app.getHttpServer(), 'request');
     const line = await open(listener.url);
     line.socket.write(toHalf(path));
     await asked;
@@ -193,7 +193,7 @@ describe('what is asked as the listener closes', () => {
     const { hostname, port } = new URL(inject('redisUrl'));
     const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
     const listener = await start('public', { redisUrl: `redis://127.0.0.1:${proxy.port}` });
-    const server = listener.app.getHttpServer() as Server;
+    const server = listener.app.getHttpServer();
     const asked = new Promise<void>((resolve) => proxy.onSent(UNKNOWN, resolve));
     proxy.holdFrom(UNKNOWN);
     const early = await open(listener.url);

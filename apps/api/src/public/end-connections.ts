@@ -1,4 +1,4 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
@@ -10,7 +10,7 @@ import type { FastifyInstance } from 'fastify';
  * @param patienceMs For a client that is waited for then, for the rest of its request or to read its answer.
  */
 export function endConnectionsOnClose(fastify: FastifyInstance, patienceMs: number): void {
-  const server = fastify.server as Server;
+  const server = fastify.server;
   const connections = new Map<Socket, Set<ServerResponse>>();
   let isClosing = false;
   server.on('connection', (socket) => {
