@@ -122,7 +122,7 @@ describe('the metrics', () => {
       () => scrape(api.operatorUrl),
       (text) => read(text, 'audit_query_waiting_clients') === 0,
     );
-    expect(read(after, 'audit_query_http_request_duration_seconds_count', 'held="true"')).toBe(1);
+    expect(read(after, 'audit_query_http_request_duration_seconds_count', 'held="true"')).toBe(2);
     expect(read(after, 'audit_query_queries_ended_total', 'status="Terminated"')).toBe(1);
   });
 

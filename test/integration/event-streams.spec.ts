@@ -119,6 +119,49 @@ describe('a stream whose reader reads nothing', () => {
   });
 });
 
+describe('streams that are asked for one after the other on one connection', () => {
+  function ask(...ids: string[]): Socket {
+    const { hostname, port } = new URL(listener.url);
+    const reader = connect(Number(port), hostname).setEncoding('utf8');
+    readers.push(reader);
+    reader.write(ids.map((id) => `GET /api/queries/${id}/events HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`).join(''));
+    return reader;
+  }
+
+  it('are all over when it is, though the turn of most of them never came', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const id = await submit();
+    const reader = ask(...Array<string>(20).fill(id));
+    await waitUntil('all to be open', openStreams, (count) => count === 20);
+    reader.destroy();
+    await waitUntil('all to be gone', openStreams, (count) => count === 0);
+    expect(listener.app.get(QueryStreams).waiting).toBe(0);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it('are not cut off for what nobody could read before its turn', async () => {
+    const [first, second] = [await submit(), await submit()];
+    const reader = ask(first, second);
+    await waitUntil('both to be open', openStreams, (count) => count === 2);
+    await checkedFetch(`${listener.url}/api/queries/${second}`, { method: 'DELETE' });
+    let text = '';
+    reader.on('data', (chunk: string) => (text += chunk));
+    const countComments = () => text.split(': still there').length - 1;
+    // Twice as long as a reader is waited for that takes nothing.
+    await waitUntil('a hundred comments', countComments, (count) => count >= 100);
+    await checkedFetch(`${listener.url}/api/queries/${first}`, { method: 'DELETE' });
+    await waitUntil('both to be over', openStreams, (count) => count === 0);
+    await waitUntil(
+      'the end of both',
+      () => text.match(/^event: end$/gm)?.length ?? 0,
+      (ends) => ends === 2,
+    );
+  });
+});
+
 describe('a stream that is asked for as the process goes', () => {
   it('tells how things are, and ends', async () => {
     const [polled, id] = [await submit(), await submit()];

@@ -103,6 +103,16 @@ describe('a long poll', () => {
     expect(await (await get(id)).json()).toMatchObject({ status: 'Pending' });
   });
 
+  it('waits no more for a client that has hung up, though its turn on the connection never came', async () => {
+    const id = await submit();
+    const { hostname, port } = new URL(listener.url);
+    const client = connect(Number(port), hostname);
+    client.write(`GET /api/queries/${id}?wait=50 HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`.repeat(2));
+    await waitForWaiters(2);
+    client.destroy();
+    await waitForWaiters(0);
+  });
+
   it('misses no end, though Redis is cut off from the service just then', async () => {
     const id = await submit();
     const polling = get(`${id}/result?wait=50`);

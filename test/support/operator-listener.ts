@@ -1,9 +1,11 @@
+import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { connectForRequests } from '#shared/redis/connections';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { createOperatorApp } from '../../apps/api/src/operator/operator.app';
+import type { ReceiveTimes } from '../../apps/api/src/receive-times';
 import { waitUntil } from './wait-until';
 
 /** The operators' listener in this process, at a port that the system chose. */
@@ -18,12 +20,13 @@ export async function startOperatorListener(
   redisUrl: string,
   env: Record<string, string>,
   metrics?: Metrics,
+  more: { receiveTimes?: ReceiveTimes; logger?: LoggerService } = {},
 ): Promise<OperatorListener> {
   const redis = connectForRequests(redisUrl);
   redis.on('error', () => {});
   const config = parseConfig(ApiConfig, env);
   const logger = { log() {}, error() {}, warn() {} };
-  const app = await createOperatorApp({ config, redis, logger, ...(metrics && { metrics }) }).catch(
+  const app = await createOperatorApp({ config, redis, logger, ...(metrics && { metrics }), ...more }).catch(
     (error: unknown) => {
       redis.disconnect();
       throw error;

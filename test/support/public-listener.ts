@@ -8,8 +8,7 @@ import { Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { createPublicApp } from '../../apps/api/src/public/public.app';
-import type { EventTimes } from '../../apps/api/src/public/queries/event-times';
+import { createPublicApp, type PublicListenerOptions } from '../../apps/api/src/public/public.app';
 import { waitUntil } from './wait-until';
 
 const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
@@ -24,7 +23,7 @@ export interface PublicListener {
 export async function startPublicListener(
   redisUrl: string,
   env: Record<string, string>,
-  more: { eventTimes?: EventTimes } = {},
+  more: Partial<Pick<PublicListenerOptions, 'eventTimes' | 'receiveTimes' | 'logger' | 'metrics'>> = {},
 ): Promise<PublicListener> {
   const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
   const redis = connectForRequests(redisUrl);

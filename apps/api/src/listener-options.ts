@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';
 import type { Metrics } from '#shared/telemetry/metrics';
+import type { ReceiveTimes } from './receive-times';
 
 /** What both listeners of the process are made from. */
 export interface ListenerOptions {
@@ -10,4 +11,6 @@ export interface ListenerOptions {
   logger: LoggerService;
   /** Absent where nobody scrapes: nothing is measured then. */
   metrics?: Metrics;
+  /** For tests, which are in more of a hurry. */
+  receiveTimes?: ReceiveTimes;
 }

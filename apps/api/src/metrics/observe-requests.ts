@@ -22,7 +22,7 @@ export function observeRequests(metrics: Metrics, fastify: FastifyInstance): voi
     route.onResponse = [
       ...[route.onResponse ?? []].flat(),
       (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-        tally.add(reply.statusCode, reply.elapsedTime / 1_000, isHeld(request));
+        tally.add(reply.statusCode, reply.elapsedTime / 1_000, isHeld(request, reply));
         done();
       },
     ];
@@ -32,7 +32,10 @@ export function observeRequests(metrics: Metrics, fastify: FastifyInstance): voi
   });
 }
 
-/** Whether the client asked for its answer to be held back (`?wait=` or `Prefer: wait=`). */
-function isHeld({ query, headers }: FastifyRequest): boolean {
-  return headers.prefer !== undefined || (query as { wait?: string }).wait !== undefined;
+/** Whether the answer was held back at the client's wish: a stream of events, or a wait (`?wait=` or `Prefer: wait=`). */
+function isHeld({ query }: FastifyRequest, reply: FastifyReply): boolean {
+  const applied = reply.getHeader('Preference-Applied');
+  if (applied !== undefined && applied !== 'wait=0') return true;
+  if (Number((query as { wait?: string }).wait) > 0) return true;
+  return String(reply.getHeader('Content-Type')).startsWith('text/event-stream');
 }

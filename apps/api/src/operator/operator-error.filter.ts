@@ -1,4 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { isHangUp } from '../errors/is-hang-up';
 import { toProblemError } from '../errors/to-problem-error';
 import { sendOperatorError } from './send-operator-error';
 
@@ -8,10 +10,13 @@ export class OperatorErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(OperatorErrorFilter.name);
 
   catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    // There is nobody to answer.
+    if (isHangUp(thrown, request)) return;
     const problem = toProblemError(thrown);
     const { code, status, cause } = problem;
     if (status === 503) this.logger.warn({ code, reason: String(cause) }, 'a request was not answered for now');
     else if (status >= 500) this.logger.error({ code, err: cause }, 'a request failed');
-    sendOperatorError(problem, host.switchToHttp().getRequest(), host.switchToHttp().getResponse());
+    sendOperatorError(problem, request, host.switchToHttp().getResponse());
   }
 }

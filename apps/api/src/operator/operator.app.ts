@@ -12,6 +12,7 @@ import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
+import { RECEIVE_TIMES } from '../receive-times';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
@@ -30,10 +31,14 @@ export async function createOperatorApp({
   redis,
   logger,
   metrics,
+  receiveTimes = RECEIVE_TIMES,
 }: ListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createOperatorAuthenticator(config);
   const adapter = new FastifyAdapter({
+    ...receiveTimes,
     forceCloseConnections: true,
+    // Its 503 has none of the shape of ours, and what still comes can be answered.
+    return503OnClosing: false,
     // Longer than any id; what is longer than that is no route.
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.

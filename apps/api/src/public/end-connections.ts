@@ -1,14 +1,48 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-
-const LOOK_EVERY_MS = 50;
 
 /**
  * Lets a listener that closes end as soon as everything is answered. Node closes the connections that are idle when it
- * is told to close; one that is answered after that would be kept alive, and the process with it, for over a minute.
+ * is told to close, but none that has had no request yet, nor one that is answered after that: the process would wait
+ * for whoever keeps it open.
+ *
+ * @param patienceMs For a client that is waited for then, for the rest of its request or to read its answer.
  */
-export function endConnectionsOnClose(fastify: FastifyInstance): void {
-  fastify.addHook('preClose', async () => {
-    const timer = setInterval(() => fastify.server.closeIdleConnections(), LOOK_EVERY_MS);
-    fastify.server.once('close', () => clearInterval(timer));
+export function endConnectionsOnClose(fastify: FastifyInstance, patienceMs: number): void {
+  const server = fastify.server;
+  const connections = new Map<Socket, Set<ServerResponse>>();
+  let isClosing = false;
+  server.on('connection', (socket) => {
+    connections.set(socket, new Set());
+    socket.once('close', () => connections.delete(socket));
+    if (isClosing) socket.destroy();
   });
+  // Before Fastify, which may answer at once.
+  server.prependListener('request', ({ socket }, response) => {
+    const underWay = connections.get(socket);
+    underWay?.add(response);
+    // Not all of those close that are under way when the connection does, but they are forgotten with it.
+    response.once('close', () => {
+      underWay?.delete(response);
+      if (isClosing && underWay?.size === 0) socket.destroySoon();
+    });
+  });
+  fastify.addHook('preClose', async () => {
+    isClosing = true;
+    for (const [socket, underWay] of connections) {
+      const last = [...underWay].at(-1);
+      if (last === undefined) socket.destroySoon();
+      // Fastify says so to those alone that come from now on.
+      else if (!last.headersSent) last.setHeader('Connection', 'close');
+    }
+    const cut = setTimeout(() => {
+      for (const [socket, underWay] of connections) if ([...underWay].some(waitsForClient)) socket.destroy();
+    }, patienceMs);
+    server.once('close', () => clearTimeout(cut));
+  });
+}
+
+function waitsForClient({ req, writableEnded }: ServerResponse): boolean {
+  return !req.complete || writableEnded;
 }

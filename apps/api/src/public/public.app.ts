@@ -7,6 +7,7 @@ import { isTracing } from '#shared/telemetry/start-tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
+import { RECEIVE_TIMES } from '../receive-times';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
@@ -45,12 +46,16 @@ export async function createPublicApp({
   logger,
   metrics,
   eventTimes = EVENT_TIMES,
+  receiveTimes = RECEIVE_TIMES,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createAuthenticator(config);
   const adapter = new FastifyAdapter({
+    ...receiveTimes,
     bodyLimit: BODY_LIMIT_BYTES,
     // What is being answered is answered; those who wait are sent on by `QueryStreams`.
     forceCloseConnections: 'idle',
+    // Its 503 has none of the shape of ours, and what still comes can be answered.
+    return503OnClosing: false,
     // Longer than any id; what is longer than that is no route.
     routerOptions: { maxParamLength: 2_000 },
     // What the router itself refuses, such as a path with a bad percent-encoding.
@@ -73,7 +78,8 @@ export async function createPublicApp({
     abortOnError: false,
   });
   acceptJsonOnly(fastify);
-  endConnectionsOnClose(fastify);
+  // Half of what the process has: others have to end too, after this.
+  endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
   sendSecurityHeaders(fastify, config);
   authenticateRequests(fastify, authenticator);
   if (config.corsOrigins.length > 0) {

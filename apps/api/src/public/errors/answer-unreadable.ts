@@ -12,9 +12,12 @@ const CODES: ReadonlyMap<string | undefined, ErrorCode> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TOO_SLOW'],
 ]);
 
+/** Long enough to read the answer; at once, it could be lost to what the client has sent and nobody has read. */
+const LINGER_MS = 1_000;
+
 /**
- * Answers what the HTTP parser gives up on, for which there is no request: headers beyond Node's 16 KiB or
- * slower than its 60 seconds, or bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ * Answers what the HTTP parser gives up on: headers beyond Node's 16 KiB, a request that is slower than its limit, or
+ * bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
  */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   // There is nobody to answer.
@@ -31,4 +34,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
+  // The client may keep its own half open for ever.
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(cut));
 }

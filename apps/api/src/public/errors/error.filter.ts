@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { isQueryId } from '#shared/contract/query-id';
 import { ClientGoneError } from '../queries/query-waiter';
 import type { ProblemError } from '../../errors/problem-error';
+import { isHangUp } from '../../errors/is-hang-up';
 import { sendError } from './send-error';
 import { toProblemError } from '../../errors/to-problem-error';
 
@@ -12,10 +13,10 @@ export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    // There is nobody to answer.
-    if (thrown instanceof ClientGoneError) return;
-    const problem = toProblemError(thrown);
     const request = host.switchToHttp().getRequest<FastifyRequest>();
+    // There is nobody to answer.
+    if (thrown instanceof ClientGoneError || isHangUp(thrown, request)) return;
+    const problem = toProblemError(thrown);
     if (problem.status >= 500) this.log(problem, request);
     sendError(problem, request, host.switchToHttp().getResponse());
   }

@@ -4,6 +4,7 @@ import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from './etag';
 import { toQueryDocument } from '../../queries/query-document';
 import type { EventTimes } from './event-times';
+import { toHangUp } from './to-hang-up';
 
 /**
  * One open stream of Server-Sent Events: each event is a whole status document, `progress` or at last `end`.
@@ -16,6 +17,7 @@ export class QueryEvents {
   private newest: QueryState | undefined;
   /** Waits to be sent. */
   private latest: QueryState | undefined;
+  private readonly hangUp: AbortSignal;
   private readonly comments: NodeJS.Timeout;
   private cut: NodeJS.Timeout | undefined;
 
@@ -32,11 +34,16 @@ export class QueryEvents {
     response.on('drain', () => this.flush());
     // Fastify hears the first error alone, and one that nobody hears ends the process.
     response.on('error', () => response.destroy());
-    response.on('close', () => {
+    this.hangUp = toHangUp(response);
+    const close = () => {
+      response.off('close', close);
+      this.hangUp.removeEventListener('abort', close);
       clearInterval(this.comments);
       clearTimeout(this.cut);
       onClose();
-    });
+    };
+    response.on('close', close);
+    this.hangUp.addEventListener('abort', close);
     this.comments = setInterval(() => {
       if (this.isWritable) response.write(': still there\n\n');
     }, times.commentMs);
@@ -76,7 +83,10 @@ export class QueryEvents {
 
   private cutAfter(lingerMs: number): void {
     clearTimeout(this.cut);
-    if (!this.response.closed) this.cut = setTimeout(() => this.response.destroy(), lingerMs);
+    if (this.response.closed || this.hangUp.aborted) return;
+    // Nobody can read it before its turn on the connection.
+    if (this.response.socket === null) this.response.once('socket', () => this.cutAfter(lingerMs));
+    else this.cut = setTimeout(() => this.response.destroy(), lingerMs);
   }
 
   /** After the end Node tells of no need to drain any more, however much waits, and the end may be long in going out. */
@@ -85,7 +95,7 @@ export class QueryEvents {
   }
 
   private get isOver(): boolean {
-    return this.response.destroyed || this.response.writableEnded;
+    return this.response.destroyed || this.response.writableEnded || this.hangUp.aborted;
   }
 }
 

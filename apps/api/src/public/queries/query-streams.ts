@@ -16,6 +16,7 @@ import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
 import { type Awaited, waitForQuery } from './query-waiter';
 import { QueryWatch } from './query-watch';
+import { toHangUp } from './to-hang-up';
 
 /** Everyone who waits for a query, by a long poll or a stream: all are told by one subscription. */
 @Injectable()
@@ -68,19 +69,13 @@ export class QueryStreams implements OnModuleDestroy {
    *   nothing.
    */
   async wait(query: Awaited, caller: string, seconds: number, reply: FastifyReply): Promise<QueryState> {
-    const hangUp = new AbortController();
-    const onClose = () => hangUp.abort();
-    // It may have been told already, while the caller was found out.
-    if (reply.raw.closed) onClose();
-    reply.raw.once('close', onClose);
     try {
       const read = () => this.queries.read(query.id, caller);
-      const ends = { hangUp: hangUp.signal, closing: this.closing.signal };
+      const ends = { hangUp: toHangUp(reply.raw), closing: this.closing.signal };
       return await waitForQuery(query, { watch: this.watch, read }, seconds * 1_000, ends);
     } finally {
       // Nothing that is asked for on this connection would be answered any more.
       if (this.closing.signal.aborted) void reply.header('Connection', 'close');
-      reply.raw.off('close', onClose);
     }
   }
 
@@ -94,17 +89,16 @@ export class QueryStreams implements OnModuleDestroy {
     const isSeen = lastRevision === toETag(JSON.stringify(toQueryDocument(state))).slice(1, -1);
     // Tells an EventSource, which otherwise comes back after every end, that this was all.
     if (isTerminal(state.status) && isSeen) return void reply.status(204).header('Cache-Control', 'no-store').send();
-    reply.hijack();
-    if (reply.raw.closed) return;
-    const headers = { ...reply.getHeaders() } as Record<string, string>;
     const isClosing = this.closing.signal.aborted;
-    reply.raw.writeHead(200, {
-      ...headers,
+    void reply.headers({
       ...(isClosing && { Connection: 'close' }),
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
+    reply.hijack();
+    if (toHangUp(reply.raw).aborted) return;
+    reply.raw.writeHead(200, { ...reply.getHeaders() } as Record<string, string>);
     if (reply.request.method === 'HEAD') return void reply.raw.end();
     reply.raw.flushHeaders();
     const events = new QueryEvents(reply.raw, lastRevision, this.times, () => {
