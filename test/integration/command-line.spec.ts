@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
+import { runCommandLine } from '../support/run-command-line';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
@@ -88,6 +89,36 @@ describe('a request of the command line', () => {
     await expect(service.read(ID)).rejects.toMatchObject({ code: 'NOT_THE_SERVICE' });
     expect(asked[0]?.headers.authorization).toBe('Bearer secret');
     expect(other.asked).toEqual([]);
+  });
+});
+
+describe('a submission that nobody knows the end of', () => {
+  const page = (status: number): Reply => {
+    return (_, response) => void response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
+  };
+
+  it.each<[string, Reply]>([
+    ['a cut', (request) => void request.destroy()],
+    ['503 of the service, whose Redis may have taken it', toProblem(503, 'SERVICE_UNAVAILABLE')],
+    ['500 of the service', toProblem(500, 'INTERNAL_ERROR')],
+    ['502 of a gateway', page(502)],
+    ['504 of a gateway', page(504)],
+    ['a page in place of the answer', page(200)],
+  ])('tells the key under which it is one query: %s', async (_, reply) => {
+    const { url, asked } = await startScript(reply);
+    const { exitCode, stdout, stderr } = await runCommandLine(
+      ['submit', '2021-10-10', '2021-12-10', '--retry-for', '0', '--url', url],
+      {},
+    );
+    const key = asked[0]?.headers['idempotency-key'];
+    expect([exitCode, stdout]).toEqual([7, '']);
+    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
+  });
+
+  it('is none that was refused', async () => {
+    const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
+    const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
+    expect([exitCode, stderr]).toEqual([2, expect.not.stringContaining('--idempotency-key')]);
   });
 });
 
