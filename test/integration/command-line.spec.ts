@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
-import { runCommandLine } from '../support/run-command-line';
+import { runCommandLine, startInShell } from '../support/run-command-line';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
@@ -119,6 +120,29 @@ describe('a submission that nobody knows the end of', () => {
     const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
     const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
     expect([exitCode, stderr]).toEqual([2, expect.not.stringContaining('--idempotency-key')]);
+  });
+});
+
+describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () => {
+  it.each(['completion bash', '--help', '--version'])('is an end with 1, and says why: %s', async (args) => {
+    const run = startInShell(`audit-query ${args} > /dev/full`);
+    expect([await run.exitCode, run.stderr()]).toEqual([
+      1,
+      'audit-query: The output cannot be written (ENOSPC). (OUTPUT_FAILED)\n',
+    ]);
+  });
+
+  it('is no fault of what was asked for when it is a message', async () => {
+    const { url } = await startScript(toJson(202, { id: ID, status: 'Pending' }));
+    const run = startInShell(`audit-query submit 2021-10-10 2021-12-10 --url ${url} 2> /dev/full`);
+    expect([await run.exitCode, run.stdout()]).toEqual([0, `${ID}\n`]);
+  });
+
+  it('is what whoever reads no further wants', async () => {
+    // `true` has gone long before there is anything to read.
+    const run = startInShell('{ audit-query completion bash; echo $? >&2; } | true');
+    await run.exitCode;
+    expect(run.stderr()).toBe('0\n');
   });
 });
 

@@ -8,6 +8,7 @@ import { ExitCode } from './exit-code';
 import type { CommandContext } from './run-command';
 import { createTerminal } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';
+import { endWhenWritten, watchOutput } from './terminal/watch-output';
 
 /** From dist/apps/cli/src. */
 const MANIFEST = join(__dirname, '../../../../package.json');
@@ -31,8 +32,5 @@ async function main(): Promise<ExitCode> {
   return context.exitCode;
 }
 
-// Whoever reads may have seen enough, as `head` has.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.Done));
-
-// Connections that are kept alive would keep the process so for some seconds.
-void main().then((exitCode) => process.exit(exitCode));
+watchOutput();
+void main().then(endWhenWritten);
