@@ -69,6 +69,15 @@ describe('a request of the command line', () => {
     expect((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0)).toBeGreaterThan(leastMs);
   });
 
+  it('waits longer each time where Retry-After says that no wait is needed', async () => {
+    const busy = toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '0' });
+    const { service, asked } = await startScript(busy, busy, busy, toQuery('Running'));
+    expect(await service.read(ID)).toMatchObject({ status: 'Running' });
+    const gaps = asked.slice(1).map(({ atMs }, i) => atMs - (asked[i]?.atMs ?? 0));
+    // The lower half of 250, 500 and 1,000 ms, which are spread over their upper half.
+    for (const [i, leastMs] of [124, 249, 499].entries()) expect(gaps[i]).toBeGreaterThan(leastMs);
+  });
+
   it('is not sent again where that would be in vain, nor later than it may be', async () => {
     const failing = [
       [toProblem(400, 'REQUEST_INVALID'), 'REQUEST_INVALID'],
@@ -168,6 +177,16 @@ describe('following a query', () => {
     expect(polls.map(({ path }) => path)).toEqual(Array(3).fill(`/api/queries/${ID}?wait=10`));
     expect(polls.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"r1"', '"r1"']);
     for (const i of [1, 2]) expect((polls[i]?.atMs ?? 0) - (polls[i - 1]?.atMs ?? 0)).toBeGreaterThan(990);
+  });
+
+  it('does not ask without a pause where Retry-After is 0', async () => {
+    const none = toStream('');
+    const { service, asked } = await startScript(
+      ...[none, none, none],
+      ...[toQuery('Running', { 'retry-after': '0' }), toQuery('Completed')],
+    );
+    expect(await follow(service)).toEqual(['Running', 'Completed']);
+    expect((asked[4]?.atMs ?? 0) - (asked[3]?.atMs ?? 0)).toBeGreaterThan(990);
   });
 
   it('goes on with plain polls where an answer may not be held back', async () => {
