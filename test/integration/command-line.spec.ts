@@ -1,11 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
-import { runCommandLine, startInShell } from '../support/run-command-line';
+import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
@@ -152,6 +157,27 @@ describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () =>
     const run = startInShell('{ audit-query completion bash; echo $? >&2; } | true');
     await run.exitCode;
     expect(run.stderr()).toBe('0\n');
+  });
+});
+
+describe('a signal while a credential is read', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('ends the command: %s', async (signal, exitCode) => {
+    const folder = await mkdtemp(join(tmpdir(), 'audit-query-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const pipe = join(folder, 'key');
+    execFileSync('mkfifo', [pipe]);
+    const run = startCommand(['list', '--api-key-file', pipe]);
+    // Succeeds once the command waits for the other end, as it does for a password that nobody types.
+    const writer = await open(pipe, 'w');
+    run.signal(signal);
+    const ended = await Promise.race([run.exitCode, delay(10_000, 'still reading')]);
+    await writer.close();
+    expect(ended).toBe(exitCode);
+    await run.exitCode;
   });
 });
 

@@ -15,10 +15,8 @@ const MANIFEST = join(__dirname, '../../../../package.json');
 
 async function main(): Promise<ExitCode> {
   const environment = readEnvironment();
-  const interrupts = new Interrupts();
-  interrupts.listen();
   const context: CommandContext = {
-    ...{ terminal: createTerminal(environment), interrupts, environment },
+    ...{ terminal: createTerminal(environment), interrupts: new Interrupts(), environment },
     exitCode: ExitCode.Done,
   };
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
