@@ -235,6 +235,7 @@ describe('an address that the request gives', () => {
   it.each([
     ['', '/api/'],
     ['https://audit.example', 'https://audit.example/api/'],
+    ['https://例え.example/道/', 'https://xn--r8jz45g.example/%E9%81%93/api/'],
   ])('is in no answer, with the public address %j', async (PUBLIC_BASE_URL, begins) => {
     const own = await startPublicListener(inject('redisUrl'), { KEY_PREFIX: `{t-${randomUUID()}}`, PUBLIC_BASE_URL });
     const submitted = await ask(own.url, 'POST', '/api/queries', JSON.stringify(RANGE));
