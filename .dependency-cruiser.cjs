@@ -46,7 +46,8 @@ module.exports = {
     },
     {
       name: 'algorithm-pure',
-      comment: 'The query runs without Nest, Redis and Azure: it imports the contract and its own parts.',
+      comment:
+        'The query runs without Nest, Redis and Azure: it imports the contract, its own parts, a wait for a signal.',
       severity: 'error',
       from: {
         path: '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
@@ -54,6 +55,7 @@ module.exports = {
       to: {
         pathNot: [
           '^libs/shared/src/contract/',
+          '^libs/shared/src/lifecycle/or-aborted\\.ts$',
           '^apps/worker/src/queries/(run-query|day-scans?|add-in-pieces|for-each-bounded|progress-meter|scan-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
         ],

@@ -21,22 +21,27 @@ param otlpEndpoint string = ''
 
 param maxReplicas int = 10
 
+@description('Queries that all workers together run at once. 0: as many as they have places for.')
+@minValue(0)
+param maxRunningQueries int = 0
+
 var healthPort = 3002
 var shutdownGraceSeconds = 25
 var keyPrefix = '{audit-query}'
 var queriesPerWorker = 4
 
+// As many as `queries-active` asks for when no further query may run: more could do nothing.
+var usefulReplicas = maxRunningQueries == 0 ? maxReplicas : min(maxReplicas, (maxRunningQueries + queriesPerWorker - 2) / (queriesPerWorker - 1))
+
 // KEDA takes the trigger that asks for most workers, it does not add them up. `active` asks for a spare place beside
 // each worker's queries, so that a fleet with no place left grows while queries wait, though they be few. It also keeps
-// the worker of a running query, and, since a lost worker's query stays there, wakes one that takes it over. A retry
-// comes back from `delayed` only where there is a worker. Purges are the workers' too, one at a time each.
+// the worker of a running query, and, since a lost worker's query stays there, wakes one that takes it over. No job is
+// ever put off, nor has priority: what is tried again waits for that with its worker. Purges are the workers' too, one at
+// a time each.
 var triggers = [
   { name: 'queries-waiting', list: 'queries:wait', target: queriesPerWorker }
-  { name: 'queries-prioritized', list: 'queries:prioritized', target: queriesPerWorker }
-  { name: 'queries-delayed', list: 'queries:delayed', target: queriesPerWorker }
   { name: 'queries-active', list: 'queries:active', target: queriesPerWorker - 1 }
   { name: 'purges-waiting', list: 'purges:wait', target: queriesPerWorker }
-  { name: 'purges-delayed', list: 'purges:delayed', target: queriesPerWorker }
   { name: 'purges-active', list: 'purges:active', target: 1 }
 ]
 
@@ -83,6 +88,7 @@ resource worker 'Microsoft.App/containerApps@2025-01-01' = {
             { name: 'APP_CONFIG_ENDPOINT', value: appConfigEndpoint }
             { name: 'TABLE_NAME', value: tableName }
             { name: 'QUERIES_PER_WORKER', value: string(queriesPerWorker) }
+            { name: 'MAX_RUNNING_QUERIES', value: maxRunningQueries == 0 ? '' : string(maxRunningQueries) }
           ]
           probes: [
             { type: 'Startup', httpGet: { path: '/health/live', port: healthPort }, periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 10 }
@@ -93,7 +99,7 @@ resource worker 'Microsoft.App/containerApps@2025-01-01' = {
       ]
       scale: {
         minReplicas: 0
-        maxReplicas: maxReplicas
+        maxReplicas: usefulReplicas
         pollingInterval: 15
         cooldownPeriod: 300
         rules: [for trigger in triggers: {

@@ -12,6 +12,12 @@ const OTHER_DAY = { start: '2021-10-07', end: '2021-10-07' };
 /** The service's own limit of half a minute, and a reconnection. */
 const SILENCE_NOTICED_WITHIN_MS = 30_000 + 5_000;
 
+/** So often at least a line breaks in the middle of a reply. */
+const MANY_CUTS = 10;
+
+/** Queries on one page. */
+const LISTED = 60;
+
 /** Who runs a query: the token of its lock. */
 function readHolder({ redis }: Stage, id: string): Promise<string | null> {
   return redis.client.get(`{audit-query}:queries:${id}:lock`);
@@ -143,12 +149,44 @@ describe('fault 8: the line to Redis is broken', () => {
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 
-  it('breaking after so many bytes, again and again: everything comes out all the same', () =>
+  it('breaking in the middle of replies to a worker, again and again: no run fails', () =>
     onStage({}, async (stage) => {
-      // More than the largest reply, the set of a day: through a line that never carries one whole nobody gets.
-      stage.lines.worker.setQuality({ cutAfterBytes: 100_000 });
-      stage.lines.worker.setMode('reset');
-      const ids = await Promise.all([1, 2, 3].map(() => stage.callers[0].submitUntilAccepted(WHOLE_RANGE)));
-      for (const id of ids) expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      const [caller] = stage.callers;
+      await stage.waitForEnd(await caller.submitUntilAccepted(WHOLE_RANGE));
+      const line = stage.lines.worker;
+      // More than the largest reply, the heads of all days: through a line that never carries one whole nobody gets.
+      line.setQuality({ cutAfterBytes: 100_000 });
+      line.setMode('reset');
+      const reused = { ...WHOLE_RANGE, maxAgeSeconds: 3_600 };
+      const ids = await Promise.all([1, 2, 3].map(() => caller.submitUntilAccepted(reused)));
+      for (const id of ids) {
+        expect(await stage.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { daysScanned: 0 } });
+      }
+      console.log(`${line.cuts} replies to a worker were cut`);
+      expect(line.cuts).toBeGreaterThan(MANY_CUTS);
+      expect(stage.workers[0]!.output()).not.toContain('a run failed');
+    }));
+
+  it('breaking in the middle of replies to the API, again and again: 503, or the same query under its key', () =>
+    onStage({ workers: 0 }, async (stage) => {
+      const [caller] = stage.callers;
+      for (let i = 0; i < LISTED; i += 1) await caller.submitUntilAccepted(ONE_DAY);
+      const line = stage.lines.api;
+      // More than a whole list, which is the largest reply.
+      line.setQuality({ cutAfterBytes: 60_000 });
+      line.setMode('reset');
+      const keys: string[] = [];
+      const lists: (number | undefined)[] = [];
+      while (line.cuts <= MANY_CUTS) {
+        const key = `cut-${keys.length}`;
+        keys.push(key);
+        const [list] = await Promise.all([caller.list(), caller.submit(OTHER_DAY, key)]);
+        lists.push(list.answer?.status);
+      }
+      expect(new Set(lists)).toEqual(new Set([200, 503]));
+      for (const key of keys) await caller.submitUntilAccepted(OTHER_DAY, key);
+      line.setQuality({});
+      line.setMode('reset');
+      await stage.addWorker();
     }));
 });

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { RecordKeys } from '#shared/redis/record-keys';
 import { readResidentBytes } from '../support/resident-bytes';
 import { type Call, isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
@@ -20,14 +21,16 @@ const MOST_RESIDENT_BYTES = 400_000_000;
 const MOST_LATE_EVENTS = 25;
 
 /** Under this a difference is the machine's: its processors are shared with those who ask. */
-const NOISE_MS = 5;
+const NOISE_MS = { median: 2, late: 10 };
 
-/** What a caller waits for an answer, in milliseconds: the median of many. */
-interface Latencies {
-  status: number;
-  submit: number;
-  terminate: number;
+/** What a caller waits for an answer, in milliseconds: the median of many, and what one in twenty exceeds. */
+interface Latency {
+  median: number;
+  late: number;
 }
+
+const KINDS = ['status', 'submit', 'terminate'] as const;
+type Latencies = Record<(typeof KINDS)[number], Latency>;
 
 /** One after the other: looks at the query, submits another and terminates that. */
 async function measure(stage: Stage, id: string): Promise<Latencies> {
@@ -42,43 +45,76 @@ async function measure(stage: Stage, id: string): Promise<Latencies> {
     time('terminate', termination);
     expect([submission.answer?.status, termination.answer?.status]).toEqual([202, 202]);
   }
-  const toMedian = (all: number[]) => all.sort((a, b) => a - b)[ROUNDS / 2]!;
-  return { status: toMedian(times.status), submit: toMedian(times.submit), terminate: toMedian(times.terminate) };
+  return { status: judge(times.status), submit: judge(times.submit), terminate: judge(times.terminate) };
 }
 
-function report(what: string, { status, submit, terminate }: Latencies): void {
-  const [a, b, c] = [status, submit, terminate].map((ms) => ms.toFixed(1));
-  console.log(`${what}: a status in ${a} ms, a submission in ${b} ms, a termination in ${c} ms`);
+function judge(times: number[]): Latency {
+  const sorted = times.sort((a, b) => a - b);
+  return { median: sorted[ROUNDS / 2]!, late: sorted[ROUNDS * 0.95]! };
+}
+
+function report(what: string, latencies: Latencies): void {
+  const toText = ({ median, late }: Latency) => `${median.toFixed(1)} ms (one in twenty: ${late.toFixed(1)})`;
+  const [a, b, c] = KINDS.map((kind) => toText(latencies[kind]));
+  console.log(`${what}: a status in ${a}, a submission in ${b}, a termination in ${c}`);
 }
 
 function expectHardlySlower(before: Latencies, after: Latencies): void {
-  for (const kind of ['status', 'submit', 'terminate'] as const) {
-    expect([kind, after[kind]]).toEqual([kind, expect.toSatisfy((ms: number) => ms < 2 * before[kind] + NOISE_MS)]);
+  for (const kind of KINDS) {
+    for (const share of ['median', 'late'] as const) {
+      const isFast = (ms: number) => ms < 2 * before[kind][share] + NOISE_MS[share];
+      expect([kind, share, after[kind][share]]).toEqual([kind, share, expect.toSatisfy(isFast)]);
+    }
   }
 }
 
-/** Puts jobs on the queue as the API does, faster than its limits allow. */
-async function fillQueue(stage: Stage, count: number): Promise<Queue> {
-  const queue = new Queue('queries', { connection: stage.redis.client, prefix: '{audit-query}' });
-  const data = { version: 1, caller: 'key:crowd', request: { ...ONE_DAY, maxAgeSeconds: 0 } };
-  for (let at = 0; at < count; at += BATCH) {
-    const toJob = (_: unknown, i: number) => {
-      const jobId = `f${(at + i).toString(16).padStart(31, '0')}`;
-      return { name: 'count-distinct', data, opts: { jobId } };
-    };
-    await queue.addBulk(Array.from({ length: BATCH }, toJob));
+/** Queries of the first caller, noted and queued as the API does, faster than its limits allow. */
+class Backlog {
+  private readonly queue: Queue;
+  private readonly lists: string[];
+
+  constructor(private readonly stage: Stage) {
+    this.queue = new Queue('queries', { connection: stage.redis.client, prefix: '{audit-query}' });
+    const keys = new RecordKeys('{audit-query}');
+    const [{ caller }] = stage.callers;
+    const lists = [keys.liveQueries(caller), keys.callerQueries(caller), keys.allQueries];
+    this.lists = [...lists, keys.queriesOf('Pending')];
   }
-  return queue;
+
+  async fill(count: number): Promise<void> {
+    const { client } = this.stage.redis;
+    const [{ caller }] = this.stage.callers;
+    const data = { version: 1, caller, request: { ...ONE_DAY, maxAgeSeconds: 0 } };
+    for (let at = 0; at < count; at += BATCH) {
+      const ids = Array.from({ length: BATCH }, (_, i) => `f${(at + i).toString(16).padStart(31, '0')}`);
+      const members = ids.flatMap((id) => [Date.now(), id]);
+      await Promise.all(this.lists.map((list) => client.zadd(list, ...members)));
+      await this.queue.addBulk(ids.map((jobId) => ({ name: 'count-distinct', data, opts: { jobId } })));
+    }
+    for (const list of this.lists) expect(await client.zcard(list)).toBeGreaterThanOrEqual(count);
+  }
+
+  /** Takes away what still waits, and all that says so. */
+  async clear(): Promise<void> {
+    const { client } = this.stage.redis;
+    const waiting = await client.lrange('{audit-query}:queries:wait', 0, -1);
+    await this.queue.drain();
+    for (let at = 0; at < waiting.length; at += BATCH) {
+      const ids = waiting.slice(at, at + BATCH);
+      await Promise.all([...this.lists, '{audit-query}:status:Running'].map((list) => client.zrem(list, ...ids)));
+    }
+  }
 }
 
 describe('fault 20: more than anybody asked for', () => {
-  it('100,000 queries wait: others are looked up, submitted and terminated as fast as before, memory is bounded', () =>
-    onStage({ workers: 0, check: { mayBeTakenOff: true } }, async (stage) => {
+  it('100,000 queries of one caller wait: others of it are looked up, submitted and terminated as fast as before, memory is bounded', () =>
+    onStage({ workers: 0, env: { LIVE_QUERIES_PER_CALLER: '1000000' } }, async (stage) => {
       const [caller] = stage.callers;
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);
       const before = await measure(stage, id);
       report('alone', before);
-      const queue = await fillQueue(stage, WAITING);
+      const backlog = new Backlog(stage);
+      await backlog.fill(WAITING);
       const after = await measure(stage, id);
       report(`with ${WAITING} queries waiting`, after);
       expectHardlySlower(before, after);
@@ -90,7 +126,7 @@ describe('fault 20: more than anybody asked for', () => {
       await stage.addWorker();
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
       await stage.end(stage.workers[0]!);
-      await queue.drain();
+      await backlog.clear();
     }));
 
   it('2,000 pollers that ignore Retry-After: others hardly wait longer', () =>

@@ -4,11 +4,18 @@ import { waitUntil } from '../support/wait-until';
 import { type Call, listAccepted, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { holdPublication, losePublicationReply } from './harness/publication';
+import { holdFinish, holdPublication, losePublicationReply } from './harness/publication';
 import type { Stage } from './harness/stage';
 
 /** After Redis answers again. */
 const BACK_WITHIN_MS = 3_000;
+
+/**
+ * Each attempt to connect comes 50 ms later than the one before it, up to a limit. Without one the attempts would be
+ * further apart than that after so long.
+ */
+const LONG_OUTAGE_MS = 1.1 * (BACK_WITHIN_MS / 50) * (BACK_WITHIN_MS / 2);
+
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 /** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
@@ -57,6 +64,7 @@ describe.each(['always', 'everysec'] as const)(
     it('with nobody to take it: what was accepted is there', () =>
       onStage({ redis: { appendfsync }, workers: 0 }, async (stage) => {
         const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.redis.waitUntilWritten();
         await stage.redis.kill();
         await waitUntilUnready(stage.apis[0]!.url);
         expect((await stage.callers[0].read(id)).answer?.status).toBe(503);
@@ -99,6 +107,14 @@ describe.each(['always', 'everysec'] as const)(
             await stage.redis.kill();
             killedAt.push(now());
             await stage.redis.start();
+            const backAt = now();
+            const isNext = ({ answer, endedAt }: Call) => answer?.status === 202 && endedAt > backAt;
+            const next = await waitUntil(
+              'the next one to be accepted',
+              () => stage.history.calls.find(isNext),
+              (call) => call !== undefined,
+            );
+            expect(next!.endedAt - backAt).toBeLessThan(BACK_WITHIN_MS);
           });
         }
         await stop();
@@ -126,6 +142,7 @@ describe.each(['always', 'everysec'] as const)(
         await aimed;
         const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
         const written = await waitUntil('the moment', readOutcome, (outcome) => (outcome !== null) === isWritten);
+        await stage.redis.waitUntilWritten();
         await stage.blind(async () => {
           await stage.redis.kill();
           stage.lines.worker.setMode('pass');
@@ -144,6 +161,33 @@ describe.each(['always', 'everysec'] as const)(
     );
   },
 );
+
+describe('fault 6: Redis is away for minutes', () => {
+  it('API and worker are back within three seconds', () =>
+    onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
+      const [caller] = stage.callers;
+      const lines = [stage.lines.api, stage.lines.worker];
+      await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+      await stage.redis.kill();
+      const awaySince = now();
+      for (const line of lines) line.setMode('cut');
+      await waitUntil('the time to pass', now, (time) => time > awaySince + LONG_OUTAGE_MS, 2 * LONG_OUTAGE_MS);
+      await stage.redis.start();
+      // Back just after the API has tried in vain: in the worst moment.
+      const { refused } = stage.lines.api;
+      await waitUntil(
+        'an attempt of each of its connections',
+        () => stage.lines.api.refused,
+        (count) => count >= refused + 2,
+      );
+      for (const line of lines) line.setMode('pass');
+      const backAt = now();
+      const id = await caller.submitUntilAccepted(ONE_DAY);
+      expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
+    }));
+});
 
 describe('fault 7: Redis is away when a process starts', () => {
   it('the API lives, is not ready, answers 503 and leaves no job behind; both recover', () =>
@@ -189,6 +233,39 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
       expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '1' });
       expect(await listPagesReadAgain(stage, id)).toEqual([]);
     }));
+
+  it.each([
+    ['before the worker knows', losePublicationReply],
+    ['before BullMQ has ended its job', holdFinish],
+  ])('once a query is published, %s: that outcome stands, and nothing is read again', (_name, aim) =>
+    onStage({}, async (stage) => {
+      const { client } = stage.redis;
+      const [caller] = stage.callers;
+      const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
+      const listAsked = async () => (await stage.double.requests()).filter(({ day }) => day !== null);
+      // From then on Redis knows the scripts.
+      await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
+      await stage.waitUntilIdle();
+      const aimed = aim(stage.lines.worker);
+      const id = await caller.submitUntilAccepted(WHOLE_RANGE);
+      await aimed;
+      const written = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
+      const asked = await listAsked();
+      await stage.blind(async () => {
+        await pause(stage);
+        stage.lines.worker.setMode('pass');
+        await client.ping();
+      });
+      await stage.waitUntilIdle();
+      // Its lock was lost, so that it was taken once more: by a run that found the outcome.
+      expect(await client.hget(`{audit-query}:queries:${id}`, 'stc')).toBe('1');
+      expect(stage.workers[0]!.output()).toContain('a run was stopped');
+      expect(await readOutcome()).toBe(written);
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      expect(await client.hgetall('{audit-query}:ended')).toEqual({ 'Completed:': '2' });
+      expect(await listAsked()).toEqual(asked);
+    }),
+  );
 
   it('in its middle: it ends once, and no page is read twice', () =>
     onStage({}, async (stage) => {

@@ -1,9 +1,11 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import { noProgress, type QueryOutcome } from '#shared/contract/query-document';
+import { readEvents } from '../support/read-events';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
-import { isOver, now } from './harness/history';
+import { isOver, listDocuments, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
@@ -118,5 +120,101 @@ describe('fault 21: the payload of a job is of another version', () => {
         expect([id, document.status, document.error?.code]).toEqual([id, status, code]);
       }
       expect((await stage.waitForEnd(own)).status).toBe('Completed');
+    }));
+});
+
+/** What members of which a version knows more than today's, and which it does not know. */
+const UNKNOWN = { splits: 3, tenant: 'another' };
+
+/** What the first caller is told of a query, everywhere: as a document, in the list, by the first event, in the original's words. */
+async function readEverywhere(stage: Stage, id: string) {
+  const [caller] = stage.callers;
+  const { url } = stage.apis[0]!;
+  const headers = { 'x-api-key': caller.key };
+  const { answer } = await caller.read(id);
+  const listed = listDocuments(await caller.list()).find((document) => document.id === id);
+  const events = readEvents(await fetch(`${url}/api/queries/${id}/events`, { headers }));
+  const { value: event } = await events.next();
+  await events.return(undefined);
+  const original = await fetch(`${url}/api/status/${id}`, { headers });
+  const { answer: result } = await caller.result(id);
+  const operators = await fetch(`${stage.apis[0]!.operatorUrl}/operator/queries/${id}`);
+  return {
+    document: answer?.document,
+    others: [listed, event?.data],
+    original: [original.status, await original.json()] as const,
+    result: [result?.status, JSON.parse(result?.body ?? '') as { code?: string }] as const,
+    operators: operators.status,
+  };
+}
+
+/** A query that has ended, which nobody has looked at since. */
+async function complete({ callers, redis: { client } }: Stage) {
+  const id = await callers[0].submitUntilAccepted(ONE_DAY);
+  const key = `{audit-query}:outcome:${id}`;
+  const written = await waitUntil(
+    'its outcome',
+    () => client.get(key),
+    (text) => text !== null,
+  );
+  const rewrite = (other: object) => client.set(key, JSON.stringify(other), 'KEEPTTL');
+  return { id, outcome: JSON.parse(written!) as QueryOutcome, rewrite };
+}
+
+describe('fault 21: the records of a query are of another version', () => {
+  it('an outcome without a member, and with unknown ones: understood, with what it has', () =>
+    onStage({}, async (stage) => {
+      const { id, outcome, rewrite } = await complete(stage);
+      const { startedAt: _, ...older } = outcome;
+      const { daysReused: __, ...progress } = outcome.progress;
+      const other = { ...older, progress: { ...progress, ...UNKNOWN }, result: { ...outcome.result, ...UNKNOWN } };
+      await rewrite({ ...other, ...UNKNOWN });
+      const { document, others, original, result, operators } = await readEverywhere(stage, id);
+      expect(document).toEqual({
+        ...{ id, status: 'Completed', request: { ...ONE_DAY, maxAgeSeconds: 0 }, startedAt: null, error: null },
+        createdAt: new Date(outcome.createdAt).toISOString(),
+        finishedAt: new Date(outcome.finishedAt).toISOString(),
+        expiresAt: new Date(outcome.expiresAt).toISOString(),
+        ...{ progress: outcome.progress, result: outcome.result, links: expect.anything() as unknown },
+      });
+      expect(others).toEqual([document, document]);
+      expect(original).toEqual([200, { id, status: 'Completed', result: outcome.result?.count }]);
+      expect(result).toEqual([200, document]);
+      expect(operators).toBe(200);
+    }));
+
+  it('an outcome with a code that came later: Failed, and refused with a code', () =>
+    onStage({}, async (stage) => {
+      const { id, outcome, rewrite } = await complete(stage);
+      const error = { code: 'TABLE_FROZEN', message: 'The table is frozen.' };
+      await rewrite({ ...outcome, status: 'Failed', result: null, error });
+      const { document, others, original, result, operators } = await readEverywhere(stage, id);
+      expect(document).toMatchObject({ status: 'Failed', result: null, error: { code: 'QUERY_FAILED' } });
+      expect(others).toEqual([document, document]);
+      expect(original).toMatchObject([200, { id, status: 'Failed' }]);
+      expect(result).toMatchObject([409, { code: 'QUERY_FAILED' }]);
+      expect(operators).toBe(200);
+    }));
+
+  it('progress without members, and with unknown ones: understood by the API, and by the worker that goes on', () =>
+    onStage({ workers: 0 }, async (stage) => {
+      const { client } = stage.redis;
+      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+      const startedAt = Number((await client.time())[0]) * 1_000;
+      const progress = { startedAt, percent: 12.5, daysDone: 2, ...UNKNOWN };
+      await client.hset(`{audit-query}:queries:${id}`, 'progress', JSON.stringify(progress));
+      const { document, others, original, result, operators } = await readEverywhere(stage, id);
+      expect(document).toMatchObject({
+        ...{ status: 'Running', startedAt: new Date(startedAt).toISOString() },
+        progress: { ...noProgress(20), percent: 12.5, daysDone: 2 },
+      });
+      expect(Object.keys(document?.progress ?? {}).sort()).toEqual(Object.keys(noProgress(20)).sort());
+      expect(others).toEqual([document, document]);
+      expect(original).toEqual([202, { id, status: 'Running', result: null }]);
+      expect(result).toEqual([202, document]);
+      expect(operators).toBe(200);
+      await stage.addWorker();
+      const ended = await stage.waitForEnd(id);
+      expect(ended).toMatchObject({ status: 'Completed', startedAt: document?.startedAt, progress: { daysDone: 20 } });
     }));
 });

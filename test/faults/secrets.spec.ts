@@ -134,6 +134,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
 
   it.each([
     ['away', { kind: 'away' } as const, 'SECRET_UNREACHABLE'],
+    ['silent', { kind: 'slow' } as const, 'SECRET_UNREACHABLE'],
     ['throttling', { kind: 'status', status: 429, retryAfterSeconds: 1 } as const, 'SECRET_THROTTLED'],
   ])('a vault that is %s at the start: not ready, no query is taken, and it recovers', (_name, disturbance, code) =>
     withVault(async (stage, { vault, addWorker }) => {

@@ -381,3 +381,19 @@ describe('without Redis', () => {
 describe('the queue of queries', () => {
   it('is the one that workers listen to', () => expect(keys.queue).toBe(`${keyPrefix}:${QUERY_QUEUE}`));
 });
+
+describe('where Redis is silent', () => {
+  it('a change is 503 in two seconds, though it cannot be written down', async () => {
+    const { hostname, port } = new URL(inject('redisUrl'));
+    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    const silenced = await startOperatorListener(`redis://127.0.0.1:${proxy.port}`, { KEY_PREFIX: keyPrefix });
+    proxy.setMode('silent');
+    const askedAt = performance.now();
+    const answer = await checkedOperatorFetch(`${silenced.url}/operator/suspend`, { method: 'POST' });
+    const tookMs = performance.now() - askedAt;
+    await silenced.stop();
+    await proxy.stop();
+    expect(answer.status).toBe(503);
+    expect(tookMs).toBeLessThan(2_000);
+  });
+});

@@ -90,6 +90,15 @@ describe('a fault that goes away', () => {
     expect(double.requests.filter(({ continuation }) => continuation === null)).toHaveLength(1);
   });
 
+  it('changes nothing: replies that cannot be right, after others that are asked for again for longer', async () => {
+    const faults: FaultRule[] = [
+      { fault: status(503, { retryAfterSeconds: 0 }), to: 4 },
+      { fault: { kind: 'html' }, from: 5, to: 7 },
+    ];
+    double.configure({ faults });
+    expect(await count(createReader())).toEqual(truth());
+  });
+
   it('changes nothing where many kinds are mixed', async () => {
     const kinds: Fault[] = [
       status(503),

@@ -27,6 +27,7 @@ const FACTS: OutcomeFacts = {
 };
 
 const PROVEN = { isProven: true, ranMs: 0 };
+const UNPROVEN = { isProven: false, ranMs: 0 };
 
 const redis = connectForWork(inject('redisUrl'));
 let keys: RecordKeys;
@@ -93,7 +94,7 @@ describe('the status of a query', () => {
   it('tells the progress that was reported', async () => {
     await putJob({}, 'me');
     const progress = { ...noProgress(2), percent: 41.9, atLeast: 8 };
-    expect(await runs.report(ID, 'me', { ...progress, startedAt: 5 })).toBe('go on');
+    expect(await runs.report(ID, 'me', { ...progress, startedAt: 5 }, UNPROVEN)).toBe('go on');
     expect(await states.read(ID)).toMatchObject({ startedAt: 5, progress });
   });
 
@@ -165,33 +166,33 @@ describe('a run', () => {
     await putJob({}, 'me');
     await outcomes.publish(ID, { ...FACTS, status: 'Terminated' });
     expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
-    expect(await runs.report(ID, 'me', {})).toBe('ended');
+    expect(await runs.report(ID, 'me', {}, UNPROVEN)).toBe('ended');
     await redis.del(keys.outcome(ID));
     expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
   });
 
   it('keeps its lock where nobody else renews it, and nobody else’s', async () => {
     await putJob({}, 'me');
-    await runs.report(ID, 'me', { startedAt: 1 });
+    await runs.report(ID, 'me', { startedAt: 1 }, UNPROVEN);
     await redis.pexpire(keys.jobLock(ID), 20_000);
-    await runs.report(ID, 'me', { startedAt: 1 });
+    await runs.report(ID, 'me', { startedAt: 1 }, UNPROVEN);
     expect(await redis.pttl(keys.jobLock(ID))).toBeLessThanOrEqual(20_000);
     await redis.pexpire(keys.jobLock(ID), 9_000);
-    await runs.report(ID, 'another', { startedAt: 1 });
+    await runs.report(ID, 'another', { startedAt: 1 }, UNPROVEN);
     expect(await redis.pttl(keys.jobLock(ID))).toBeLessThanOrEqual(9_000);
-    await runs.report(ID, 'me', { startedAt: 1 });
+    await runs.report(ID, 'me', { startedAt: 1 }, UNPROVEN);
     expect(await redis.pttl(keys.jobLock(ID))).toBeGreaterThan(20_000);
   });
 
   it('is told that the job is another run’s', async () => {
     await putJob({}, 'another');
     expect((await runs.begin(ID, 'me')).verdict).toBe('lost');
-    expect(await runs.report(ID, 'me', { startedAt: 1 })).toBe('lost');
+    expect(await runs.report(ID, 'me', { startedAt: 1 }, UNPROVEN)).toBe('lost');
     expect(await redis.hget(keys.job(ID), 'progress')).toBe('0');
   });
 
   it('is told that the job is gone, and does not bring it back', async () => {
-    expect(await runs.report(ID, 'me', { startedAt: 1 })).toBe('lost');
+    expect(await runs.report(ID, 'me', { startedAt: 1 }, UNPROVEN)).toBe('lost');
     expect(await redis.exists(keys.job(ID))).toBe(0);
   });
 
@@ -277,7 +278,7 @@ describe('the workers that a query loses in a row', () => {
     expect(await runs.report(ID, 'another', { startedAt: 1 }, PROVEN)).toBe('lost');
     expect(await runs.report(ID, 'me', { startedAt: 1 }, PROVEN)).toBe('go on');
     expect(await take('next')).toMatchObject({ lostWorkers: 0, trust: 'trusted' });
-    await runs.report(ID, 'next', { startedAt: 1 });
+    await runs.report(ID, 'next', { startedAt: 1 }, UNPROVEN);
     expect(await take('last')).toMatchObject({ lostWorkers: 1 });
   });
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { PURGE_QUEUE, type PurgeJobPayload } from '#shared/contract/purge-job';
-import { QUERY_JOB, QUERY_QUEUE, type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
+import { QUERY_QUEUE, type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
 import { QueryRequest } from '#shared/contract/query-request';
 import { PurgeQueue } from '../../apps/api/src/queue/purge-queue';
 import { QueryQueue } from '../../apps/api/src/queue/query-queue';
@@ -21,8 +21,6 @@ interface Stage {
   readonly app: ContainerApp;
   readonly queries: QueryQueue;
   readonly purges: PurgeQueue;
-  /** For the states that nothing but BullMQ brings about. */
-  readonly queue: Queue<QueryJobPayload>;
   /** Takes queries and keeps them. */
   readonly taker: Worker;
   stop(): Promise<void>;
@@ -39,7 +37,7 @@ async function setStage(text = BICEP): Promise<Stage> {
   const purgeQueue = new Queue<PurgeJobPayload>(PURGE_QUEUE, connection);
   const taker = new Worker(QUERY_QUEUE, null, connection);
   return {
-    ...{ redis, app, queue, taker },
+    ...{ redis, app, taker },
     queries: new QueryQueue(queue, config, redis),
     purges: new PurgeQueue(purgeQueue),
     async stop() {
@@ -84,7 +82,6 @@ const PURGE = { createdBefore: 1, operator: 'anonymous' };
 const submit = async ({ queries }: Stage, count: number) => {
   for (let i = 0; i < count; i += 1) await queries.add(randomUUID().replaceAll('-', ''), PAYLOAD, Date.now());
 };
-const add = ({ queue }: Stage, options: object) => queue.add(QUERY_JOB, PAYLOAD, options);
 
 describe('the scale rules of the workers', () => {
   let stage: Stage;
@@ -101,14 +98,10 @@ describe('the scale rules of the workers', () => {
   it('count each kind of job by itself, and ask for what the largest asks for', async () => {
     await submit(stage, 9);
     for (let i = 0; i < 3; i += 1) await stage.taker.getNextJob('token');
-    for (const priority of [1, 2]) await add(stage, { priority });
-    await add(stage, { delay: 60_000 });
     for (let i = 0; i < 2; i += 1) await stage.purges.add(PURGE);
     expect(await countAll(stage)).toEqual({
       'queries-waiting': 6,
       'queries-active': 3,
-      'queries-prioritized': 2,
-      'queries-delayed': 1,
       'purges-waiting': 2,
     });
     expect(await replicas(stage)).toBe(2);
@@ -123,8 +116,14 @@ describe('the scale rules of the workers', () => {
         await on.taker.getNextJob('token');
       },
     ],
-    ['a query of priority', (on) => add(on, { priority: 1 })],
-    ['a query that is tried again later', (on) => add(on, { delay: 60_000 })],
+    [
+      'a query that is to be tried again',
+      async (on) => {
+        await submit(on, 1);
+        const job = await on.taker.getNextJob('token');
+        await job?.moveToFailed(new Error('UNEXPECTED'), 'token', false);
+      },
+    ],
     ['a purge', (on) => on.purges.add(PURGE)],
   ])('ask for a worker for %s', async (_what, act) => {
     await act(stage);
@@ -140,8 +139,6 @@ describe('the scale rules of the workers', () => {
 
   it.each([
     ['queries:wait', 'queries:waiting', (on: Stage) => submit(on, 1)],
-    ['queries:prioritized', 'queries:priority', (on: Stage) => add(on, { priority: 1 })],
-    ['queries:delayed', 'queries:delay', (on: Stage) => add(on, { delay: 60_000 })],
     ['purges:wait', 'purge:wait', (on: Stage) => on.purges.add(PURGE)],
     ['${keyPrefix}:${', 'audit-query:${', (on: Stage) => submit(on, 1)],
   ])('with the key %s misspelt would ask for none, and be found', async (key, misspelt, act) => {
@@ -163,6 +160,24 @@ describe('the scale rules of the workers', () => {
       expect(toReplicas(stage.app, counts), `${workers} workers`).toBeGreaterThan(workers);
     }
   });
+
+  it.each([
+    [0, '', 10],
+    [1, '1', 1],
+    [8, '8', 3],
+    [9, '9', 3],
+    [10, '10', 4],
+    [1_000, '1000', 10],
+  ])(
+    'with %i running queries at the most give the workers %j, and have no more of them than %i',
+    async (max, given, most) => {
+      const app = await readContainerApp(BICEP, { maxRunningQueries: max });
+      expect(toEnvironment(app)['MAX_RUNNING_QUERIES']).toBe(given);
+      // However many wait; and as many workers as have a place for all that may run.
+      expect(toReplicas(app, { 'queries-waiting': 10_000, 'queries-active': max })).toBe(most);
+      expect(most * Number(toEnvironment(app)['QUERIES_PER_WORKER'])).toBeGreaterThanOrEqual(Math.min(max, 40));
+    },
+  );
 
   it('reach Redis as the workers do: over TLS, with the key from the vault, in strings alone', () => {
     const { configuration, template } = stage.app.properties;

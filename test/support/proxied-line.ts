@@ -19,6 +19,8 @@ export class ProxiedLine {
   hasLostBytes = false;
   /** Nothing gets through any more, nor does either side hear of the other's end. */
   isForgotten = false;
+  /** It broke in the middle of a piece from the target, part of which got through. */
+  isCut = false;
   private replyBytes = 0;
 
   constructor(
@@ -30,6 +32,8 @@ export class ProxiedLine {
 
   /** @param onChunk Decides what becomes of each piece; what it does not deliver is lost. */
   start(onChunk: OnChunk): void {
+    // Both ends of the real line send what they have at once.
+    for (const socket of [this.client, this.upstream]) socket.setNoDelay();
     this.join(this.client, this.upstream, 'request', onChunk);
     this.join(this.upstream, this.client, 'reply', onChunk);
   }
@@ -67,7 +71,9 @@ export class ProxiedLine {
     const left = direction === 'reply' ? cutAfterBytes - this.replyBytes : Infinity;
     if (direction === 'reply') this.replyBytes += chunk.length;
     if (!to.destroyed) to.write(chunk.subarray(0, Math.max(0, Math.min(left, chunk.length))));
-    if (chunk.length > left) this.end(false);
+    if (chunk.length <= left) return;
+    if (left > 0) this.isCut = true;
+    this.end(false);
   }
 
   private toDelayMs(chunk: Buffer): number {

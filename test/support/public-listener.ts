@@ -9,6 +9,7 @@ import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
+import type { EventTimes } from '../../apps/api/src/public/queries/event-times';
 import { waitUntil } from './wait-until';
 
 const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
@@ -20,12 +21,22 @@ export interface PublicListener {
   stop(): Promise<void>;
 }
 
-export async function startPublicListener(redisUrl: string, env: Record<string, string>): Promise<PublicListener> {
+export async function startPublicListener(
+  redisUrl: string,
+  env: Record<string, string>,
+  more: { eventTimes?: EventTimes } = {},
+): Promise<PublicListener> {
   const config = parseConfig(ApiConfig, { ...NO_LIMITS, ...env });
   const redis = connectForRequests(redisUrl);
   const subscriber = connectForMessages(redisUrl, redis);
   for (const connection of [redis, subscriber]) connection.on('error', () => {});
-  const app = await createPublicApp({ config, redis, subscriber, logger: { log() {}, error() {}, warn() {} } });
+  const app = await createPublicApp({
+    config,
+    redis,
+    subscriber,
+    logger: { log() {}, error() {}, warn() {} },
+    ...more,
+  });
   await app.listen(0, '127.0.0.1');
   await waitUntil(
     'Redis to be connected',
@@ -66,7 +77,8 @@ export class ScriptedWorker {
 
   async report(id: string, percent: number): Promise<void> {
     const state = await this.states.read(id);
-    await this.runs.report(id, 'me', { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 });
+    const progress = { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 };
+    await this.runs.report(id, 'me', progress, { isProven: false, ranMs: 0 });
   }
 
   async end(id: string, count = 3): Promise<void> {

@@ -1,5 +1,6 @@
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { type LineQuality, ProxiedLine } from './proxied-line';
+import { untilListening } from './until-listening';
 
 /**
  * What happens to what goes through. `cut` closes all connections and accepts none; `refuse` listens no more either;
@@ -15,6 +16,8 @@ export interface TcpProxy {
   readonly connections: number;
   /** How many connections were not accepted. */
   readonly refused: number;
+  /** How many connections broke in the middle of a reply, since it was more than they were to carry. */
+  readonly cuts: number;
   setMode(mode: ProxyMode): void;
   /** For connections from now on, and until it is called again. */
   setQuality(quality: LineQuality): void;
@@ -32,6 +35,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   let trigger: string | undefined;
   let held: (() => void)[] | undefined;
   let refused = 0;
+  let cuts = 0;
   const observers: { text: string; action: () => void }[] = [];
   const lines = new Set<ProxiedLine>();
   const server = createServer((client) => {
@@ -39,7 +43,10 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       refused += 1;
       return client.destroy();
     }
-    const line = new ProxiedLine(client, connect(target), quality, () => lines.delete(line));
+    const line = new ProxiedLine(client, connect(target), quality, () => {
+      // Once for each of its ends.
+      if (lines.delete(line) && line.isCut) cuts += 1;
+    });
     lines.add(line);
     line.start((chunk, direction, deliver) => {
       if (line.isForgotten) return undefined;
@@ -53,9 +60,15 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     });
     return undefined;
   });
-  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen(0);
+  let isStopped = false;
+  const isOpen = () => mode !== 'refuse' && !isStopped;
+  await untilListening(server, 0);
   const { port } = server.address() as AddressInfo;
+  let listening = Promise.resolve();
+  const listenAgain = async () => {
+    if (!server.listening) await untilListening(server, port, isOpen);
+    if (!isOpen()) server.close();
+  };
   return {
     port,
     get connections() {
@@ -63,6 +76,9 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     },
     get refused() {
       return refused;
+    },
+    get cuts() {
+      return cuts;
     },
     holdFrom: (text) => (trigger = text),
     onSent: (text, action) => observers.push({ text, action }),
@@ -78,9 +94,11 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
         next === 'cut' || next === 'refuse' || next === 'reset' || (next === 'pass' && hasLostBytes);
       for (const line of [...lines].filter(isBroken)) line.end(next === 'reset');
       if (next === 'refuse' && before !== 'refuse') server.close();
-      if (before === 'refuse' && next !== 'refuse') void listen(port);
+      if (before === 'refuse' && next !== 'refuse') listening = listening.then(listenAgain);
     },
     async stop() {
+      isStopped = true;
+      await listening;
       for (const line of lines) line.end(false);
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },

@@ -1,4 +1,4 @@
-import { BullModule, InjectQueue, Processor } from '@nestjs/bullmq';
+import { BullModule, getQueueToken, InjectQueue, Processor } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { RedisClient } from '#shared/redis/redis-client';
@@ -18,6 +18,7 @@ import { SecretReader } from '#shared/secrets/secret-reader';
 import { Metrics } from '#shared/telemetry/metrics';
 import { MetricsController } from '#shared/telemetry/metrics.controller';
 import { Heartbeat } from './lifecycle/heartbeat';
+import { RunningLimit } from './lifecycle/running-limit';
 import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { createWorkerIdentity } from './lifecycle/worker-identity';
@@ -68,7 +69,11 @@ export class WorkerModule {
     return {
       module: WorkerModule,
       imports: [QUERY_QUEUE, PURGE_QUEUE].map((name) =>
-        BullModule.registerQueue({ name, connection: redis, prefix: config.keyPrefix }),
+        BullModule.registerQueue({
+          ...{ name, connection: redis, prefix: config.keyPrefix },
+          // The processors' connections check it: asked while Redis goes away, a queue would be of no use from then on.
+          skipVersionCheck: true,
+        }),
       ),
       controllers: [WorkerHealthController, MetricsController],
       providers: [
@@ -76,20 +81,31 @@ export class WorkerModule {
         { provide: PurgeProcessor, useValue: purging },
         { provide: Metrics, useValue: metrics },
         {
+          provide: RunningLimit,
+          useFactory: (queue: Queue) => new RunningLimit(queue, config.maxRunningQueries),
+          inject: [getQueueToken(QUERY_QUEUE)],
+        },
+        {
           provide: WorkerStart,
-          useFactory: (processor: QueryProcessor) =>
+          useFactory: (processor: QueryProcessor, limit: RunningLimit) =>
             new WorkerStart(processor, {
               openConnection: (signal) => openTableConnection(config, secrets, signal),
               readHashKey: (signal) => readHashKey(config, secrets, signal),
               createExecution,
+              limitRunning: (signal) => limit.decide(signal),
             }),
-          inject: [QueryProcessor],
+          inject: [QueryProcessor, RunningLimit],
         },
         {
           provide: Heartbeat,
-          useFactory: (start: WorkerStart) =>
-            new Heartbeat(new WorkerBeats(redis, keys), worker, () => start.listRunning()),
-          inject: [WorkerStart],
+          useFactory: (start: WorkerStart, limit: RunningLimit) =>
+            new Heartbeat(
+              new WorkerBeats(redis, keys),
+              worker,
+              () => start.listRunning(),
+              () => limit.restore(),
+            ),
+          inject: [WorkerStart, RunningLimit],
         },
         {
           provide: WorkerHealth,

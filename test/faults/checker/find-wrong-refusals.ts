@@ -16,9 +16,7 @@ const GOOD: Readonly<Record<Call['kind'], readonly number[]>> = {
 };
 
 export interface RefusalLimits {
-  /** Calls may be without an answer all the time; those of an API that is killed may be by themselves. */
-  mayBeSilent?: boolean;
-  /** Of every other answer too, where it is more than theirs. */
+  /** How soon a 503 has to come; every other answer too, where that is more than they have. */
   unavailableWithinMs?: number;
 }
 
@@ -32,7 +30,7 @@ export function findWrongRefusals(history: History, limits: RefusalLimits = {}):
   const findProblem = (call: Call): string | undefined => {
     const { kind, answer, failure } = call;
     if (answer === undefined) {
-      return limits.mayBeSilent || isSilent(call) ? undefined : `a ${kind} was not answered: ${failure}`;
+      return isSilent(call) ? undefined : `a ${kind} was not answered: ${failure}`;
     }
     const answered = { ...call, answer };
     const lateness = isSilent(call) ? undefined : findLateness(answered, limits);

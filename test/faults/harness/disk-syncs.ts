@@ -9,12 +9,12 @@ import { waitUntil } from '../../support/wait-until';
 export const canWatchDiskSyncs = spawnSync('strace', ['-V']).status === 0;
 
 /** When a process had the kernel force a file to the disk. Milliseconds since 1970. */
-export interface DiskSync {
+interface DiskSync {
   startedAt: number;
   endedAt: number;
 }
 
-export interface DiskSyncs {
+interface DiskSyncs {
   /** Those that have ended, in their order. */
   read(): Promise<DiskSync[]>;
   stop(): Promise<void>;

@@ -20,11 +20,14 @@ export interface DoomedScene {
 }
 
 export async function withDoomedApi(test: (stage: Stage, scene: DoomedScene) => Promise<void>): Promise<void> {
-  await onStage({ apis: 2, check: { mayBeSilent: true } }, async (stage) => {
+  await onStage({ apis: 2 }, async (stage) => {
     const line = await startTcpProxy({ host: '127.0.0.1', port: stage.redis.port });
     try {
       const doomed = await stage.addApi({ REDIS_URL: `redis://127.0.0.1:${line.port}` });
       await waitUntilReady(doomed);
+      // Nobody replaces it, and its callers go on calling.
+      const onExit = () => stage.history.silences.push({ api: doomed.url, from: now(), to: Infinity });
+      doomed.child.once('exit', onExit);
       const [{ caller, key }] = stage.callers;
       const toClient = ({ url }: ServiceProcess) => new RecordingClient(caller, key, stage.history, () => url);
       await test(stage, { doomed, line, clients: stage.apis.map(toClient) as DoomedScene['clients'] });

@@ -86,6 +86,8 @@ function evaluateBinary(node: Node, [left, right]: unknown[]): unknown {
   if (operator === '==') return left === right;
   if (operator === '+') return Number(left) + Number(right);
   if (operator === '-') return Number(left) - Number(right);
+  // Of whole numbers, as all are.
+  if (operator === '/') return Math.trunc(Number(left) / Number(right));
   return toUnknown(node);
 }
 
@@ -98,6 +100,8 @@ function evaluateCall(node: Node, scope: Scope): unknown {
       return toText(first);
     case 'json':
       return JSON.parse(String(first));
+    case 'min':
+      return Math.min(...values.map(Number));
     case 'empty':
       return first === '';
     default:

@@ -3,8 +3,8 @@ import { listNamed } from './evaluate-expression';
 
 /** Of Bicep itself, as far as they are used: learn.microsoft.com, "Bicep functions" and "Parameter decorators". */
 const BUILT_IN = new Set([
-  ...['allowed', 'description', 'maxLength', 'minLength'],
-  ...['empty', 'guid', 'json', 'resourceGroup', 'string', 'subscription', 'subscriptionResourceId', 'tenant'],
+  ...['allowed', 'description', 'maxLength', 'minLength', 'minValue'],
+  ...['empty', 'guid', 'json', 'min', 'resourceGroup', 'string', 'subscription', 'subscriptionResourceId', 'tenant'],
   ...['toLower', 'uniqueString', 'uriComponent', 'az'],
 ]);
 

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { pickAnyPort } from '../../../apps/local/src/ports';
 import type { AuthorityFiles } from '../azure/share-test-authority';
+import { untilListening } from '../until-listening';
 import { waitUntil } from '../wait-until';
 
 /** For a busy machine; how long it takes is told to whoever starts it. */
@@ -67,8 +70,22 @@ export class RedisProcess {
     }
   }
 
-  /** Until it has loaded its files and answers. @returns After how many milliseconds it did. */
+  /** Until it has loaded its files and answers, at its port, whoever has that for now. @returns After how many milliseconds it did. */
   async start(): Promise<number> {
+    if (this.child === undefined) return this.launch();
+    for (let attempt = 1; ; attempt += 1) {
+      const probe = createServer();
+      await untilListening(probe, this.port);
+      await promisify(probe.close.bind(probe))();
+      try {
+        return await this.launch();
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async launch(): Promise<number> {
     const begun = performance.now();
     this.child = spawn('redis-server', this.listArguments(), { stdio: 'ignore' });
     const { child } = this;
@@ -107,6 +124,15 @@ export class RedisProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
+  }
+
+  /** Until the kernel has all of its changes: with everysec it puts a write off while the disk is busy. */
+  async waitUntilWritten(): Promise<void> {
+    await waitUntil(
+      'Redis to have written all',
+      () => this.client.info('persistence'),
+      (info) => info.includes('aof_buffer_length:0\r'),
+    );
   }
 
   /** Without a chance to write anything more. */

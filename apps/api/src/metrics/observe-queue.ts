@@ -27,7 +27,6 @@ export function observeQueue(metrics: Metrics, { redis, keys, queue, counts, bea
       const depth = await readDepth(redis, keys);
       gauges.jobs.set({ state: 'wait' }, depth.wait);
       gauges.jobs.set({ state: 'active' }, depth.active);
-      gauges.jobs.set({ state: 'delayed' }, depth.delayed);
       gauges.oldest.set(depth.oldestSeconds);
       ended.show(await redis.hgetall(keys.endedCounts));
       gauges.workers.set(await beats.countAlive());
@@ -50,7 +49,7 @@ function createGauges({ registry }: Metrics) {
   return {
     jobs: new Gauge({
       name: 'audit_query_queue_jobs',
-      help: `Jobs on the queue: wait (for a worker), active (one has them), delayed (until they are tried again); ${SAME}`,
+      help: `Jobs on the queue: wait (for a worker), active (one has them); ${SAME}`,
       labelNames: ['state'],
       registers,
     }),
@@ -108,15 +107,13 @@ async function readDepth(redis: RedisClient, keys: RecordKeys) {
   const pipeline = redis
     .pipeline()
     .llen(`${queue}:wait`)
-    .zcard(`${queue}:prioritized`)
     .llen(`${queue}:active`)
-    .zcard(`${queue}:delayed`)
     .time()
     // Jobs are taken from this end.
     .lindex(`${queue}:wait`, -1);
-  type Replies = [number, number, number, number, string[], string | null];
-  const [wait, prioritized, active, delayed, time, next] = (await runPipeline(pipeline)) as Replies;
+  type Replies = [number, number, string[], string | null];
+  const [wait, active, time, next] = (await runPipeline(pipeline)) as Replies;
   const createdAt = next === null ? null : await redis.hget(keys.job(next), 'timestamp');
   const oldestMs = createdAt === null ? 0 : toMilliseconds(time) - Number(createdAt);
-  return { wait: wait + prioritized, active, delayed, oldestSeconds: Math.max(0, oldestMs / 1_000) };
+  return { wait, active, oldestSeconds: Math.max(0, oldestMs / 1_000) };
 }

@@ -16,6 +16,7 @@ import { answerOtherMethods } from '../errors/answer-other-methods';
 import { ProblemError } from '../errors/problem-error';
 import { answerUnreadable } from './errors/answer-unreadable';
 import { sendError } from './errors/send-error';
+import { EVENT_TIMES, type EventTimes } from './queries/event-times';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
 import { traceSubmissions } from './trace-submissions';
@@ -28,6 +29,8 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600;
 export interface PublicListenerOptions extends ListenerOptions {
   /** Hears of changes; made for work, since it only listens. */
   subscriber: Redis;
+  /** For tests, which are in more of a hurry. */
+  eventTimes?: EventTimes;
 }
 
 /**
@@ -41,6 +44,7 @@ export async function createPublicApp({
   subscriber,
   logger,
   metrics,
+  eventTimes = EVENT_TIMES,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createAuthenticator(config);
   const adapter = new FastifyAdapter({
@@ -58,7 +62,11 @@ export async function createPublicApp({
   if (metrics) observeRequests(metrics, fastify);
   if (isTracing(config)) traceSubmissions(fastify);
   const finishRoutes = answerOtherMethods(adapter, sendError);
-  const module = PublicModule.register(QueryQueueModule.register(config, redis), subscriber, authenticator);
+  const module = PublicModule.register(QueryQueueModule.register(config, redis), {
+    subscriber,
+    authenticator,
+    eventTimes,
+  });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger,
     bodyParser: false,

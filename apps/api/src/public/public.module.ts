@@ -7,16 +7,23 @@ import { ErrorFilter } from './errors/error.filter';
 import { HealthController } from './health/health.controller';
 import { RequestLimiter } from './limits/request-limiter';
 import { OriginalController } from './original/original.controller';
+import { EventTimes } from './queries/event-times';
 import { QueriesController } from './queries/queries.controller';
 import { QueryList } from './queries/query-list';
 import { QueryResponder } from './queries/query-responder';
 import { QueryService } from './queries/query-service';
 import { QueryStreams } from './queries/query-streams';
 
+interface PublicParts {
+  subscriber: Redis;
+  authenticator: Authenticator;
+  eventTimes: EventTimes;
+}
+
 /** Everything that callers can reach, and nothing of what operators can. */
 @Module({})
 export class PublicModule {
-  static register(queue: DynamicModule, subscriber: Redis, authenticator: Authenticator): DynamicModule {
+  static register(queue: DynamicModule, { subscriber, authenticator, eventTimes }: PublicParts): DynamicModule {
     return {
       module: PublicModule,
       imports: [queue],
@@ -28,6 +35,7 @@ export class PublicModule {
         QueryResponder,
         RequestLimiter,
         { provide: SUBSCRIBER, useValue: subscriber },
+        { provide: EventTimes, useValue: eventTimes },
         { provide: AUTHENTICATOR, useValue: authenticator },
         { provide: APP_FILTER, useClass: ErrorFilter },
       ],

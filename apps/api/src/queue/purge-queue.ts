@@ -7,7 +7,10 @@ import { PURGE_JOB, PURGE_QUEUE, type PurgeJobPayload } from '#shared/contract/p
 /** How long a purge that has ended can be looked up. */
 const KEPT_SECONDS = 86_400;
 
-/** Enough for any number of lost workers: a purge goes on where it was. */
+/**
+ * How often it is begun that ends for a reason that nobody foresaw: with the waits between some two and a half minutes.
+ * A lost worker costs none of these; apps/worker has a bound of its own for them.
+ */
 const ATTEMPTS = 10;
 
 export type PurgeJob = Job<PurgeJobPayload>;

@@ -76,8 +76,8 @@ export class QueryQueue {
 
   /** How many queries wait, and how many a worker has. */
   async count(): Promise<{ waiting: number; active: number }> {
-    const { wait = 0, active = 0, delayed = 0 } = await this.queue.getJobCounts('wait', 'active', 'delayed');
-    return { waiting: wait + delayed, active };
+    const { wait = 0, active = 0 } = await this.queue.getJobCounts('wait', 'active');
+    return { waiting: wait, active };
   }
 
   /** What BullMQ itself tells of the queue, in Prometheus' form. */
@@ -92,19 +92,21 @@ export class QueryQueue {
    */
   discard(id: string): void {
     this.unwanted.add(id);
-    this.discardUnwanted();
+    this.remove(id);
   }
 
   private discardUnwanted(): void {
-    for (const id of this.unwanted) {
-      this.queue.remove(id).then(
-        () => this.unwanted.delete(id),
-        (error: unknown) => {
-          this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now');
-          this.discardAgain();
-        },
-      );
-    }
+    for (const id of this.unwanted) this.remove(id);
+  }
+
+  private remove(id: string): void {
+    this.queue.remove(id).then(
+      () => this.unwanted.delete(id),
+      (error: unknown) => {
+        this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now');
+        this.discardAgain();
+      },
+    );
   }
 
   /** When the connection is back, which is told, and where it is not told: after a while. */

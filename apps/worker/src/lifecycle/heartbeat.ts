@@ -7,11 +7,14 @@ export class Heartbeat implements OnModuleDestroy {
   private readonly logger = new Logger(Heartbeat.name);
   private readonly timer: NodeJS.Timeout;
   private isUnderWay = false;
+  private isUnknown = false;
 
+  /** @param onUnknown Told when Redis knew nothing of this process; again with the next beat, where that fails. */
   constructor(
-    private readonly beats: WorkerBeats,
+    private readonly beats: Pick<WorkerBeats, 'beat' | 'end'>,
     private readonly worker: Omit<WorkerBeat, 'queries'>,
     private readonly readQueries: () => RunningQuery[],
+    private readonly onUnknown: () => Promise<void>,
   ) {
     this.timer = setInterval(() => void this.beat(), BEAT_MS);
     void this.beat();
@@ -27,7 +30,11 @@ export class Heartbeat implements OnModuleDestroy {
     if (this.isUnderWay) return;
     this.isUnderWay = true;
     try {
-      await this.beats.beat({ ...this.worker, queries: this.readQueries() });
+      const isNews = await this.beats.beat({ ...this.worker, queries: this.readQueries() });
+      this.isUnknown ||= isNews;
+      if (!this.isUnknown) return;
+      await this.onUnknown();
+      this.isUnknown = false;
     } catch (error) {
       this.logger.warn({ err: error }, 'a beat failed');
     } finally {

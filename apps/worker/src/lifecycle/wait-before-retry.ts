@@ -1,7 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What an attempt waits for that ends for a reason that nobody foresaw; each further one twice as long. */
-const RETRY_AFTER_MS = 1_000;
+const FIRST_WAIT_MS = 1_000;
+
+/** It holds a place of the worker meanwhile. */
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * How long an attempt waits that ended for a reason that nobody foresaw: each twice as long as the one before, up to a cap.
+ *
+ * @param attemptsMade Before this one.
+ */
+export function toRetryWaitMs(attemptsMade: number): number {
+  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attemptsMade);
+}
 
 /**
  * Waits at the end of an attempt, inside it. Not by BullMQ's `backoff`: that is written down as a time of this machine's
@@ -11,5 +22,5 @@ const RETRY_AFTER_MS = 1_000;
  * @throws The signal's reason.
  */
 export async function waitBeforeRetry(attemptsMade: number, signal: AbortSignal): Promise<void> {
-  await delay(RETRY_AFTER_MS * 2 ** attemptsMade, undefined, { signal }).catch(() => signal.throwIfAborted());
+  await delay(toRetryWaitMs(attemptsMade), undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -14,11 +14,14 @@ export interface WorkerStartPorts {
   /** @throws SecretError */
   readHashKey: (signal: AbortSignal) => Promise<string>;
   createExecution: (table: OpenTable) => { pages: PageReader; execution: QueryExecution };
+  /** Bounds what all workers run, before this one takes anything. Waits for Redis. */
+  limitRunning: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Waiting: the secrets are read, again and again; the process lives, is not ready, and takes no query.
- * Taking queries: entered once, when all secrets are there; `pages` is set.
+ * Waiting: the secrets are read, again and again, and then Redis is told the bound of all workers; the process lives, is
+ * not ready, and takes no query.
+ * Taking queries: entered once, when all of that is done; `pages` is set.
  * Stopped: from waiting, for good.
  */
 export class WorkerStart {
@@ -57,6 +60,7 @@ export class WorkerStart {
       const { pages, execution } = this.ports.createExecution({ connection, hashKey });
       this.pages = pages;
       this.execution = execution;
+      await this.ports.limitRunning(this.stopping.signal);
       this.processor.begin(execution);
       this.logger.log('Taking queries');
     } catch (error) {

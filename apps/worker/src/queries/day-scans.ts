@@ -1,6 +1,7 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
 import { DaySource } from '#shared/contract/query-history';
+import { orAborted } from '#shared/lifecycle/or-aborted';
 import { type PageSource, scanDay } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
@@ -104,21 +105,9 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
   };
 }
 
-/** @throws The signal's reason, when it is aborted before the promise settles. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let leave: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => (leave = () => reject(signal.reason as Error)));
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
-}
-
 /** One scan and those who wait for it. */
 class SharedScan {
-  /** When the scan began by the clock of the day sets; never when it ended before it could begin. */
+  /** When the scan began by the clock of the day sets; -Infinity when it ended before it could begin. */
   readonly scannedAt: Promise<number>;
   /** When it has ended, however. */
   readonly settled: Promise<void>;
@@ -138,7 +127,7 @@ class SharedScan {
       for (const listener of this.listeners) listener.onCheckpoint?.();
     };
     this.result = run(begun, { onPage, onCheckpoint }, this.stop.signal);
-    // A scan that ends before it begins is fresh for nobody; whoever waits sees its error by joining.
+    // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
     this.settled = this.result.then(
       () => {},
       () => begun(-Infinity),

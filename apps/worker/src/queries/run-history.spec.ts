@@ -37,13 +37,25 @@ describe('the history of a run', () => {
     ]);
   });
 
-  it.each<[string, () => Promise<boolean>]>([
-    ['is full', async () => false],
-    ['is away', () => Promise.reject(new Error('Connection is closed.'))],
-  ])('tells what is missing when the store %s for a time', async (_name, answer) => {
+  it('tells all of it once the store is no longer full', async () => {
     const store = createStore();
     const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
-    store.answer = answer;
+    store.answer = async () => false;
+    history.addDay(DAY);
+    await history.flush();
+    history.addDay(DAY);
+    const flushing = history.flush();
+    const ending = history.end({ end: 'GivenBack' });
+    await flushing;
+    store.answer = async () => true;
+    await ending;
+    expect(store.calls.at(-1)).toEqual({ kinds: ['attempt-begun', 'day', 'day', 'attempt-ended'], dropped: 0 });
+  });
+
+  it('tells what is missing when the store is away for a time: it may have it or not', async () => {
+    const store = createStore();
+    const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
+    store.answer = () => Promise.reject(new Error('Connection is closed.'));
     history.addDay(DAY);
     await history.flush();
     history.addDay(DAY);
@@ -60,6 +72,14 @@ describe('the history of a run', () => {
     await history.flush();
     expect(store.calls[0]?.kinds).toHaveLength(4_000);
     expect(store.calls[0]?.dropped).toBe(1_001);
+    store.answer = async () => false;
+    for (let i = 0; i < 3_999; i += 1) history.addDay(DAY);
+    await history.flush();
+    for (let i = 0; i < 2; i += 1) history.addDay(DAY);
+    await history.flush();
+    await history.flush();
+    expect(store.calls.at(-1)?.kinds).toHaveLength(4_000);
+    expect(store.calls.at(-1)?.dropped).toBe(1);
   });
 
   it('ends with a code, never a text', () => {

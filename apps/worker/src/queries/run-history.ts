@@ -16,13 +16,15 @@ export function toEnding(error: unknown, isGivenBack: boolean): Ending {
 
 /**
  * What one run tells of itself, kept until it is stored: with the heartbeats, and at the end. That it cannot be stored
- * costs the query nothing.
+ * costs the query nothing. What may have been stored, since there was no reply, is not told again but counted as missing.
  */
 export class RunHistory {
   private readonly logger = new Logger(RunHistory.name);
   private readonly begunAt = performance.now();
   private pending: HistoryEvent[] = [];
   private dropped = 0;
+  /** One after the other: what could not be stored is there for the next time. */
+  private flushing = Promise.resolve();
 
   /** @param now Redis' clock at this moment. */
   constructor(
@@ -42,16 +44,25 @@ export class RunHistory {
     await this.flush();
   }
 
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    this.flushing = this.flushing.then(() => this.store());
+    return this.flushing;
+  }
+
+  private async store(): Promise<void> {
     const { pending, dropped } = this;
     if (pending.length === 0) return;
     this.pending = [];
     this.dropped = 0;
-    const isStored = await this.histories.append(this.run.id, pending, dropped).catch((error: unknown) => {
+    try {
+      if (await this.histories.append(this.run.id, pending, dropped)) return;
+      const all = [...pending, ...this.pending];
+      this.pending = all.slice(0, MOST_PENDING);
+      this.dropped += dropped + all.length - this.pending.length;
+    } catch (error) {
       this.logger.warn({ queryId: this.run.id, err: error }, 'the history of a query could not be stored');
-      return false;
-    });
-    if (!isStored) this.dropped += dropped + pending.length;
+      this.dropped += dropped + pending.length;
+    }
   }
 
   private add(event: HistoryEvent): void {

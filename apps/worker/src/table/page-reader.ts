@@ -3,7 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { rejectOnAbort } from '#shared/lifecycle/reject-on-abort';
+import { orAborted } from '#shared/lifecycle/or-aborted';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
@@ -67,6 +67,8 @@ export class PageReader implements PageSource {
     // From the first fault on, and without the waits for a slot, which are nobody's fault.
     let giveUpAt = Infinity;
     let wasRenewed = false;
+    // Of their own: that the table was busy before says nothing of a reply that cannot be right.
+    let briefRetries = 0;
     for (let attempt = 0; ; attempt += 1) {
       const read = await this.tryRead(range, after, signal);
       if ('page' in read) return read.page;
@@ -86,7 +88,7 @@ export class PageReader implements PageSource {
       const delayMs = toRetryDelayMs(attempt, fault.options.retryAfterMs, Math.random());
       const isOver =
         fault.retry === 'never' ||
-        (fault.retry === 'briefly' && attempt >= BRIEF_RETRIES) ||
+        (fault.retry === 'briefly' && ++briefRetries > BRIEF_RETRIES) ||
         performance.now() + delayMs > giveUpAt;
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
       for (const observer of this.options.observers ?? []) observer.onRetry(fault);
@@ -119,7 +121,7 @@ export class PageReader implements PageSource {
   }
 
   private renew(refused: TableClient, signal: AbortSignal): Promise<boolean> {
-    return Promise.race([this.connection.renew(refused), rejectOnAbort(signal)]);
+    return orAborted(this.connection.renew(refused), signal);
   }
 
   private async tryRead(

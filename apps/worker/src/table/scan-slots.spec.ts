@@ -57,7 +57,7 @@ describe('ScanSlots', () => {
   it('halves on pressure, once for each wave of refusals, and never below one', async () => {
     const slots = new ScanSlots(16);
     for (const slot of await takeAll(slots, 16)) slot.release('pressed');
-    expect(slots.read()).toMatchObject({ limit: 8, pressed: 16, pressedShare: 1 });
+    expect(slots.read()).toMatchObject({ limit: 8, pressed: 16 });
     for (const limit of [4, 2, 1, 1]) {
       (await slots.take(NEVER)).release('pressed');
       expect(slots.read().limit).toBe(limit);
@@ -91,6 +91,6 @@ describe('ScanSlots', () => {
   it('does not take a fault that has nothing to do with load for pressure', async () => {
     const slots = new ScanSlots(4);
     (await slots.take(NEVER)).release('faulted');
-    expect(slots.read()).toMatchObject({ limit: 4, pressedShare: 0 });
+    expect(slots.read()).toMatchObject({ limit: 4, pressed: 0, faulted: 1 });
   });
 });

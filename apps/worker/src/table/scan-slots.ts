@@ -15,8 +15,6 @@ export interface ScanSlotsReading {
   served: number;
   pressed: number;
   faulted: number;
-  /** Of all requests that ended, those that met pressure: 0 to 1. */
-  pressedShare: number;
 }
 
 /**
@@ -67,16 +65,7 @@ export class ScanSlots {
 
   read(): ScanSlotsReading {
     const { limit, inFlight, served, pressed, faulted } = this;
-    const ended = served + pressed + faulted;
-    return {
-      limit,
-      inFlight,
-      waiting: this.waiting.urgent.size + this.waiting.other.size,
-      served,
-      pressed,
-      faulted,
-      pressedShare: ended === 0 ? 0 : pressed / ended,
-    };
+    return { limit, inFlight, waiting: this.waiting.urgent.size + this.waiting.other.size, served, pressed, faulted };
   }
 
   private adapt(end: SlotEnd, ordinal: number): void {

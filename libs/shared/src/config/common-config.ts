@@ -35,6 +35,7 @@ export class CommonConfig {
    */
   @Flag()
   assumeNoeviction: boolean = false;
+
   /** Certificates of the authority that alone is trusted for Redis; without it, those that Node trusts. */
   @IsOptional()
   @Problem<CommonConfig>(findRedisCaFileProblem)

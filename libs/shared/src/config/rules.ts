@@ -10,6 +10,7 @@ import {
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
+import { toBoolean } from '../contract/to-boolean';
 
 /** The addresses that only this machine reaches. */
 export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -32,13 +33,14 @@ export function Port(): PropertyDecorator {
 
 /** `true` or `false`; anything else is a problem, not a false. */
 export function Flag(): PropertyDecorator {
-  const toBoolean = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
   return all(Transform(toBoolean), IsBoolean({ message: 'must be true or false' }));
 }
 
-/** The name of a secret in a vault. */
+/** The name of a secret in Key Vault: learn.microsoft.com, "About keys, secrets and certificates". */
 export function SecretName(): PropertyDecorator {
-  return Matches(/^[A-Za-z0-9-]{1,127}$/, { message: 'must be the name of a secret: letters, digits and dashes' });
+  return Matches(/^[0-9A-Za-z-]{1,127}$/, {
+    message: 'must be the name of a secret: 1 to 127 letters, digits and dashes',
+  });
 }
 
 /** What RFC 6749 (3.3) lets a scope be made of; an app role goes the same way, into a list of such. */

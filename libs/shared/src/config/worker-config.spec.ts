@@ -133,6 +133,26 @@ describe('in production', () => {
   });
 });
 
+describe('the bound on what all workers run', () => {
+  const OUT_OF_RANGE = ['MAX_RUNNING_QUERIES must be a whole number from 1 to 10000'];
+
+  it.each<[string | undefined, number | undefined]>([
+    [undefined, undefined],
+    ['', undefined],
+    ['1', 1],
+    ['250', 250],
+  ])('%j is %j', (text, expected) => {
+    const env = { TABLE_CONNECTION_STRING: AZURITE, MAX_RUNNING_QUERIES: text };
+    expect(parseConfig(WorkerConfig, env).maxRunningQueries).toBe(expected);
+  });
+
+  it.each(['0', '-1', '1.5', 'many', '10001'])('%s is refused', (text) => {
+    expect(new Set(problemsOf({ TABLE_CONNECTION_STRING: AZURITE, MAX_RUNNING_QUERIES: text }))).toEqual(
+      new Set(OUT_OF_RANGE),
+    );
+  });
+});
+
 describe('on a machine of one’s own', () => {
   it.each<[string, Record<string, string>, string[]]>([
     [

@@ -1,12 +1,12 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { CommonConfig } from './common-config';
-import { Flag, Port, Problem, UrlOf, WholeNumber } from './rules';
+import { Flag, Port, Problem, SecretName, UrlOf, WholeNumber } from './rules';
 import { DEVELOPMENT_HASH_KEY, findConnectionStringProblem, findHashKeyProblem } from './secret-rules';
 import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
 export class WorkerConfig extends CommonConfig {
-  /** Where `/health` listens; nothing else does. */
+  /** Where `/health` and `/metrics` listen. */
   @IsString()
   healthHost: string = '127.0.0.1';
 
@@ -24,7 +24,7 @@ export class WorkerConfig extends CommonConfig {
   appConfigEndpoint: string | undefined = undefined;
 
   /** What the vault calls the connection string. */
-  @SecretNameRule()
+  @SecretName()
   tableConnectionStringSecret: string = 'storage-account-connection-string';
 
   /** Of the storage account that has the audit table: a secret. */
@@ -32,7 +32,7 @@ export class WorkerConfig extends CommonConfig {
   tableConnectionString: string = '';
 
   /** What the vault calls the key of the hashes. */
-  @SecretNameRule()
+  @SecretName()
   identifierHashKeySecret: string = 'identifier-hash-key';
 
   @Matches(/^[A-Za-z][A-Za-z0-9]{2,62}$/, {
@@ -59,6 +59,11 @@ export class WorkerConfig extends CommonConfig {
   @WholeNumber(1, 64)
   queriesPerWorker: number = 4;
 
+  /** Queries that all workers together run at once; without it, as many as they have places for. */
+  @IsOptional()
+  @WholeNumber(1, 10_000)
+  maxRunningQueries: number | undefined = undefined;
+
   /** How long one request to the table may take. */
   @WholeNumber(1, 300)
   pageTimeoutSeconds: number = 30;
@@ -78,13 +83,6 @@ export class WorkerConfig extends CommonConfig {
   /** How long a worker that went silent keeps its query. */
   @WholeNumber(1, 600)
   lockSeconds: number = 30;
-}
-
-/** Names in Key Vault: learn.microsoft.com, "About keys, secrets and certificates". */
-function SecretNameRule(): PropertyDecorator {
-  return Matches(/^[0-9A-Za-z-]{1,127}$/, {
-    message: 'must be the name of a secret: 1 to 127 letters, digits and dashes',
-  });
 }
 
 /** Only where it is the way to the table; a way before it has no use for it. */

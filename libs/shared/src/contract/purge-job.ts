@@ -1,14 +1,12 @@
 import { plainToInstance } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, validateSync } from 'class-validator';
-import type { TerminalStatus } from './query-status';
+import { TERMINAL_STATUSES, type TerminalStatus } from './query-status';
 
 /** The queue that holds one job for each purge of many queries. */
 export const PURGE_QUEUE = 'purges';
 
 /** The only kind of job on it. */
 export const PURGE_JOB = 'purge-queries';
-
-export const TERMINAL_STATUSES = ['Completed', 'Failed', 'Terminated'] as const satisfies TerminalStatus[];
 
 /** Which queries are to be purged: of those that have ended, all that fit. */
 export class PurgeJobPayload {

@@ -63,3 +63,20 @@ export interface QueryState extends Omit<QueryOutcome, 'status' | 'finishedAt' |
 export function noProgress(daysTotal: number): QueryProgress {
   return { percent: 0, daysTotal, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null, atLeast: 0 };
 }
+
+/**
+ * What this version knows of progress that another may have written, as one does while processes are replaced: what it
+ * does not tell is as at the beginning, and what only it knows is left out.
+ */
+export function toKnownProgress(daysTotal: number, written: Partial<QueryProgress>): QueryProgress {
+  const { percent, daysDone, daysReused, entitiesRead, etaSeconds, atLeast } = noProgress(daysTotal);
+  return {
+    percent: written.percent ?? percent,
+    daysTotal: written.daysTotal ?? daysTotal,
+    daysDone: written.daysDone ?? daysDone,
+    daysReused: written.daysReused ?? daysReused,
+    entitiesRead: written.entitiesRead ?? entitiesRead,
+    etaSeconds: written.etaSeconds ?? etaSeconds,
+    atLeast: written.atLeast ?? atLeast,
+  };
+}

@@ -9,8 +9,9 @@ export const QueryStatus = {
 export type QueryStatus = (typeof QueryStatus)[keyof typeof QueryStatus];
 
 /** The statuses that a query never leaves. */
-export type TerminalStatus = 'Completed' | 'Failed' | 'Terminated';
+export const TERMINAL_STATUSES = [QueryStatus.Completed, QueryStatus.Failed, QueryStatus.Terminated] as const;
+export type TerminalStatus = (typeof TERMINAL_STATUSES)[number];
 
 export function isTerminal(status: QueryStatus): status is TerminalStatus {
-  return status !== QueryStatus.Pending && status !== QueryStatus.Running;
+  return (TERMINAL_STATUSES as readonly QueryStatus[]).includes(status);
 }

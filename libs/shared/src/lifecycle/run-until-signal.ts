@@ -31,6 +31,8 @@ export async function runUntilSignal(start: () => Promise<RunningProcess>): Prom
     return die(error, 'the process could not start');
   }
   end = () => {
+    // Told again, and by another signal: it is going already, and its grace period has begun.
+    end = () => {};
     setTimeout(() => {
       logger.warn({ graceSeconds: running.graceSeconds }, 'the process did not end within its grace period');
       process.exit(0);

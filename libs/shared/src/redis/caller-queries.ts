@@ -1,10 +1,8 @@
 import type { RedisClient } from './redis-client';
+import { LONGEST_LIFE_MS } from './query-life';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
-
-/** Longer than any query waits and runs: what is older is forgotten even if nobody has looked. */
-const LONGEST_LIFE_MS = 30 * 86_400_000;
 
 /**
  * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, window if the

@@ -3,6 +3,7 @@ import { describeError, type FailureCode } from '../contract/error-codes';
 import type { QueryOutcome, QueryState } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
 import { QueryStatus } from '../contract/query-status';
+import { parseOutcome } from './parse-outcome';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
@@ -102,10 +103,6 @@ export class Outcomes {
     );
     return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };
   }
-}
-
-export function parseOutcome(text: string): QueryOutcome {
-  return JSON.parse(text) as QueryOutcome;
 }
 
 /** The facts of a query that ends without a result. */

@@ -1,4 +1,5 @@
 import { QueryStatus } from '../contract/query-status';
+import { QUEUED_WITHIN_MS } from './query-life';
 import type { QueryStates } from './query-states';
 import type { RecordKeys } from './record-keys';
 import { readRedisClock } from './redis-clock';
@@ -7,9 +8,6 @@ import { RedisScript } from './redis-script';
 
 const STATUSES = Object.values(QueryStatus);
 const LIVE = [QueryStatus.Pending, QueryStatus.Running] as const;
-
-/** A submission that has not queued its job by then never will. */
-const QUEUED_WITHIN_MS = 10_000;
 
 /** Of each live status. More are looked at the next time: those that are looked at go from the list, or are true. */
 const LOOKED_AT = 20;

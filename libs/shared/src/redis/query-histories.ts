@@ -1,14 +1,12 @@
 import type { RedisClient } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
+import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
 import { RedisScript } from './redis-script';
 
 /** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
 const MOST_EVENTS = 4_000;
-
-/** Longer than any query waits and runs. */
-const LONGEST_LIFE_MS = 30 * 86_400_000;
 
 /**
  * KEYS events, count of dropped ones, outcome; ARGV most events, time to live in ms while there is no outcome,

@@ -1,4 +1,4 @@
-import { TERMINAL_STATUSES } from '../contract/purge-job';
+import { TERMINAL_STATUSES } from '../contract/query-status';
 import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';

@@ -1,5 +1,6 @@
 import type { RedisClient } from './redis-client';
 import { type JobProgress, readJobProgress } from './job-progress';
+import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
@@ -13,9 +14,6 @@ if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] t
 
 /** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
 const REPORT_EVERY_MS = 1_000;
-
-/** Longer than any query waits and runs. */
-const LONGEST_LIFE_MS = 30 * 86_400_000;
 
 /** So many lost workers in a row make a query a suspect. */
 const SUSPECT_FROM = 2;
@@ -130,12 +128,7 @@ export class QueryRuns {
   }
 
   /** Stores how far the run is, and looks whether it may go on; if so, its lock holds on. */
-  async report(
-    id: string,
-    token: string,
-    progress: JobProgress,
-    { isProven, ranMs }: RunReport = { isProven: false, ranMs: 0 },
-  ): Promise<RunVerdict> {
+  async report(id: string, token: string, progress: JobProgress, { isProven, ranMs }: RunReport): Promise<RunVerdict> {
     const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [
       token,
       this.keys.changes,

@@ -1,10 +1,11 @@
 import type { RedisClient } from './redis-client';
 import { countDays } from '../contract/calendar-day';
-import { noProgress, type QueryState } from '../contract/query-document';
+import { type QueryState, toKnownProgress } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
 import { QueryStatus } from '../contract/query-status';
 import { readJobProgress } from './job-progress';
-import { type Outcomes, parseOutcome, toEndedFacts } from './outcomes';
+import { type Outcomes, toEndedFacts } from './outcomes';
+import { parseOutcome } from './parse-outcome';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
@@ -79,7 +80,7 @@ export class QueryStates {
       createdAt: Number(timestamp),
       startedAt,
       // A payload of another version may have no range that could be understood here.
-      progress: { ...noProgress(countDays(request.start, request.end) || 0), ...made },
+      progress: toKnownProgress(countDays(request.start, request.end) || 0, made),
       result: null,
       error: null,
     };

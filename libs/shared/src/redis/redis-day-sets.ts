@@ -16,6 +16,7 @@ import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
 import { isReplyError } from './redis-script';
+import { untilAnswered } from './until-answered';
 import { isPassingRefusal } from './until-taken';
 
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
@@ -24,8 +25,12 @@ const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 /** Of so many days at the most: that is 1.6 MB of one reply. */
 const MOST_DAYS_WITH_SETS = 400;
 
+/** Redis closes a line on which it is told of more at once than it keeps under one key; and it says no to less. */
+const PIECE_BYTES = 16 * 2 ** 20;
+
 /**
  * The day sets of one table, in Redis; on a line of their own, since they may be large. They expire by themselves; losing one costs a scan, never a count.
+ * One that is larger than what Redis keeps under one key cannot be stored, and its query fails (docs/redis.md).
  */
 export class RedisDaySets implements DaySets {
   constructor(
@@ -36,9 +41,11 @@ export class RedisDaySets implements DaySets {
 
   async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>> {
     const bytesOfEach = days.length > MOST_DAYS_WITH_SETS ? HEAD_BYTES : FIRST_BYTES;
-    const pipeline = this.redis.pipeline();
-    for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, bytesOfEach - 1);
-    const replies = await runPipeline<Buffer>(pipeline);
+    const replies = await untilAnswered(() => {
+      const pipeline = this.redis.pipeline();
+      for (const day of days) pipeline.getrangeBuffer(this.keyOf(day), 0, bytesOfEach - 1);
+      return runPipeline<Buffer>(pipeline);
+    });
     const heads = new Map<CalendarDay, DaySetHead | DaySet>();
     for (const [i, day] of days.entries()) {
       const bytes = replies[i] ?? Buffer.alloc(0);
@@ -50,18 +57,15 @@ export class RedisDaySets implements DaySets {
 
   async readStart(day: CalendarDay): Promise<DayStart> {
     const { position, identifiers } = this.checkpointKeysOf(day);
-    const pipeline = this.redis
-      .pipeline()
-      .time()
-      .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
-      .get(position)
-      .getBuffer(identifiers);
-    const [time, head, positionText, found] = (await runPipeline(pipeline)) as [
-      string[],
-      Buffer,
-      string | null,
-      Buffer | null,
-    ];
+    const read = () =>
+      this.redis
+        .pipeline()
+        .time()
+        .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
+        .get(position)
+        .getBuffer(identifiers);
+    const replies = await untilAnswered(() => runPipeline(read()));
+    const [time, head, positionText, found] = replies as [string[], Buffer, string | null, Buffer | null];
     return { now: toMilliseconds(time), head: readDaySetHead(head), checkpoint: readCheckpoint(positionText, found) };
   }
 
@@ -70,22 +74,9 @@ export class RedisDaySets implements DaySets {
     return bytes === null ? undefined : readDaySet(bytes);
   }
 
-  async write(day: CalendarDay, daySet: DaySet): Promise<void> {
-    const key = this.keyOf(day);
-    const { position, identifiers } = this.checkpointKeysOf(day);
-    const found = this.redis
-      .pipeline()
-      .getrangeBuffer(key, 0, HEAD_BYTES - 1)
-      .get(position);
-    const [headBytes, positionText] = (await runPipeline(found)) as [Buffer, string | null];
-    const store = this.redis.multi();
-    // What a scan that began later has stored is worth more than this.
-    if (isLatest(daySet, readDaySetHead(headBytes)?.scannedAt)) {
-      store.set(key, encodeDaySetHead(daySet), 'EX', this.options.ttlSeconds);
-      store.append(key, toBuffer(daySet.identifiers));
-    }
-    if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
-    await this.unlessFull(() => store.exec());
+  write(day: CalendarDay, daySet: DaySet): Promise<void> {
+    // Written twice, it is what it was.
+    return untilAnswered(() => this.writeOnce(day, daySet));
   }
 
   openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
@@ -97,10 +88,33 @@ export class RedisDaySets implements DaySets {
     };
   }
 
+  private async writeOnce(day: CalendarDay, daySet: DaySet): Promise<void> {
+    const key = this.keyOf(day);
+    const { position, identifiers } = this.checkpointKeysOf(day);
+    const found = this.redis
+      .pipeline()
+      .getrangeBuffer(key, 0, HEAD_BYTES - 1)
+      .get(position);
+    const [headBytes, positionText] = (await runPipeline(found)) as [Buffer, string | null];
+    const store = this.redis.multi();
+    // What a scan that began later has stored is worth more than this.
+    if (isLatest(daySet, readDaySetHead(headBytes)?.scannedAt)) {
+      store.set(key, encodeDaySetHead(daySet), 'EX', this.options.ttlSeconds);
+      for (const piece of cut(toBuffer(daySet.identifiers))) store.append(key, piece);
+    }
+    if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
+    const replies = await this.unlessFull(() => store.exec());
+    const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
+    if (failure === undefined) return;
+    // Redis does the rest of a transaction all the same: a head without all of its identifiers is no day set.
+    await this.redis.del(key);
+    throw failure;
+  }
+
   /** A Redis that takes no writes costs reuse, not the query; undefined when nothing was stored. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
-      if (await hasRoomToSpare(this.redis, this.keys.queue)) return await store();
+      if (await untilAnswered(() => hasRoomToSpare(this.redis, this.keys.queue))) return await store();
     } catch (error) {
       // A transaction is refused as a whole when one of its commands was.
       if (!isPassingRefusal(error) && !isReplyError(error, 'EXECABORT')) throw error;
@@ -125,4 +139,9 @@ function isLatest({ scannedAt }: DaySet, stored: number | undefined): boolean {
 /** The same bytes, as the client takes them. */
 function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
+}
+
+function cut(bytes: Buffer): Buffer[] {
+  const count = Math.ceil(bytes.length / PIECE_BYTES);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES));
 }

@@ -1,4 +1,4 @@
-import { rejectOnAbort } from '../lifecycle/reject-on-abort';
+import { orAborted } from '../lifecycle/or-aborted';
 import type { RedisClient } from './redis-client';
 import { readRedisMemory } from './redis-memory';
 
@@ -26,8 +26,8 @@ export async function findRedisProblem(
 ): Promise<RedisProblem | undefined> {
   if (redis.status !== 'ready') return 'unreachable';
   try {
-    const late = rejectOnAbort(AbortSignal.timeout(ANSWER_LIMIT_MS));
-    const { policy } = await Promise.race([readRedisMemory(redis, keyPrefix), late]);
+    const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
+    const { policy } = await orAborted(readRedisMemory(redis, keyPrefix), limit);
     // An evicting Redis drops locks and jobs silently when it is full.
     if (policy === undefined) return assumeNoeviction ? undefined : 'untold';
     return policy === 'noeviction' ? undefined : 'evicting';

@@ -23,7 +23,8 @@ const AGAIN_AFTER_MS = 500;
 
 /**
  * Tries a write again for as long as Redis refuses it for a reason that passes. That says nothing of the query whose
- * write it is, and must not cost it one of its attempts. An absent Redis is waited for by the connection itself.
+ * write it is, and must not cost it one of its attempts. An absent Redis is waited for by the connection itself,
+ * which sends again what has had no reply; for more than one command at once see `untilAnswered`.
  *
  * @throws What `write` throws for another reason; the signal's reason.
  */

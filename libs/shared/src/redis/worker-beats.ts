@@ -15,12 +15,13 @@ const GONE_AFTER_MS = 10_000;
 const REMEMBERED_MS = 3_600_000;
 
 /** KEYS workers, worker; ARGV id, beat, how long it is remembered in ms */
-const BEAT = new RedisScript<void>(`
+const BEAT = new RedisScript<0 | 1>(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
+local isNew = redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])`);
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return isNew`);
 
 /** KEYS workers; ARGV after how many ms without a beat a worker is gone */
 const COUNT_ALIVE = new RedisScript<number>(`
@@ -35,9 +36,10 @@ export class WorkerBeats {
     private readonly keys: RecordKeys,
   ) {}
 
-  async beat(beat: WorkerBeat): Promise<void> {
+  /** @returns Whether Redis knew nothing of the worker: at its first beat, and where Redis has lost its data. */
+  async beat(beat: WorkerBeat): Promise<boolean> {
     const keys = [this.keys.workers, this.keys.worker(beat.id)];
-    await BEAT.run(this.redis, keys, [beat.id, JSON.stringify(beat), REMEMBERED_MS]);
+    return (await BEAT.run(this.redis, keys, [beat.id, JSON.stringify(beat), REMEMBERED_MS])) === 1;
   }
 
   /** A worker that ends in order leaves no trace, so that whatever is left was lost. */

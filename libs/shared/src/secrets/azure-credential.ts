@@ -1,6 +1,6 @@
 import { type AccessToken, DefaultAzureCredential, type GetTokenOptions, type TokenCredential } from '@azure/identity';
 import { ConfigInvalidError } from '../config/parse-config';
-import { rejectOnAbort } from '../lifecycle/reject-on-abort';
+import { orAborted } from '../lifecycle/or-aborted';
 import { toIdentityError } from './to-secret-error';
 
 /** Asking again is the business of whoever waits: the library would obey any `Retry-After`. */
@@ -35,7 +35,7 @@ export class AzureCredential implements TokenCredential {
     // An endpoint that is silent would be waited for without end.
     const limit = AbortSignal.timeout(LIMIT_MS);
     try {
-      return await Promise.race([this.found.getToken(scopes, options), rejectOnAbort(limit)]);
+      return await orAborted(this.found.getToken(scopes, options), limit);
     } catch (error) {
       throw toIdentityError(error);
     }

@@ -7,9 +7,12 @@ const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Of a parameter; what is longer has been refused, or is nothing that an operator needs to read again. */
 const LONGEST_VALUE = 500;
 
+const UNAVAILABLE = 503;
+
 /**
  * Writes down every request of the listener that changes something or tries to, the dashboard's too: one hook, so that no
- * route can be forgotten. It is written before the answer goes out. When Redis cannot take it, the log line is all.
+ * route can be forgotten. It is written before the answer goes out, unless that says that Redis is away. When Redis cannot
+ * take it, the log line is all.
  */
 export function auditChanges(fastify: FastifyInstance, audit: AuditLog): void {
   const logger = new Logger('Audit');
@@ -19,7 +22,11 @@ export function auditChanges(fastify: FastifyInstance, audit: AuditLog): void {
       return payload;
     const entry = toEntry(request, reply, payload);
     logger.log(entry);
-    await audit.append(entry).catch((error: unknown) => logger.error(`an entry is only here: ${String(error)}`));
+    const appending = audit
+      .append(entry)
+      .catch((error: unknown) => logger.error(`an entry is only here: ${String(error)}`));
+    // Redis is away then, and the time in which 503 is promised is half gone.
+    if (reply.statusCode !== UNAVAILABLE) await appending;
     return payload;
   });
 }

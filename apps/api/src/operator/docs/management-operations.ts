@@ -1,5 +1,5 @@
 import type { AnyErrorCode } from '#shared/contract/error-codes';
-import { TERMINAL_STATUSES } from '#shared/contract/purge-job';
+import { TERMINAL_STATUSES } from '#shared/contract/query-status';
 import { ID_SCHEMA, STATUS_SCHEMA } from '../../openapi/query-schemas';
 import { LONGEST_CALLER, LONGEST_REASON } from '../management/management-requests';
 import { DescribeOperation, type Parameter } from './describe-operation';

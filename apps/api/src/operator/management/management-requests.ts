@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { TERMINAL_STATUSES } from '#shared/contract/purge-job';
-import type { TerminalStatus } from '#shared/contract/query-status';
+import { TERMINAL_STATUSES, type TerminalStatus } from '#shared/contract/query-status';
+import { toBoolean } from '#shared/contract/to-boolean';
 import { ListRequest, Time } from '../../queries/list-request';
 
 export const LONGEST_REASON = 500;
@@ -9,7 +9,6 @@ export const LONGEST_CALLER = 500;
 
 /** `true` or `false`; absent leaves the default. */
 function Flag(name: string): PropertyDecorator {
-  const toBoolean = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
   return (target, member) => {
     Transform(toBoolean)(target, member);
     IsBoolean({ message: `${name} must be true or false` })(target, member);

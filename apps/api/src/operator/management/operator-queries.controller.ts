@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { parseParameters } from '../../queries/list-request';
+import { toNextPageLink } from '../../queries/to-next-page-link';
 import { Operator } from '../auth/operator';
 import {
   GetOperatorQueryOperation,
@@ -27,10 +28,7 @@ export class OperatorQueriesController {
   @ListOperatorQueriesOperation()
   async list(@Query() query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     const { states, nextPageToken = null } = await this.queries.list(parseParameters(OperatorListRequest, query));
-    if (nextPageToken !== null) {
-      const next = new URLSearchParams({ ...(query as Record<string, string>), pageToken: nextPageToken });
-      void reply.header('Link', `</operator/queries?${next.toString()}>; rel="next"`);
-    }
+    if (nextPageToken !== null) void reply.header('Link', toNextPageLink('/operator/queries', query, nextPageToken));
     return { items: states.map(toListItem), nextPageToken };
   }
 

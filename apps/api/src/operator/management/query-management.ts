@@ -4,7 +4,7 @@ import type { QueryState } from '#shared/contract/query-document';
 import type { HistoryEvent, SuccessionKind } from '#shared/contract/query-history';
 import { isQueryId } from '#shared/contract/query-id';
 import { toJobPayload } from '#shared/contract/query-job';
-import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { QueryStatus } from '#shared/contract/query-status';
 import { ApiConfig } from '#shared/config/api-config';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobHolders } from '#shared/redis/job-holders';
@@ -21,6 +21,7 @@ import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
+import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import type { OperatorListRequest } from './management-requests';
 import type { QueryDetails } from './operator-query-document';
 
@@ -78,16 +79,11 @@ export class QueryManagement {
   }
 
   /** @param reason For operators alone: the public document has the fixed text of its code. */
-  terminate(id: string, operator: string, reason?: string): Promise<{ state: QueryState; wasTerminal: boolean }> {
-    return reachRedis(this.redis, async () => {
-      const state = await this.find(id);
-      if (isTerminal(state.status)) return { state, wasTerminal: true };
-      const by = { operator, ...(reason === undefined ? {} : { reason }) };
-      const { written, outcome } = await this.outcomes.terminate(state, by);
-      if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
-      if (written) this.queue.discard(id);
-      return { state: { id, ...outcome }, wasTerminal: !written };
-    });
+  terminate(id: string, operator: string, reason?: string): Promise<Termination> {
+    const by = { operator, ...(reason === undefined ? {} : { reason }) };
+    return reachRedis(this.redis, async () =>
+      terminateQuery(await this.find(id), by, { outcomes: this.outcomes, queue: this.queue }),
+    );
   }
 
   /**

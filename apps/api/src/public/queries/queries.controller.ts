@@ -16,6 +16,7 @@ import {
 import { ProblemError } from '../../errors/problem-error';
 import { varyBy } from '../vary-by';
 import { ListRequest, parseParameters } from '../../queries/list-request';
+import { toNextPageLink } from '../../queries/to-next-page-link';
 import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
@@ -67,10 +68,7 @@ export class QueriesController {
   @ListQueriesOperation()
   async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
     const { states, nextPageToken = null } = await this.list.read(caller, parseParameters(ListRequest, query));
-    if (nextPageToken !== null) {
-      const next = new URLSearchParams({ ...(query as Record<string, string>), pageToken: nextPageToken });
-      void reply.header('Link', `</api/queries?${next.toString()}>; rel="next"`);
-    }
+    if (nextPageToken !== null) void reply.header('Link', toNextPageLink('/api/queries', query, nextPageToken));
     void reply.header('Cache-Control', 'no-store').send({ items: states.map(toQueryDocument), nextPageToken });
   }
 

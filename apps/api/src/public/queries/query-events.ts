@@ -3,22 +3,21 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from './etag';
 import { toQueryDocument } from '../../queries/query-document';
-
-/** Proxies close what is silent; most wait for a minute at least. */
-const COMMENT_MS = 15_000;
+import type { EventTimes } from './event-times';
 
 /**
  * One open stream of Server-Sent Events: each event is a whole status document, `progress` or at last `end`.
  *
  * A reader that is slow is told the latest document when it can take one, and never more than one waits for it: what
- * is in between is of no use to anyone.
+ * is in between is of no use to anyone. Once there is nothing more to come it has `lingerMs` to take the rest; the
+ * stream of one that reads nothing would never be over.
  */
 export class QueryEvents {
   private newest: QueryState | undefined;
   /** Waits to be sent. */
   private latest: QueryState | undefined;
-  private isClosed = false;
   private readonly comments: NodeJS.Timeout;
+  private cut: NodeJS.Timeout | undefined;
 
   /**
    * @param lastRevision What the client has seen already (`Last-Event-ID`): not sent again.
@@ -27,32 +26,43 @@ export class QueryEvents {
   constructor(
     private readonly response: ServerResponse,
     private lastRevision: string | undefined,
+    private readonly times: EventTimes,
     onClose: () => void,
   ) {
     response.on('drain', () => this.flush());
+    // Fastify hears the first error alone, and one that nobody hears ends the process.
+    response.on('error', () => response.destroy());
     response.on('close', () => {
-      this.isClosed = true;
       clearInterval(this.comments);
+      clearTimeout(this.cut);
       onClose();
     });
     this.comments = setInterval(() => {
-      if (!response.writableNeedDrain) response.write(': still there\n\n');
-    }, COMMENT_MS);
+      if (this.isWritable) response.write(': still there\n\n');
+    }, times.commentMs);
   }
 
   /** @param state Undefined when the query is gone: there is nothing more to tell. */
   send(state: QueryState | undefined): void {
-    if (this.isClosed || this.response.writableEnded) return;
-    if (state === undefined) return void this.response.end();
+    if (this.isOver) return;
+    if (state === undefined) return this.end();
     // Two reads that were made side by side may arrive in any order.
     if (this.newest !== undefined && isBefore(state, this.newest)) return;
     this.newest = state;
     this.latest = state;
+    // The end itself may have to wait for the reader.
+    if (isTerminal(state.status)) this.cutAfter(this.times.lingerMs);
     this.flush();
   }
 
+  /** Sends nothing more. */
+  end(lingerMs = this.times.lingerMs): void {
+    this.response.end();
+    this.cutAfter(lingerMs);
+  }
+
   private flush(): void {
-    if (this.latest === undefined || this.response.writableNeedDrain || this.response.writableEnded) return;
+    if (this.latest === undefined || !this.isWritable) return;
     const state = this.latest;
     this.latest = undefined;
     const data = JSON.stringify(toQueryDocument(state));
@@ -61,12 +71,27 @@ export class QueryEvents {
     if (revision !== this.lastRevision)
       this.response.write(`event: ${isEnd ? 'end' : 'progress'}\nid: ${revision}\ndata: ${data}\n\n`);
     this.lastRevision = revision;
-    if (isEnd) this.response.end();
+    if (isEnd) this.end();
+  }
+
+  private cutAfter(lingerMs: number): void {
+    clearTimeout(this.cut);
+    if (!this.response.closed) this.cut = setTimeout(() => this.response.destroy(), lingerMs);
+  }
+
+  /** After the end Node tells of no need to drain any more, however much waits, and the end may be long in going out. */
+  private get isWritable(): boolean {
+    return !this.isOver && !this.response.writableNeedDrain;
+  }
+
+  private get isOver(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
   }
 }
 
 function isBefore(one: QueryState, other: QueryState): boolean {
   if (isTerminal(one.status) !== isTerminal(other.status)) return isTerminal(other.status);
   if ((one.startedAt === null) !== (other.startedAt === null)) return one.startedAt === null;
-  return one.progress.percent < other.progress.percent;
+  // Neither of these ever goes back.
+  return one.progress.percent < other.progress.percent || one.progress.atLeast < other.progress.atLeast;
 }

@@ -7,15 +7,17 @@ import { noProgress, type QueryState } from '#shared/contract/query-document';
 import { isQueryId } from '#shared/contract/query-id';
 import { type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
-import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
+import { QUEUED_WITHIN_MS } from '#shared/redis/query-life';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
+import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import { ProblemError } from '../../errors/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
 import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
@@ -25,9 +27,6 @@ const LIVE_RETRY_SECONDS = '10';
 
 /** How many queries that are thought live are looked at before a caller is refused. */
 const LIVE_LOOKED_AT = 20;
-
-/** A submission that has not queued its job by then never will. */
-const QUEUED_WITHIN_MS = 10_000;
 
 /** What a query that is to be submitted will be known by. */
 export interface QueryName {
@@ -103,16 +102,11 @@ export class QueryService {
   /**
    * Terminates a query, whether or not any worker lives.
    *
-   * @returns The query after that, and whether it was terminal before.
    * @throws ProblemError QUERY_NOT_FOUND as `read` does.
    */
-  async terminate(id: string, caller: string): Promise<{ state: QueryState; wasTerminal: boolean }> {
+  async terminate(id: string, caller: string): Promise<Termination> {
     const state = await this.read(id, caller);
-    if (isTerminal(state.status)) return { state, wasTerminal: true };
-    const { written, outcome } = await this.reach(() => this.outcomes.terminate(state, { caller }));
-    if (outcome === undefined) throw new ProblemError('QUERY_NOT_FOUND');
-    if (written) this.queue.discard(id);
-    return { state: { id, ...outcome }, wasTerminal: !written };
+    return this.reach(() => terminateQuery(state, { caller }, { outcomes: this.outcomes, queue: this.queue }));
   }
 
   /** See `reachRedis`. */

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { QueryState } from '#shared/contract/query-document';
@@ -12,6 +11,7 @@ import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
 import { toETag } from './etag';
 import { toQueryDocument } from '../../queries/query-document';
+import { EventTimes } from './event-times';
 import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
 import { type Awaited, waitForQuery } from './query-waiter';
@@ -23,18 +23,19 @@ export class QueryStreams implements OnModuleDestroy {
   private readonly watch: QueryWatch;
   private readonly changes: QueryChanges;
   private readonly closing = new AbortController();
-  private readonly streams = new Set<ServerResponse>();
+  private readonly streams = new Set<QueryEvents>();
 
   constructor(
     private readonly queries: QueryService,
     states: QueryStates,
     @Inject(SUBSCRIBER) subscriber: Redis,
-    { keyPrefix }: ApiConfig,
+    private readonly config: ApiConfig,
+    private readonly times: EventTimes,
   ) {
     // As many listen as wait.
     setMaxListeners(0, this.closing.signal);
     this.watch = new QueryWatch((id) => states.read(id));
-    this.changes = new QueryChanges(subscriber, new RecordKeys(keyPrefix), {
+    this.changes = new QueryChanges(subscriber, new RecordKeys(config.keyPrefix), {
       onChange: (id) => this.watch.changed(id),
       onEnd: (id, read) => this.watch.ended(id, read),
       onReturn: () => this.watch.allChanged(),
@@ -54,7 +55,9 @@ export class QueryStreams implements OnModuleDestroy {
   /** The process is going: whoever waits is answered as things are, and comes back to another one. */
   onModuleDestroy(): void {
     this.closing.abort();
-    for (const response of this.streams) response.end();
+    // Others have to end too, after this.
+    const lingerMs = Math.min(this.times.lingerMs, this.config.shutdownGraceSeconds * 500);
+    for (const events of this.streams) events.end(lingerMs);
     this.changes.close();
   }
 
@@ -94,21 +97,25 @@ export class QueryStreams implements OnModuleDestroy {
     reply.hijack();
     if (reply.raw.closed) return;
     const headers = { ...reply.getHeaders() } as Record<string, string>;
+    const isClosing = this.closing.signal.aborted;
     reply.raw.writeHead(200, {
       ...headers,
+      ...(isClosing && { Connection: 'close' }),
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
     if (reply.request.method === 'HEAD') return void reply.raw.end();
     reply.raw.flushHeaders();
-    this.streams.add(reply.raw);
-    const events = new QueryEvents(reply.raw, lastRevision, () => {
+    const events = new QueryEvents(reply.raw, lastRevision, this.times, () => {
       unsubscribe();
-      this.streams.delete(reply.raw);
+      this.streams.delete(events);
     });
+    this.streams.add(events);
     const unsubscribe = this.watch.subscribe(id, 'changes', (latest) => events.send(latest));
-    // Read again: it may have changed before the subscription.
-    events.send(await this.queries.read(id, caller).catch(() => state));
+    // Read again: it may have changed before the subscription. No more where the process is going, which has told the
+    // streams so that there were: this reader comes back to another one.
+    events.send(isClosing ? state : await this.queries.read(id, caller).catch(() => state));
+    if (isClosing) events.end();
   }
 }
