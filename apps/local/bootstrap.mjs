@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import {
   existsSync,
-  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -26,6 +25,9 @@ const STAMP = join(PROJECT, 'dist/.built');
 
 /** Two that start in one clone at the same time would tear each other's modules out. */
 const LOCK = join(PROJECT, '.local/setup.lock');
+
+/** Far beyond what an installation takes on a slow line: whoever has the lock so long hangs, or is not who took it. */
+const LONGEST_SETUP_MS = 30 * 60_000;
 
 /** How long npm may take to end when it is told to. */
 const END_LIMIT_MS = 2_000;
@@ -175,21 +177,18 @@ function endGroup(child, signal) {
 
 /** @param {() => Promise<void>} work */
 async function withLock(work) {
-  mkdirSync(join(LOCK, '..'), { recursive: true });
-  // Written first and then linked, so that whoever finds the lock finds its owner in it.
-  const own = `${LOCK}.${process.pid}`;
-  writeFileSync(own, String(process.pid));
   try {
-    let waits = 0;
-    for (; !tryLock(own); waits += 1) {
-      if (waits === 0) process.stdout.write('Another run is installing or building in this folder ');
-      if (waits % 2 === 1) process.stdout.write('. ');
-      await delay(500);
-    }
-    if (waits > 0) console.log('done');
-  } finally {
-    rmSync(own, { force: true });
+    mkdirSync(join(LOCK, '..'), { recursive: true });
+  } catch (error) {
+    throw toUnwritable(error);
   }
+  let waits = 0;
+  for (; !tryLock(); waits += 1) {
+    if (waits === 0) process.stdout.write('Another run is installing or building in this folder ');
+    if (waits % 2 === 1) process.stdout.write('. ');
+    await delay(500);
+  }
+  if (waits > 0) console.log('done');
   try {
     await work();
   } finally {
@@ -197,24 +196,71 @@ async function withLock(work) {
   }
 }
 
-function tryLock(own) {
+/** @throws {SetupFailedError} when there can be no lock here, or the one there is seems to be left over. */
+function tryLock() {
   try {
-    linkSync(own, LOCK);
+    writeFileSync(LOCK, `${process.pid} ${readStartTime(process.pid)}`, { flag: 'wx' });
     return true;
-  } catch {
-    // Somebody has it, unless they were killed.
-    if (!isOwnerAlive()) rmSync(LOCK, { force: true });
-    return false;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw toUnwritable(error);
   }
+  // Somebody has it, unless they were killed, or have given it back this moment.
+  if (!isOwnerAlive()) rmSync(LOCK, { force: true });
+  else if (Date.now() - (statSync(LOCK, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > LONGEST_SETUP_MS) {
+    throw new SetupFailedError(
+      `\nAnother run seems to have been installing or building here for half an hour. If there is none, delete ${LOCK} and start again.`,
+      1,
+    );
+  }
+  return false;
+}
+
+function toUnwritable({ code }) {
+  const advice = 'let this user write there, or run npm ci and npm run build as one who may';
+  return new SetupFailedError(`${LOCK} cannot be written (${code}): ${advice}.`, 1);
 }
 
 function isOwnerAlive() {
+  let text;
   try {
-    process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
+    text = readFileSync(LOCK, 'utf8');
+  } catch {
+    // Given back this moment.
+    return true;
+  }
+  // Just made, and not written yet.
+  if (text === '') return true;
+  const [pid, startTime] = text.split(' ');
+  // In a container the same few numbers come again and again.
+  if (Number(pid) === process.pid) return false;
+  return isAlive(Number(pid)) && readStartTime(pid) === startTime;
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
     return true;
   } catch (error) {
-    // ESRCH: they are gone. Otherwise it is somebody else's, or was given back this moment.
+    // Otherwise it is somebody else's.
     return error.code !== 'ESRCH';
+  }
+}
+
+/**
+ * What tells a process from a later one of the same number, where the system says it (Linux: proc_pid_stat(5), field 22).
+ *
+ * @param {number | string} pid
+ * @returns {string}
+ */
+function readStartTime(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is a name, in which there may be blanks and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    // Another system, or the process has gone this moment.
+    return '';
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
+import type { Disturbance } from '../support/azure/scripted-server';
 import { type ApiKeyFile, createApiKeyFile, createKey, toKeyList } from '../support/api-key-file';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
@@ -245,6 +246,11 @@ describe('the list of keys in a vault', () => {
     const own = await startPublicListener(inject('redisUrl'), env());
     const status = async (key: string) =>
       (await checkedFetch(`${own.url}/api/queries`, { headers: { 'x-api-key': key } })).status;
+    await waitUntil(
+      'the list to be read',
+      () => status(KEY),
+      (seen) => seen === 200,
+    );
     const next = createKey();
     expect([await status(KEY), await status(next)]).toEqual([200, 401]);
     vault.set(NAME, toKeyList({ a: [KEY, next] }));
@@ -285,6 +291,23 @@ describe('the list of keys in a vault', () => {
     );
     expect((await ask('/api/queries')).status).toBe(200);
     await own.stop();
+  });
+
+  it.each<[string, (what: Disturbance | undefined) => void]>([
+    ['the vault', (what) => vault.disturb(what)],
+    ['whoever gives the identity', (what) => identity.disturb(what)],
+  ])('is asked for while the service lives already, also where %s says nothing', async (_who, disturb) => {
+    disturb({ kind: 'slow' });
+    // A process of its own, which has no token yet.
+    const operators = { OPERATOR_AUTH: 'basic', OPERATOR_KEYS_SECRET: 'operator-keys' };
+    const api = await startApi({ ...env(), ...operators, ...identity.env, REDIS_URL: inject('redisUrl') });
+    expect(api.output()).not.toContain('trying again');
+    const status = async (url: string) => (await checkedFetch(url, { headers: { 'x-api-key': KEY } })).status;
+    const paths = ['/health/live', '/health/ready', '/api/queries'];
+    expect(await Promise.all(paths.map((path) => status(api.url + path)))).toEqual([200, 503, 503]);
+    expect((await fetch(`${api.operatorUrl}/operator/state`)).status).toBe(503);
+    expect(await api.end()).toBe(0);
+    disturb(undefined);
   });
 
   it('may be asked for in vain until the service goes', async () => {

@@ -235,8 +235,14 @@ describe('an address that the request gives', () => {
   it.each([
     ['', '/api/'],
     ['https://audit.example', 'https://audit.example/api/'],
+    ['https://例え.example/道/', 'https://xn--r8jz45g.example/%E9%81%93/api/'],
   ])('is in no answer, with the public address %j', async (PUBLIC_BASE_URL, begins) => {
-    const own = await startPublicListener(inject('redisUrl'), { KEY_PREFIX: `{t-${randomUUID()}}`, PUBLIC_BASE_URL });
+    const own = await startPublicListener(inject('redisUrl'), {
+      KEY_PREFIX: `{t-${randomUUID()}}`,
+      PUBLIC_BASE_URL,
+      // By any name.
+      ALLOW_ANONYMOUS: 'true',
+    });
     const submitted = await ask(own.url, 'POST', '/api/queries', JSON.stringify(RANGE));
     const { links } = JSON.parse(submitted.body) as { links: Record<string, string> };
     const answers = [

@@ -1,9 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
+import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
@@ -67,6 +74,15 @@ describe('a request of the command line', () => {
     expect((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0)).toBeGreaterThan(leastMs);
   });
 
+  it('waits longer each time where Retry-After says that no wait is needed', async () => {
+    const busy = toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '0' });
+    const { service, asked } = await startScript(busy, busy, busy, toQuery('Running'));
+    expect(await service.read(ID)).toMatchObject({ status: 'Running' });
+    const gaps = asked.slice(1).map(({ atMs }, i) => atMs - (asked[i]?.atMs ?? 0));
+    // The lower half of 250, 500 and 1,000 ms, which are spread over their upper half.
+    for (const [i, leastMs] of [124, 249, 499].entries()) expect(gaps[i]).toBeGreaterThan(leastMs);
+  });
+
   it('is not sent again where that would be in vain, nor later than it may be', async () => {
     const failing = [
       [toProblem(400, 'REQUEST_INVALID'), 'REQUEST_INVALID'],
@@ -88,6 +104,80 @@ describe('a request of the command line', () => {
     await expect(service.read(ID)).rejects.toMatchObject({ code: 'NOT_THE_SERVICE' });
     expect(asked[0]?.headers.authorization).toBe('Bearer secret');
     expect(other.asked).toEqual([]);
+  });
+});
+
+describe('a submission that nobody knows the end of', () => {
+  const page = (status: number): Reply => {
+    return (_, response) => void response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
+  };
+
+  it.each<[string, Reply]>([
+    ['a cut', (request) => void request.destroy()],
+    ['503 of the service, whose Redis may have taken it', toProblem(503, 'SERVICE_UNAVAILABLE')],
+    ['500 of the service', toProblem(500, 'INTERNAL_ERROR')],
+    ['502 of a gateway', page(502)],
+    ['504 of a gateway', page(504)],
+    ['a page in place of the answer', page(200)],
+  ])('tells the key under which it is one query: %s', async (_, reply) => {
+    const { url, asked } = await startScript(reply);
+    const { exitCode, stdout, stderr } = await runCommandLine(
+      ['submit', '2021-10-10', '2021-12-10', '--retry-for', '0', '--url', url],
+      {},
+    );
+    const key = asked[0]?.headers['idempotency-key'];
+    expect([exitCode, stdout]).toEqual([7, '']);
+    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
+  });
+
+  it('is none that was refused', async () => {
+    const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
+    const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
+    expect([exitCode, stderr]).toEqual([2, expect.not.stringContaining('--idempotency-key')]);
+  });
+});
+
+describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () => {
+  it.each(['completion bash', '--help', '--version'])('is an end with 1, and says why: %s', async (args) => {
+    const run = startInShell(`audit-query ${args} > /dev/full`);
+    expect([await run.exitCode, run.stderr()]).toEqual([
+      1,
+      'audit-query: The output cannot be written (ENOSPC). (OUTPUT_FAILED)\n',
+    ]);
+  });
+
+  it('is no fault of what was asked for when it is a message', async () => {
+    const { url } = await startScript(toJson(202, { id: ID, status: 'Pending' }));
+    const run = startInShell(`audit-query submit 2021-10-10 2021-12-10 --url ${url} 2> /dev/full`);
+    expect([await run.exitCode, run.stdout()]).toEqual([0, `${ID}\n`]);
+  });
+
+  it('is what whoever reads no further wants', async () => {
+    // `true` has gone long before there is anything to read.
+    const run = startInShell('{ audit-query completion bash; echo $? >&2; } | true');
+    await run.exitCode;
+    expect(run.stderr()).toBe('0\n');
+  });
+});
+
+describe('a signal while a credential is read', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('ends the command: %s', async (signal, exitCode) => {
+    const folder = await mkdtemp(join(tmpdir(), 'audit-query-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const pipe = join(folder, 'key');
+    execFileSync('mkfifo', [pipe]);
+    const run = startCommand(['list', '--api-key-file', pipe]);
+    // Succeeds once the command waits for the other end, as it does for a password that nobody types.
+    const writer = await open(pipe, 'w');
+    run.signal(signal);
+    const ended = await Promise.race([run.exitCode, delay(10_000, 'still reading')]);
+    await writer.close();
+    expect(ended).toBe(exitCode);
+    await run.exitCode;
   });
 });
 
@@ -113,6 +203,16 @@ describe('following a query', () => {
     expect(polls.map(({ path }) => path)).toEqual(Array(3).fill(`/api/queries/${ID}?wait=10`));
     expect(polls.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, '"r1"', '"r1"']);
     for (const i of [1, 2]) expect((polls[i]?.atMs ?? 0) - (polls[i - 1]?.atMs ?? 0)).toBeGreaterThan(990);
+  });
+
+  it('does not ask without a pause where Retry-After is 0', async () => {
+    const none = toStream('');
+    const { service, asked } = await startScript(
+      ...[none, none, none],
+      ...[toQuery('Running', { 'retry-after': '0' }), toQuery('Completed')],
+    );
+    expect(await follow(service)).toEqual(['Running', 'Completed']);
+    expect((asked[4]?.atMs ?? 0) - (asked[3]?.atMs ?? 0)).toBeGreaterThan(990);
   });
 
   it('goes on with plain polls where an answer may not be held back', async () => {

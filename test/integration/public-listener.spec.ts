@@ -34,6 +34,8 @@ beforeAll(async () => {
   const config = parseConfig(ApiConfig, {
     KEY_PREFIX: prefix,
     PUBLIC_BASE_URL: 'https://audit.example/',
+    // By any name.
+    ALLOW_ANONYMOUS: 'true',
     ...NO_LIMITS,
   });
   subscriber = connectForMessages(`redis://127.0.0.1:${proxy.port}`, redis);

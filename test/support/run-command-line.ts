@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MAIN = 'dist/apps/cli/src/main.js';
@@ -16,12 +16,18 @@ export interface CommandRun {
   signal: (name: NodeJS.Signals) => void;
   /** What is typed, where it runs in a terminal. */
   type: (text: string) => void;
-  readonly exitCode: Promise<number | null>;
+  /** As shells have it: 128 and the number of the signal, where that ended it. */
+  readonly exitCode: Promise<number>;
 }
 
 /** The command as scripts run it: no terminal anywhere. */
 export function startCommand(args: string[], env: Record<string, string> = {}, input = ''): CommandRun {
   return start(process.execPath, [MAIN, ...args], env, input);
+}
+
+/** The command as a line of a shell, which says where its output goes. */
+export function startInShell(line: string): CommandRun {
+  return start('sh', ['-c', line.replace('audit-query', `"${process.execPath}" ${MAIN}`)], {}, '');
 }
 
 /**
@@ -60,6 +66,12 @@ function start(program: string, args: string[], env: Record<string, string>, inp
     stderr: () => stderr,
     signal: (name) => void child.kill(name),
     type: (text) => void child.stdin.write(text),
-    exitCode: once(child, 'close').then(([code]) => code as number | null),
+    exitCode: once(child, 'close').then(([code, signal]) =>
+      toExitCode(code as number | null, signal as NodeJS.Signals),
+    ),
   };
+}
+
+function toExitCode(code: number | null, signal: NodeJS.Signals): number {
+  return code ?? 128 + constants.signals[signal];
 }

@@ -14,8 +14,8 @@ Example: audit-query submit 2021-10-10 2021-12-10 --wait
 Where the service is: --url, AUDIT_QUERY_URL or the configuration file. The credential: AUDIT_QUERY_API_KEY,
 AUDIT_QUERY_TOKEN, a file (--api-key-file, --token-file), or the configuration file.
 
-Exit codes: 0 done, 1 a mistake of the command, 2 usage, 3 no such query, 4 the query failed, 5 it was terminated,
-6 not authorized, 7 the service is not to be had, 8 not ended yet, 130 interrupted.`;
+Exit codes: 0 done, 1 a mistake of the command or no place for its output, 2 usage, 3 no such query, 4 the query failed,
+5 it was terminated, 6 not authorized, 7 the service is not to be had, 8 not ended yet, 130 interrupted.`;
 
 /** The whole command line. Throws CommanderError in place of ending the process. */
 export function createProgram(context: CommandContext, version: string) {

@@ -1,7 +1,7 @@
 /** What the command ends with. Scripts depend on the numbers: none ever changes its meaning. */
 export const ExitCode = {
   Done: 0,
-  /** A mistake of this program. */
+  /** A mistake of this program, or output that cannot be written. */
   Unexpected: 1,
   /** Arguments, configuration, or a request that the service finds invalid. */
   Usage: 2,

@@ -8,16 +8,15 @@ import { ExitCode } from './exit-code';
 import type { CommandContext } from './run-command';
 import { createTerminal } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';
+import { endWhenWritten, watchOutput } from './terminal/watch-output';
 
 /** From dist/apps/cli/src. */
 const MANIFEST = join(__dirname, '../../../../package.json');
 
 async function main(): Promise<ExitCode> {
   const environment = readEnvironment();
-  const interrupts = new Interrupts();
-  interrupts.listen();
   const context: CommandContext = {
-    ...{ terminal: createTerminal(environment), interrupts, environment },
+    ...{ terminal: createTerminal(environment), interrupts: new Interrupts(), environment },
     exitCode: ExitCode.Done,
   };
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
@@ -31,8 +30,5 @@ async function main(): Promise<ExitCode> {
   return context.exitCode;
 }
 
-// Whoever reads may have seen enough, as `head` has.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.Done));
-
-// Connections that are kept alive would keep the process so for some seconds.
-void main().then((exitCode) => process.exit(exitCode));
+watchOutput();
+void main().then(endWhenWritten);

@@ -57,6 +57,8 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
     toEnvironmentSource(environment),
     readConfigFile(environment),
   ]);
+  // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
+  interrupts.listen();
   const onTrouble = (error: CommandFailedError, waitMs: number) =>
     view.note(terminal.style.error('yellow', `${error.message} Trying again in ${formatDuration(waitMs / 1_000)}.`));
   const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);

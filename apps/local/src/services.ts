@@ -100,11 +100,11 @@ async function again<T>(start: () => Promise<T>): Promise<T> {
 
 /**
  * A given Redis may hold real queries, which a worker over sample data must never answer, and may serve other runs like
- * this one. The machine and the port tell them apart, and the next run finds the queries of this one.
+ * this one. The machine and the port tell them apart, and the next run finds the queries of this one. KEY_PREFIX is not
+ * obeyed: a shell that has it has it from the settings of a real service.
  */
-function chooseKeyPrefix({ kind }: RedisServer, port: number): string {
-  const own = kind === 'given' ? `{audit-query-local-${hostname().replace(/[^\w.-]/g, '-')}-${port}}` : '{audit-query}';
-  return process.env['KEY_PREFIX'] || own;
+export function chooseKeyPrefix({ kind }: RedisServer, port: number): string {
+  return kind === 'given' ? `{audit-query-local-${hostname().replace(/[^\w.-]/g, '-')}-${port}}` : '{audit-query}';
 }
 
 function toCommonEnvironment(redis: RedisServer, keyPrefix: string): NodeJS.ProcessEnv {

@@ -18,6 +18,6 @@ export function toListSource({ variables, file, secret = '' }: ListPlace, config
   if (file !== undefined)
     return { name: `${variables}_FILE`, file, refreshSeconds, read: () => readFile(file, 'utf8') };
   const vault = new KeyVault(new AzureCredential(), config.nodeEnv);
-  const read = () => vault.read({ vaultUrl: keyVaultUrl, name: secret });
+  const read = (signal: AbortSignal) => vault.read({ vaultUrl: keyVaultUrl, name: secret }, signal);
   return { name: `${variables}_SECRET`, file, refreshSeconds, read };
 }

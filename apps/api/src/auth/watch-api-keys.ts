@@ -11,7 +11,7 @@ const LOOK_EVERY_MS = 1_000;
 export interface ListSource {
   /** What the list is called in the log. */
   name: string;
-  read(): Promise<string>;
+  read(signal: AbortSignal): Promise<string>;
   /** Where the list is a file that can be watched. */
   file: string | undefined;
   refreshSeconds: number;
@@ -19,8 +19,9 @@ export interface ListSource {
 
 /**
  * The keys of a list that is read again now and then, and as soon as its file changes. A list that has become invalid
- * or cannot be read is logged, and the former one stays. A vault is waited for, and what it has may still be mended
- * there; a file is there from the beginning, or never.
+ * or cannot be read is logged, and the former one stays. A vault is asked in the background until it has a list, since
+ * what it lacks may still be mended there, and a process that does not listen meanwhile would be taken for one that
+ * hangs; a file is there from the beginning, or never.
  *
  * @throws ApiKeyListInvalidError, or what `read` throws, when a file has no list.
  */
@@ -28,15 +29,15 @@ export async function watchApiKeys(source: ListSource): Promise<{ keys: ApiKeys;
   const logger = new Logger('ApiKeys');
   const keys = new ApiKeys();
   const { name, file } = source;
-  const takeOver = async () => keys.replace(await source.read());
   const stop = new AbortController();
-  await takeOver().catch((error: unknown) => {
-    if (file !== undefined) throw error;
+  const takeOver = async () => keys.replace(await source.read(stop.signal));
+  if (file !== undefined) await takeOver();
+  else {
     const onFailure = ({ code, message }: SecretError) => logger.error(`${name}: ${code}: ${message}; trying again`);
     untilRead(() => takeOver().catch(throwSecretError), onFailure, stop.signal).catch(() => {
       // Closed before there was one.
     });
-  });
+  }
   const refresh = () => {
     if (!keys.isKnown) return;
     takeOver().catch((error: unknown) => logger.error(`${name}: the former list stays: ${explain(error)}`));

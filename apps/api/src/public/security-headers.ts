@@ -16,7 +16,7 @@ export const STRICT_HEADERS = {
  * address is https, browsers are told to keep to that; elsewhere there would be nothing to keep to.
  */
 export function sendSecurityHeaders(fastify: FastifyInstance, { publicBaseUrl }: ApiConfig): void {
-  const isHttps = publicBaseUrl?.toLowerCase().startsWith('https:') ?? false;
+  const isHttps = publicBaseUrl?.startsWith('https:') ?? false;
   const headers = {
     ...STRICT_HEADERS,
     'Cross-Origin-Opener-Policy': 'same-origin',

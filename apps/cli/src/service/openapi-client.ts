@@ -402,7 +402,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -415,7 +415,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             message: string;
         };
@@ -642,6 +642,8 @@ export interface components {
         /** @description The headers of the request that the answer depends on. */
         "Vary.always": string;
         /** @description Which credential is asked for, and what is wrong with the one that was sent (RFC 6750). */
+        "WWW-Authenticate": string;
+        /** @description Which credential is asked for, and what is wrong with the one that was sent (RFC 6750). */
         "WWW-Authenticate.always": string;
         /** @description Tells a proxy to pass events on at once. */
         "X-Accel-Buffering": "no";
@@ -727,14 +729,17 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -742,7 +747,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                 };
             };
@@ -896,18 +901,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -915,7 +923,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                 };
             };
@@ -1239,17 +1247,20 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1257,7 +1268,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                     "text/html": string;
                 };
@@ -1443,14 +1454,17 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1458,7 +1472,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                 };
             };
@@ -1677,17 +1691,20 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1695,7 +1712,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                 };
             };
@@ -1895,17 +1912,20 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1913,7 +1933,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
                     };
                 };
             };
@@ -2077,16 +2097,19 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2214,16 +2237,19 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2375,16 +2401,19 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalError"];
                 };
             };
-            /** @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires. */
+            /**
+             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             */
             403: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
                     [name: string]: unknown;
                 };
                 content: {

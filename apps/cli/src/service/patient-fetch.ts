@@ -32,7 +32,8 @@ export function createPatientFetch({ retryMs, onTrouble }: Patience): (request: 
       const answer = await send(request.clone());
       if (answer instanceof Response) return answer;
       const { error, isRetryable, retryAfterMs } = answer;
-      const waitMs = retryAfterMs ?? toDelayMs(attempt);
+      // Gateways say 0, and mean that they know nothing.
+      const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
       onTrouble(error, waitMs);
       await delay(waitMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());

@@ -18,6 +18,9 @@ export interface Look {
 /** RFC 9110 leaves it to the client where a service gives none. */
 const DEFAULT_RETRY_AFTER_MS = 2_000;
 
+/** The least that the service itself gives; with a 0 from in between, polls would follow each other without a pause. */
+const SHORTEST_RETRY_AFTER_MS = 1_000;
+
 /** Timers fire at once for more, which would make a long wait none. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -64,10 +67,7 @@ export class Service {
     return {
       query: response.status === 304 ? undefined : (data as Query),
       revision: response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2'),
-      retryAfterMs: Math.min(
-        readRetryAfterMs(response.headers.get('retry-after') ?? undefined) ?? DEFAULT_RETRY_AFTER_MS,
-        LONGEST_TIMER_MS,
-      ),
+      retryAfterMs: toPollDelayMs(readRetryAfterMs(response.headers.get('retry-after') ?? undefined)),
     };
   }
 
@@ -100,4 +100,8 @@ export class Service {
     });
     return { query: data as Query, hadEnded: response.status === 200 };
   }
+}
+
+function toPollDelayMs(retryAfterMs: number = DEFAULT_RETRY_AFTER_MS): number {
+  return Math.min(Math.max(retryAfterMs, SHORTEST_RETRY_AFTER_MS), LONGEST_TIMER_MS);
 }

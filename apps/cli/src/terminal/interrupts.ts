@@ -17,6 +17,7 @@ export class Interrupts {
     return this.ending.signal;
   }
 
+  /** From now on signals no longer end the process by themselves. */
   listen(): void {
     for (const [name, exitCode] of Object.entries(SIGNALS)) {
       process.on(name, () => {

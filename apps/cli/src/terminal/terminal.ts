@@ -5,7 +5,7 @@ type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
 /** Where people sit, or what stands in for it. Results go to stdout, everything else to stderr. */
 export interface Terminal {
-  /** Waits until it is written, since the process may end right after. */
+  /** Waits until it is written, since the process may end right after; for ever where it cannot be: see `watchOutput`. */
   print(text: string): Promise<void>;
   printError(text: string): void;
   /** A question can be asked. */
@@ -27,7 +27,7 @@ export function createTerminal(env: Environment): Terminal {
     // Whether there are colours was decided above: Node would look at stdout for either.
     mayColour && isTerminal ? styleText(style, text, { validateStream: false }) : text;
   return {
-    print: (text) => new Promise((resolve) => stdout.write(text, () => resolve())),
+    print: (text) => new Promise((resolve) => stdout.write(text, (error) => error || resolve())),
     printError: (text) => void stderr.write(text),
     isInteractive: Boolean(stdin.isTTY && stderr.isTTY),
     hasBar: Boolean(stderr.isTTY) && !isDumb,

@@ -1,7 +1,8 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { Flag, LOOPBACK, Port, Rule, UrlOf, WholeNumber } from './rules';
+import { BaseUrl } from './base-url';
+import { Flag, LOOPBACK, Port, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
@@ -22,9 +23,9 @@ export class ApiConfig extends AuthConfig {
   @Port()
   operatorPort: number = 3_001;
 
-  /** The origin in `Location`; without it, `Location` is a relative reference. */
+  /** What `Location` begins with; without it, `Location` is a relative reference. */
   @IsOptional()
-  @UrlOf('http', 'https')
+  @BaseUrl()
   publicBaseUrl: string | undefined = undefined;
 
   /** The longest range of one query, in days. */

@@ -69,6 +69,13 @@ export const ERROR_TABLE = {
     remedy: 'Ask whoever administers the tenant for the role or the scope that the service requires.',
     retryable: false,
   },
+  HOST_NOT_ALLOWED: {
+    status: 403,
+    title: 'While no credential is asked for, this listener is reached by a loopback name alone.',
+    remedy:
+      'Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.',
+    retryable: false,
+  },
   QUERY_NOT_FOUND: {
     status: 404,
     title: 'There is no such query.',
@@ -232,12 +239,6 @@ export const OPERATOR_ERROR_TABLE = {
     status: 403,
     title: 'A page of another site may not change anything here.',
     remedy: 'Send it from the dashboard or a program; a proxy in front must pass Host on as it is.',
-    retryable: false,
-  },
-  HOST_NOT_ALLOWED: {
-    status: 403,
-    title: 'While no credential is asked for, this listener is reached by a loopback name alone.',
-    remedy: 'Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (OPERATOR_AUTH).',
     retryable: false,
   },
   QUERY_NOT_FAILED: {

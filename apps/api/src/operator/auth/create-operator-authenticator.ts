@@ -1,19 +1,9 @@
 import type { ApiConfig } from '#shared/config/api-config';
+import { ANYONE_HERE } from '../../auth/anyone-here';
 import type { Authenticator } from '../../auth/authenticator';
 import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
 import { openApiKeys } from '../../auth/open-api-keys';
-import { refuseForeignHost } from '../refuse-foreign-host';
 import { BasicAuthenticator } from './basic-authenticator';
-
-/** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
-const ANYONE: Authenticator = {
-  authenticate(headers) {
-    refuseForeignHost(headers);
-    return 'anonymous';
-  },
-  problem: undefined,
-  close() {},
-};
 
 /**
  * The way to tell who operates the service that `OPERATOR_AUTH` asks for.
@@ -23,7 +13,7 @@ const ANYONE: Authenticator = {
 export async function createOperatorAuthenticator(config: ApiConfig): Promise<Authenticator> {
   switch (config.operatorAuth) {
     case 'none':
-      return ANYONE;
+      return ANYONE_HERE;
     case 'basic':
       return createBasicAuthenticator(config);
     case 'entra':

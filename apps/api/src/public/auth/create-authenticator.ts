@@ -1,10 +1,11 @@
 import type { ApiConfig } from '#shared/config/api-config';
+import { ANYONE_HERE } from '../../auth/anyone-here';
 import type { Authenticator } from '../../auth/authenticator';
 import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
 import { openApiKeys } from '../../auth/open-api-keys';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 
-/** Whose queries they are while nobody is asked who they are. */
+/** Anyone who gets here, by whatever name: whoever allows that has made the listener known beyond this machine. */
 const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefined, close() {} };
 
 /**
@@ -15,7 +16,7 @@ const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefi
 export async function createAuthenticator(config: ApiConfig): Promise<Authenticator> {
   switch (config.authMode) {
     case 'none':
-      return ANYONE;
+      return config.allowAnonymous ? ANYONE : ANYONE_HERE;
     case 'api-key':
       return createApiKeyAuthenticator(config);
     case 'entra':

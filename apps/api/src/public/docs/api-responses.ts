@@ -42,8 +42,13 @@ export function queryContent(...statuses: (keyof typeof QUERY_EXAMPLES)[]): Reco
   return { 'application/json': { schema: toSchema('Query'), examples: Object.fromEntries(examples) } };
 }
 
-/** The ways in which a request is refused for its credential, on every route that asks for one. */
-export const AUTH_CODES = ['UNAUTHENTICATED', 'FORBIDDEN', 'AUTH_UNAVAILABLE'] as const satisfies ErrorCode[];
+/** The ways in which a request is refused for its credential, or the lack of any, on every route that asks for one. */
+export const AUTH_CODES = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'HOST_NOT_ALLOWED',
+  'AUTH_UNAVAILABLE',
+] as const satisfies ErrorCode[];
 
 /** The problem documents of a route: one answer for each status that its codes have. */
 export function problems(headers: RouteHeaders, codes: readonly ErrorCode[]): Record<number, Answer> {
@@ -83,8 +88,9 @@ function byStatus(
       const always: HeaderName[] = ['Cache-Control'];
       if (status === 429 || status === 503) always.push('Retry-After');
       if (status === 405) always.push('Allow');
-      if (status === 401 || status === 403) always.push('WWW-Authenticate');
-      const headers = toHeaders(always, sometimes);
+      if (status === 401) always.push('WWW-Authenticate');
+      // Not where no credential would help.
+      const headers = toHeaders(always, status === 403 ? [...sometimes, 'WWW-Authenticate'] : sometimes);
       return [status, { description: describeCodes(ofStatus), headers, content: toContent(status, ofStatus) }] as const;
     }),
   );

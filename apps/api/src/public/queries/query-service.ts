@@ -143,7 +143,8 @@ export class QueryService {
     if (present !== undefined) return replay(present, request, limits);
     await this.retirement.retire(id);
     const submissionId = randomUUID();
-    // If this fails half-way, whoever tries again means the same query.
+    // If this fails half-way, whoever tries again means the same query. A job that arrives late stays: another submission
+    // under the key, at the same time, may have been told that it is queued.
     const { createdAt } = await this.admit(id, caller, limits);
     const created = await this.queueQuery(id, toJobPayload(request, caller, submissionId), createdAt);
     // BullMQ does not say whether it was this submission that made the job, or one at the same time.

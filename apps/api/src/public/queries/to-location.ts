@@ -5,5 +5,5 @@ import type { ApiConfig } from '#shared/config/api-config';
  * (RFC 9110, 10.2.2). Never built from a header of the request, which whoever sends it may choose.
  */
 export function toLocation({ publicBaseUrl }: ApiConfig, path: string): string {
-  return publicBaseUrl === undefined ? path : publicBaseUrl.replace(/\/+$/, '') + path;
+  return (publicBaseUrl ?? '') + path;
 }

@@ -1,0 +1,26 @@
+import { Transform } from 'class-transformer';
+import { ValidateBy } from 'class-validator';
+
+const RULE = 'must be a URL that begins with https:// or http://, without a user, a query or a fragment';
+
+/**
+ * An absolute URL that a path can be put behind, in ASCII and without a slash at its end, as it goes into a header: a host
+ * of other letters would be refused there, and a password be told to whoever is answered.
+ */
+export function BaseUrl(): PropertyDecorator {
+  const transform = Transform(({ value }: { value: unknown }) => readBaseUrl(value) ?? value);
+  const validate = ValidateBy({
+    name: 'isBaseUrl',
+    validator: { validate: (value: unknown) => readBaseUrl(value) !== undefined, defaultMessage: () => RULE },
+  });
+  return (target, member) => [transform, validate].forEach((decorate) => decorate(target, member));
+}
+
+function readBaseUrl(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
+  const { protocol, username, password, origin, pathname, search, hash } = new URL(value);
+  const isWeb = protocol === 'https:' || protocol === 'http:';
+  if (!isWeb || [username, password, search, hash].some((part) => part !== '')) return undefined;
+  // Not `href`, which keeps a bare ? or #.
+  return (origin + pathname).replace(/\/+$/, '');
+}
