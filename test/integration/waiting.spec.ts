@@ -117,6 +117,8 @@ describe('a long poll', () => {
     const id = await submit();
     const polling = get(`${id}/result?wait=50`);
     await waitForWaiters(1);
+    // Answered on the same line as what the other asks first, and after it.
+    await get(id);
     proxy.setMode('cut');
     await worker.begin(id);
     await worker.end(id);
