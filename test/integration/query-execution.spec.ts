@@ -18,6 +18,8 @@ import { waitUntil } from '../support/wait-until';
 const ID = '0123456789abcdef0123456789abcdef';
 const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
 
+const TERMINATED = JSON.stringify({ status: 'Terminated', caller: 'c', request: REQUEST, createdAt: 1 });
+
 const redis = connectForWork(inject('redisUrl'));
 let keys: RecordKeys;
 let states: QueryStates;
@@ -135,7 +137,7 @@ describe('a run', () => {
   });
 
   it.each<[string, () => Promise<unknown>, string]>([
-    ['it was terminated', () => redis.set(keys.outcome(ID), '{"status":"Terminated"}'), 'QUERY_TERMINATED'],
+    ['it was terminated', () => redis.set(keys.outcome(ID), TERMINATED), 'QUERY_TERMINATED'],
     ['its lock is lost', () => redis.del(keys.jobLock(ID)), 'LOCK_LOST'],
     ['its job is gone', () => redis.del(keys.job(ID)), 'LOCK_LOST'],
   ])('stops at the next heartbeat when %s, and publishes nothing', async (_name, happen, code) => {
@@ -154,7 +156,7 @@ describe('a run of a query that has lost workers in a row', () => {
 
   it.each<[string, (controller: AbortController) => unknown, object | string]>([
     ['it is told to go', (controller) => controller.abort('drain'), 'drain'],
-    ['it is terminated', () => redis.set(keys.outcome(ID), '{"status":"Terminated"}'), { code: 'QUERY_TERMINATED' }],
+    ['it is terminated', () => redis.set(keys.outcome(ID), TERMINATED), { code: 'QUERY_TERMINATED' }],
     ['its lock is lost', () => redis.del(keys.jobLock(ID)), { code: 'LOCK_LOST' }],
   ])('waits until it is alone, is told of as running, and ends at once when %s', async (_name, happen, reason) => {
     await redis.hset(keys.job(ID), { lostWorkers: 2, progress: `{"startedAt":${Date.now()},"percent":40}` });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Queue, WaitingError, Worker } from 'bullmq';
+import { type Job, Queue, WaitingError, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
@@ -34,6 +34,11 @@ function createQueue() {
 /** How a run ends. */
 type End = 'completed' | 'failed' | 'given back';
 
+async function giveBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
 /** Two workers with places for four each, whose runs end as they are told. */
 async function createFleet(max: number) {
   const world = createQueue();
@@ -48,15 +53,15 @@ async function createFleet(max: number) {
         QUERY_QUEUE,
         async (job, token) => {
           const id = String(job.id);
+          // As that of queries does with what it was given in the moment in which its process was told to go.
+          if (workers[at]?.isPaused()) return giveBack(job, token);
           const ended = new Promise<End>((resolve) => running.set(id, { at, end: resolve }));
           begun.push(id);
           most = Math.max(most, running.size);
           const end = await ended;
           running.delete(id);
           if (end === 'failed') throw new Error('canary');
-          if (end === 'completed') return;
-          await job.moveToWait(token);
-          throw new WaitingError();
+          if (end === 'given back') await giveBack(job, token);
         },
         { ...world.connection, concurrency: 4 },
       ),

@@ -38,7 +38,7 @@ describe('a stream of events', () => {
     ],
     ['nothing that is from before the start', [toState(0, 0), { ...STATE, startedAt: null }], [[0, 0]]],
   ])('tells %s', (_what, states, told) => {
-    const response = new PassThrough();
+    const response = Object.assign(new PassThrough(), { req: { socket: new PassThrough() } });
     const events = new QueryEvents(response as unknown as ServerResponse, undefined, EVENT_TIMES, () => {});
     for (const state of states) events.send(state);
     const text = String(response.read());
