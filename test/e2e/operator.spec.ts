@@ -88,6 +88,12 @@ function waitFor(id: string, what: string, isReached: (document: Document) => bo
 const isOver = ({ status }: Document) => status !== 'Pending' && status !== 'Running';
 const count = () => double.truth('audit', RANGE.start, RANGE.end).count;
 
+/** Of the day that is read now, which has nine. */
+function countPagesOfDay(): number {
+  const day = double.requests.at(-1)?.day;
+  return double.requests.filter((request) => request.day === day).length;
+}
+
 describe('the history of a query', () => {
   it('has every run and every day, by which worker, through a drain and a lost worker', async () => {
     const first = await addWorker();
@@ -96,6 +102,7 @@ describe('the history of a query', () => {
     const { items } = await ask<Workers>('workers');
     expect(items).toMatchObject([{ pid: first.child.pid, isAlive: true, version: '0.1.0' }]);
     expect(running.worker).toMatchObject({ id: items[0]?.id, isAlive: true });
+    await waitUntil('a day to be read in part', countPagesOfDay, (pages) => pages >= 3 && pages <= 6);
     expect(await first.end('SIGTERM')).toBe(0);
     expect(await ask<Workers>('workers')).toEqual({ items: [] });
     expect((await read(id)).worker).toBeNull();
