@@ -50,7 +50,7 @@ function createScans(onPage: () => void = () => {}) {
   });
   const scans = new DayScans({ daySets, pages: reader, hash });
   return (signal: AbortSignal) =>
-    scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, isUrgent: false, onPage }, signal);
+    scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, query: {}, isUrgent: false, onPage }, signal);
 }
 
 /** How often a page was read more than once. */

@@ -14,7 +14,8 @@ import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;
 const DAY = '2021-10-10' as CalendarDay;
-const RANGE = { from: DAY, to: '2021-10-11', isUrgent: false };
+const CLAIMS = [{ query: {}, isUrgent: false }];
+const RANGE = { from: DAY, to: '2021-10-11', claims: CLAIMS };
 const ENTITIES = 4_500;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 
@@ -53,7 +54,7 @@ function scan(reader: PageReader, signal = NEVER) {
     scannedAt: 1,
     resumed: undefined,
     checkpoint: { save: async () => true, discard: async () => {} },
-    isUrgent: false,
+    claims: CLAIMS,
   };
   return scanDay(DAY, start, { pages: reader, hash }, () => {}, signal);
 }
@@ -119,7 +120,7 @@ describe('a fault that goes away', () => {
 describe('the time that a page is tried again', () => {
   it('begins with its first fault, however long it waited for a slot before', async () => {
     slots = new ScanSlots(1);
-    const held = await slots.take(NEVER, false);
+    const held = await slots.take(NEVER, CLAIMS);
     double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
     const retryForMs = 400;
     const begun = performance.now();
@@ -138,7 +139,7 @@ describe('the time that a page is tried again', () => {
     double.configure({ faults: [{ fault: status(500), from: 1, to: 2 }] });
     const retryForMs = 1_000;
     let held: Promise<ScanSlot> | undefined;
-    const onRetry = () => void (held ??= slots.take(NEVER));
+    const onRetry = () => void (held ??= slots.take(NEVER, CLAIMS));
     const counting = count(createReader({ retryForMs, observers: [{ onFault() {}, onRetry }] }));
     await waitUntil(
       'the page to wait for a slot',

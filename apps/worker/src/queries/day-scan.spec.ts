@@ -34,7 +34,7 @@ function scan(
     },
     discard: async () => void saved.splice(0),
   };
-  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint, isUrgent: false }, { pages, hash }, () => {}, NEVER);
+  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint, claims: [] }, { pages, hash }, () => {}, NEVER);
 }
 
 const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKey: String(rowKey) });
@@ -43,7 +43,7 @@ describe('scanDay', () => {
   it('asks for every key that begins with the day', async () => {
     const asked: PageRange[] = [];
     await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), { asked });
-    expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01', isUrgent: false }]);
+    expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01', claims: [] }]);
   });
 
   it('goes on over pages that are empty', async () => {

@@ -17,12 +17,20 @@ export interface Page {
   next: ContinuationToken | undefined;
 }
 
+/** A query that waits for a page, where pages have to wait for each other. */
+export interface SlotClaim {
+  /** Stands for the query: the same object for all of its pages. */
+  query: object;
+  /** Whether the page goes before other pages of this query. Between queries it makes no difference. */
+  isUrgent: boolean;
+}
+
 /** Entities whose partition key is `>= from` and `< to`. */
 export interface PageRange {
   from: string;
   to: string;
-  /** Whether its pages go before those of other ranges where they have to wait for each other. */
-  isUrgent: boolean;
+  /** The queries that wait for its pages at the moment: at least one. */
+  claims: Iterable<SlotClaim>;
   /** Told each time that a page is asked for again, with the code of what was wrong. Absent: nobody is. */
   onRetry?: OnRetry;
 }
@@ -39,7 +47,7 @@ export interface DayScanStart {
   resumed: DayCheckpoint | undefined;
   checkpoint: CheckpointWriter;
   /** See {@link PageRange}. */
-  isUrgent: boolean;
+  claims: Iterable<SlotClaim>;
   /** See {@link PageRange}. */
   onRetry?: OnRetry;
 }
@@ -54,13 +62,13 @@ export interface DayScanStart {
  */
 export async function scanDay(
   day: CalendarDay,
-  { scannedAt, resumed, checkpoint, isUrgent, onRetry }: DayScanStart,
+  { scannedAt, resumed, checkpoint, claims, onRetry }: DayScanStart,
   { pages, hash }: { pages: PageSource; hash: IdentifierHash },
   onPage: (entities: number) => void,
   signal: AbortSignal,
 ): Promise<DaySet> {
   // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
-  const range = { from: day, to: nextDay(day), isUrgent, ...(onRetry === undefined ? {} : { onRetry }) };
+  const range = { from: day, to: nextDay(day), claims, ...(onRetry === undefined ? {} : { onRetry }) };
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();

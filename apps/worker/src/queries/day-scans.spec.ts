@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
-import type { Page } from './day-scan';
+import type { Page, PageRange, SlotClaim } from './day-scan';
 import { DayScans } from './day-scans';
 import { createIdentifierHash } from './identifier-hash';
 
@@ -11,6 +11,8 @@ const DAY = '2021-10-10' as CalendarDay;
 const PAGES_PER_CHECKPOINT = 50;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
 const newSignal = () => new AbortController().signal;
+/** Of another query each time. */
+const claim = () => ({ query: {}, isUrgent: false });
 
 /** A day of some pages that are given out one by one, when the test says so. */
 function createWorld(pagesOfDay = 3) {
@@ -19,6 +21,8 @@ function createWorld(pagesOfDay = 3) {
     stored: undefined as DaySet | undefined,
     checkpoint: undefined as DayCheckpoint | undefined,
     asked: [] as (string | undefined)[],
+    /** Of the page that was asked for last. */
+    claims: [] as Iterable<SlotClaim>,
     give: [] as (() => void)[],
     /** What the storing of a checkpoint waits for. */
     saving: Promise.resolve(),
@@ -38,8 +42,9 @@ function createWorld(pagesOfDay = 3) {
     }),
   };
   const pages = {
-    read: (_range: object, after: { rowKey?: string } | undefined, signal: AbortSignal) => {
+    read: ({ claims }: PageRange, after: { rowKey?: string } | undefined, signal: AbortSignal) => {
       world.asked.push(after?.rowKey);
+      world.claims = claims;
       return new Promise<Page>((resolve, reject) => {
         // One for each page, which stay.
         setMaxListeners(0, signal);
@@ -70,7 +75,7 @@ describe('a day that two queries need at once', () => {
     const controllers = [new AbortController(), new AbortController()] as const;
     const scan = (name: string, { signal }: AbortController) => {
       const onCheckpoint = () => told.push(name);
-      return scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {}, onCheckpoint }, signal);
+      return scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {}, onCheckpoint }, signal);
     };
     const first = scan('first', controllers[0]);
     await givePages(1);
@@ -91,14 +96,14 @@ describe('a day that two queries need at once', () => {
     const told: number[][] = [[], []];
     const first = scans.scan(
       DAY,
-      { demand: anew(900), isUrgent: false, onPage: (entities) => told[0]?.push(entities) },
+      { demand: anew(900), ...claim(), onPage: (entities) => told[0]?.push(entities) },
       newSignal(),
     );
     await givePages(1);
     while (world.asked.length < 2) await new Promise(setImmediate);
     const second = scans.scan(
       DAY,
-      { demand: anew(1_000), isUrgent: false, onPage: (entities) => told[1]?.push(entities) },
+      { demand: anew(1_000), ...claim(), onPage: (entities) => told[1]?.push(entities) },
       newSignal(),
     );
     await givePages(2);
@@ -110,10 +115,10 @@ describe('a day that two queries need at once', () => {
 
   it('is read twice when the first reading began before the second query was asked', async () => {
     const { scans, world, givePages } = createWorld();
-    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(1);
     world.now = 2_000;
-    const second = scans.scan(DAY, { demand: anew(1_500), isUrgent: false, onPage: () => {} }, newSignal());
+    const second = scans.scan(DAY, { demand: anew(1_500), ...claim(), onPage: () => {} }, newSignal());
     await givePages(5);
     expect((await first).scannedAt).toBe(1_000);
     expect((await second).scannedAt).toBe(2_000);
@@ -123,12 +128,12 @@ describe('a day that two queries need at once', () => {
   it('is read on for the one when the other is stopped, whoever began it', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
     await givePages(1);
     let told = 0;
     const second = scans.scan(
       DAY,
-      { demand: anew(900), isUrgent: false, onPage: (entities) => (told += entities) },
+      { demand: anew(900), ...claim(), onPage: (entities) => (told += entities) },
       newSignal(),
     );
     // It has joined when it is told what was read before.
@@ -141,22 +146,44 @@ describe('a day that two queries need at once', () => {
   });
 });
 
+describe('a page of a day that two queries need', () => {
+  it('is claimed by both for as long as both wait, with the urgency of each', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const claims = { first: claim(), second: { ...claim(), isUrgent: true } };
+    const listClaims = () => [...world.claims].map(({ query, isUrgent }) => ({ query, isUrgent }));
+    const first = scans.scan(DAY, { demand: anew(900), ...claims.first, onPage: () => {} }, controller.signal);
+    await givePages(1);
+    let told = 0;
+    const onPage = (entities: number) => (told += entities);
+    const second = scans.scan(DAY, { demand: anew(900), ...claims.second, onPage }, newSignal());
+    expect(listClaims()).toEqual([claims.first]);
+    while (told === 0) await new Promise(setImmediate);
+    expect(listClaims()).toEqual([claims.first, claims.second]);
+    controller.abort(new Error('terminated'));
+    await expect(first).rejects.toThrow('terminated');
+    expect(listClaims()).toEqual([claims.second]);
+    await givePages(2);
+    await second;
+  });
+});
+
 describe('a day that many queries need', () => {
   it('is joined by a third while the second still waits for it, though the first is gone', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
     await givePages(1);
     let told = 0;
     const second = scans.scan(
       DAY,
-      { demand: anew(900), isUrgent: false, onPage: (entities) => (told += entities) },
+      { demand: anew(900), ...claim(), onPage: (entities) => (told += entities) },
       newSignal(),
     );
     while (told === 0) await new Promise(setImmediate);
     controller.abort(new Error('terminated'));
     await expect(first).rejects.toThrow('terminated');
-    const third = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const third = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(2);
     expect((await Promise.all([second, third])).map(count)).toEqual([4, 4]);
     expect(world.asked).toEqual([undefined, '1', '2']);
@@ -164,12 +191,10 @@ describe('a day that many queries need', () => {
 
   it('is read once more, not once for each, for those who come at once and need it newer', async () => {
     const { scans, world, givePages } = createWorld();
-    const old = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const old = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(1);
     world.now = 2_000;
-    const both = [1, 2].map(() =>
-      scans.scan(DAY, { demand: anew(1_500), isUrgent: false, onPage: () => {} }, newSignal()),
-    );
+    const both = [1, 2].map(() => scans.scan(DAY, { demand: anew(1_500), ...claim(), onPage: () => {} }, newSignal()));
     await givePages(5);
     await Promise.all([old, ...both]);
     expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
@@ -178,13 +203,13 @@ describe('a day that many queries need', () => {
   it('is gone on with by one who comes while the position of a stopped scan is being stored', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
     await givePages(2);
     while (world.asked.length < 3) await new Promise(setImmediate);
     let stored: () => void = () => {};
     world.saving = new Promise((resolve) => (stored = resolve));
     controller.abort(new Error('drain'));
-    const second = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const second = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await new Promise(setImmediate);
     expect(world.asked).toHaveLength(3);
     world.give.length = 0;
@@ -200,7 +225,7 @@ describe('a day that nobody needs any more', () => {
   it('is stopped, with its position stored before anyone hears of it, and gone on with later', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
-    const first = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, controller.signal);
+    const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
     await givePages(2);
     while (world.asked.length < 3) await new Promise(setImmediate);
     controller.abort(new Error('drain'));
@@ -211,7 +236,7 @@ describe('a day that nobody needs any more', () => {
     const told: number[] = [];
     const again = scans.scan(
       DAY,
-      { demand: anew(900), isUrgent: false, onPage: (entities) => told.push(entities) },
+      { demand: anew(900), ...claim(), onPage: (entities) => told.push(entities) },
       newSignal(),
     );
     await givePages(1);
@@ -230,7 +255,7 @@ describe('a day that nobody needs any more', () => {
       after: { rowKey: '2' },
       identifiers: new Uint8Array(),
     };
-    const scan = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const scan = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(3);
     expect(await scan).toMatchObject({ scannedAt: 1_000, entitiesRead: 6 });
   });
@@ -240,9 +265,7 @@ describe('a day that another process has read meanwhile', () => {
   it('is taken as it is', async () => {
     const { scans, world } = createWorld();
     world.stored = { scannedAt: 950, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
-    expect(await scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal())).toBe(
-      world.stored,
-    );
+    expect(await scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal())).toBe(world.stored);
     expect(world.asked).toEqual([]);
   });
 });
@@ -254,11 +277,9 @@ describe('a scan that fails', () => {
       ...(scans as unknown as { ports: ConstructorParameters<typeof DayScans>[0] }).ports,
       pages: { read: async () => Promise.reject(new Error('cut')) },
     });
-    const both = [1, 2].map(() =>
-      failing.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal()),
-    );
+    const both = [1, 2].map(() => failing.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal()));
     for (const scan of both) await expect(scan).rejects.toThrow('cut');
-    const next = scans.scan(DAY, { demand: anew(900), isUrgent: false, onPage: () => {} }, newSignal());
+    const next = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(3);
     expect(count(await next)).toBe(4);
     expect(world.stored).toBeDefined();

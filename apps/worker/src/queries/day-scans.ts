@@ -2,7 +2,7 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
 import { DaySource } from '#shared/contract/query-history';
 import { orAborted } from '#shared/lifecycle/or-aborted';
-import { type PageSource, scanDay } from './day-scan';
+import { type PageSource, scanDay, type SlotClaim } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
 import { ScanMeter } from './scan-meter';
@@ -13,8 +13,13 @@ export interface DayScanPorts {
   hash: IdentifierHash;
 }
 
-/** What all are told that wait for a scan. */
-type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint'>;
+/** What all are told that wait for a scan, and the claim of each to its pages. */
+type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint' | keyof SlotClaim>;
+
+/** What a scan has of those who wait for it: they come and go. */
+interface ScanAudience extends Pick<DayScanRequest, 'onPage' | 'onCheckpoint'> {
+  claims: Iterable<SlotClaim>;
+}
 
 /**
  * The scans of a process. A day that is being read for one query is awaited by another for which the scan is
@@ -51,7 +56,7 @@ export class DayScans {
         return shared;
       }
     }
-    const scan = new SharedScan((start, toAll, stop) => this.run(day, { ...request, ...toAll }, start, stop));
+    const scan = new SharedScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
     this.latest.set(day, scan);
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
@@ -61,7 +66,7 @@ export class DayScans {
 
   private async run(
     day: CalendarDay,
-    { demand, isUrgent, onPage, onCheckpoint, onScanned }: DayScanRequest,
+    { demand, claims, onPage, onCheckpoint, onScanned }: DayScanRequest & ScanAudience,
     begun: (scannedAt: number) => void,
     signal: AbortSignal,
   ): Promise<DaySet> {
@@ -79,7 +84,7 @@ export class DayScans {
     begun(scannedAt);
     const { onRetry } = meter;
     const writer = tellOf(daySets.openCheckpoint(day, resumed), () => onCheckpoint?.());
-    const start = { scannedAt, resumed, checkpoint: writer, isUrgent, onRetry };
+    const start = { scannedAt, resumed, checkpoint: writer, claims, onRetry };
     const pages = meter.watch(this.ports.pages);
     try {
       const daySet = await scanDay(day, start, { ...this.ports, pages }, onPage, signal);
@@ -116,7 +121,7 @@ class SharedScan {
   private readonly stop = new AbortController();
   private entitiesSoFar = 0;
 
-  constructor(run: (begun: (scannedAt: number) => void, toAll: ScanListener, stop: AbortSignal) => Promise<DaySet>) {
+  constructor(run: (begun: (scannedAt: number) => void, audience: ScanAudience, stop: AbortSignal) => Promise<DaySet>) {
     let begun: (scannedAt: number) => void = () => {};
     this.scannedAt = new Promise((resolve) => (begun = resolve));
     const onPage = (entities: number) => {
@@ -126,7 +131,7 @@ class SharedScan {
     const onCheckpoint = () => {
       for (const listener of this.listeners) listener.onCheckpoint?.();
     };
-    this.result = run(begun, { onPage, onCheckpoint }, this.stop.signal);
+    this.result = run(begun, { onPage, onCheckpoint, claims: this.listeners }, this.stop.signal);
     // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
     this.settled = this.result.then(
       () => {},

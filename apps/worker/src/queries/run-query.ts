@@ -4,6 +4,7 @@ import type { QueryProgress, QueryResult } from '#shared/contract/query-document
 import { type DayEffort, type DayRecord, type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { addInPieces } from './add-in-pieces';
+import type { SlotClaim } from './day-scan';
 import { forEachBounded } from './for-each-bounded';
 import { IdentifierSet } from './identifier-set';
 import { ProgressMeter } from './progress-meter';
@@ -11,7 +12,7 @@ import { ProgressMeter } from './progress-meter';
 /** Day sets being read at once: enough to hide the round trips, few enough to hold them in memory. */
 const DAY_SETS_AT_ONCE = 8;
 
-/** A day with so many times its even share of the work is read without waiting, or all others wait for it in the end. */
+/** A day with so many times its even share of the work is read before the others, or all of them wait for it in the end. */
 const URGENT_SHARE = 4;
 
 /** What a day set costs that is there. */
@@ -29,10 +30,8 @@ export interface QueryRun {
   heads: ReadonlyMap<CalendarDay, DaySetHead | DaySet>;
 }
 
-export interface DayScanRequest {
+export interface DayScanRequest extends SlotClaim {
   demand: FreshnessDemand;
-  /** The day is what the query takes: its pages go before those of other days. */
-  isUrgent: boolean;
   /** Told how many entities each page had. */
   onPage: (entities: number) => void;
   /** Told when a part of the day has been stored, for any scan of it to go on with. */
@@ -112,7 +111,8 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
     const onCheckpoint = () => ports.onCheckpoint();
     const onScanned = (scan: DayScanRecord) => ports.onDay({ day, ...scan });
-    await takeIn(day, await ports.scanDay(day, { demand, isUrgent, onPage, onCheckpoint, onScanned }, daySignal));
+    const scan = { query: run, isUrgent, demand, onPage, onCheckpoint, onScanned };
+    await takeIn(day, await ports.scanDay(day, scan, daySignal));
   });
 
   const result: QueryResult = {

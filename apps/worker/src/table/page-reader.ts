@@ -125,12 +125,12 @@ export class PageReader implements PageSource {
   }
 
   private async tryRead(
-    { from, to, isUrgent }: PageRange,
+    { from, to, claims }: PageRange,
     after: ContinuationToken | undefined,
     signal: AbortSignal,
   ): Promise<{ page: Page } | { fault: TableFault; client: TableClient; waitedMs: number }> {
     const askedAt = performance.now();
-    const slot = await this.slots.take(signal, isUrgent);
+    const slot = await this.slots.take(signal, claims);
     const waitedMs = performance.now() - askedAt;
     // After the wait, in which it may have been renewed.
     const { client } = this.connection;

@@ -1,3 +1,5 @@
+import type { SlotClaim } from '../queries/day-scan';
+
 /** How the request that a slot was taken for ended; `pressed`: the service said, or showed, that it has too much to do. */
 export type SlotEnd = 'served' | 'pressed' | 'faulted' | 'abandoned';
 
@@ -17,8 +19,37 @@ export interface ScanSlotsReading {
   faulted: number;
 }
 
+/** What a query has of the slots. */
+interface Share {
+  inFlight: number;
+  /** The lowest number is that of the query that got a slot, or began to wait, longest ago. */
+  lastTurn: number;
+}
+
+/** A page that waits for a slot. */
+interface Waiter {
+  claims: Iterable<SlotClaim>;
+  /** Ends the wait; the slot is charged to the share. */
+  begin(share: Share): void;
+}
+
+/** The claim of one query to one waiting page. */
+interface Candidate {
+  waiter: Waiter;
+  share: Share;
+  isUrgent: boolean;
+}
+
 /**
- * Bounds the pages in flight, over all queries of a process; whoever waits longest is next, the urgent before others.
+ * Bounds the pages in flight, over all queries of a process, and shares them between the queries.
+ *
+ * A free slot goes to the query that has the fewest slots and a page that waits (max-min fairness): so each query has
+ * its even share as soon as pages of others have come, and what a query does not use is left to the others. Between
+ * queries with as many slots it goes round, also where the bound is below the number of queries. A query that was away
+ * has no credit: it comes last in that round. Within a query urgent pages go first, then those that have waited longest.
+ *
+ * A page that several queries wait for is charged to the one that gets it soonest, so no query depends on the share of
+ * another.
  *
  * The bound follows what the service can do (additive increase, multiplicative decrease, as TCP does): it starts at its
  * ceiling, is halved on a sign of pressure, and grows by one for each time that as many pages as it allows were served.
@@ -28,7 +59,9 @@ export interface ScanSlotsReading {
 export class ScanSlots {
   private limit: number;
   private inFlight = 0;
-  private readonly waiting = { urgent: new Set<() => void>(), other: new Set<() => void>() };
+  private readonly waiting = new Set<Waiter>();
+  private readonly shares = new Map<object, Share>();
+  private turns = 0;
   private taken = 0;
   private takenAtLastCut = 0;
   private lastPressed = -Infinity;
@@ -42,13 +75,12 @@ export class ScanSlots {
   }
 
   /**
-   * @param isUrgent Goes before those who are not.
+   * @param claims The queries that want the page: at least one while it waits, read anew for each slot that becomes free.
    * @throws The signal's reason when it is aborted while waiting.
    */
-  async take(signal: AbortSignal, isUrgent = false): Promise<ScanSlot> {
+  async take(signal: AbortSignal, claims: Iterable<SlotClaim>): Promise<ScanSlot> {
     signal.throwIfAborted();
-    if (this.inFlight >= this.limit) await this.wait(signal, this.waiting[isUrgent ? 'urgent' : 'other']);
-    else this.inFlight += 1;
+    const share = await this.wait(signal, claims);
     this.taken += 1;
     const ordinal = this.taken;
     let isReleased = false;
@@ -58,14 +90,16 @@ export class ScanSlots {
         isReleased = true;
         this.adapt(end, ordinal);
         this.inFlight -= 1;
+        share.inFlight -= 1;
         this.admit();
+        if (share.inFlight === 0) this.forgetIdle();
       },
     };
   }
 
   read(): ScanSlotsReading {
     const { limit, inFlight, served, pressed, faulted } = this;
-    return { limit, inFlight, waiting: this.waiting.urgent.size + this.waiting.other.size, served, pressed, faulted };
+    return { limit, inFlight, waiting: this.waiting.size, served, pressed, faulted };
   }
 
   private adapt(end: SlotEnd, ordinal: number): void {
@@ -89,29 +123,73 @@ export class ScanSlots {
     }
   }
 
-  private wait(signal: AbortSignal, waiting: Set<() => void>): Promise<void> {
+  private wait(signal: AbortSignal, claims: Iterable<SlotClaim>): Promise<Share> {
     return new Promise((resolve, reject) => {
-      const turn = () => {
-        signal.removeEventListener('abort', leave);
-        resolve();
+      const waiter: Waiter = {
+        claims,
+        begin: (share) => {
+          signal.removeEventListener('abort', leave);
+          resolve(share);
+        },
       };
       const leave = () => {
-        waiting.delete(turn);
+        this.waiting.delete(waiter);
+        this.forgetIdle();
         reject(signal.reason as Error);
       };
-      waiting.add(turn);
       signal.addEventListener('abort', leave, { once: true });
+      this.waiting.add(waiter);
+      this.admit();
     });
   }
 
   private admit(): void {
-    for (const waiting of [this.waiting.urgent, this.waiting.other]) {
-      for (const turn of waiting) {
-        if (this.inFlight >= this.limit) return;
-        waiting.delete(turn);
-        this.inFlight += 1;
-        turn();
-      }
+    while (this.inFlight < this.limit) {
+      const next = this.findNext();
+      if (next === undefined) break;
+      const { waiter, share } = next;
+      this.waiting.delete(waiter);
+      this.inFlight += 1;
+      share.inFlight += 1;
+      share.lastTurn = this.nextTurn();
+      waiter.begin(share);
     }
   }
+
+  /** The claim that the next slot belongs to; pages are looked at in the order in which they came. */
+  private findNext(): Candidate | undefined {
+    let first: Candidate | undefined;
+    for (const waiter of this.waiting) {
+      for (const { query, isUrgent } of waiter.claims) {
+        const candidate = { waiter, share: this.shareOf(query), isUrgent };
+        if (first === undefined || isBefore(candidate, first)) first = candidate;
+      }
+    }
+    return first;
+  }
+
+  private shareOf(query: object): Share {
+    let share = this.shares.get(query);
+    if (share === undefined) this.shares.set(query, (share = { inFlight: 0, lastTurn: this.nextTurn() }));
+    return share;
+  }
+
+  private nextTurn(): number {
+    this.turns += 1;
+    return this.turns;
+  }
+
+  /** Forgets the queries that have no page in flight and none that waits. */
+  private forgetIdle(): void {
+    const claiming = new Set<object>();
+    for (const { claims } of this.waiting) for (const { query } of claims) claiming.add(query);
+    for (const [query, { inFlight }] of this.shares) {
+      if (inFlight === 0 && !claiming.has(query)) this.shares.delete(query);
+    }
+  }
+}
+
+function isBefore(a: Candidate, b: Candidate): boolean {
+  if (a.share === b.share) return a.isUrgent && !b.isUrgent;
+  return (a.share.inFlight - b.share.inFlight || a.share.lastTurn - b.share.lastTurn) < 0;
 }
