@@ -3,6 +3,7 @@ import { startRedis } from '../../apps/local/src/redis-server';
 import type { Bench } from './bench';
 import { cpuPerEntity } from './cases/cpu-per-entity';
 import { evenDays } from './cases/even-days';
+import { fairness } from './cases/fairness';
 import { faults } from './cases/faults';
 import { giantDay } from './cases/giant-day';
 import { jobOverhead } from './cases/job-overhead';
@@ -20,6 +21,7 @@ const CASES: readonly ((bench: Bench) => Promise<Check[]>)[] = [
   manyIdentifiers,
   reusedDays,
   jobOverhead,
+  fairness,
 ];
 
 /**

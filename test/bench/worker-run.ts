@@ -1,6 +1,6 @@
 import type { QueryResult } from '#shared/contract/query-document';
 import { followLocation, toSubmission } from '../support/conversation';
-import { startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 import type { Task } from './contestant';
 import { readPeakRssBytes } from './peak-rss';
 
@@ -22,15 +22,9 @@ interface Answer {
 }
 
 /** Has a new worker process run the query, submitted over HTTP. The times are those that Redis' clock gave the query. */
-export async function runWorker({ connectionString, tableName, start, end, engine }: Task): Promise<WorkerMeasurement> {
-  const common = { REDIS_URL: engine.redisUrl, KEY_PREFIX: engine.keyPrefix };
-  const table = { TABLE_CONNECTION_STRING: connectionString, TABLE_NAME: tableName };
-  const [api, worker] = await Promise.all([
-    startApi(common),
-    startWorker({ ...common, ...table, SCAN_CONCURRENCY: String(engine.concurrency) }),
-  ]);
-  try {
-    await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+export async function runWorker(task: Task): Promise<WorkerMeasurement> {
+  const { start, end, engine } = task;
+  return withService(task, async ({ api, worker }) => {
     const submission = toSubmission({ start, end, maxAgeSeconds: engine.maxAgeSeconds });
     const reply = await followLocation(`${api.url}/api/queries`, submission);
     const answer = (await reply.json()) as Answer;
@@ -42,6 +36,23 @@ export async function runWorker({ connectionString, tableName, start, end, engin
       result: answer.result,
       peakRssBytes: readPeakRssBytes(worker.child.pid ?? 0),
     };
+  });
+}
+
+/** Gives `work` an API and a worker of its own, which are ready. */
+export async function withService<T>(
+  { connectionString, tableName, engine }: Task,
+  work: (service: { api: ServiceProcess; worker: ServiceProcess }) => Promise<T>,
+): Promise<T> {
+  const common = { REDIS_URL: engine.redisUrl, KEY_PREFIX: engine.keyPrefix };
+  const table = { TABLE_CONNECTION_STRING: connectionString, TABLE_NAME: tableName };
+  const [api, worker] = await Promise.all([
+    startApi(common),
+    startWorker({ ...common, ...table, SCAN_CONCURRENCY: String(engine.concurrency) }),
+  ]);
+  try {
+    await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+    return await work({ api, worker });
   } finally {
     await Promise.all([api.end(), worker.end()]);
   }
