@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import type { RecordedRequest } from '../support/table-double/request-log';
+import { type GeneratedRows, generateDays } from '../support/table-double/generated-table';
+import type { QueryRange } from './harness/history';
+import { onStage } from './harness/on-stage';
+import type { Stage } from './harness/stage';
+
+const PAGES_OF_DAY = 8;
+const ROWS_OF_PAGE = 100;
+
+const LONG: QueryRange = { start: '2021-01-01', end: '2021-02-09' };
+const LONG_DAYS = 40;
+
+/** Each of these weeks is one short query; only as many are live that none is asked for twice at a time. */
+const WEEKS = 12;
+const FIRST_DAY_OF_WEEKS = '2021-03-01';
+const STREAMS = 6;
+/** Of each stream, where the long query has not ended before: in their time a fair share would do for more than all of it. */
+const MOST_QUERIES_OF_STREAM = 6;
+
+const rows: GeneratedRows = {
+  partitions: [
+    ...generateDays(LONG.start, LONG_DAYS, PAGES_OF_DAY * ROWS_OF_PAGE),
+    ...generateDays(FIRST_DAY_OF_WEEKS, 7 * WEEKS, PAGES_OF_DAY * ROWS_OF_PAGE),
+  ],
+  distinctIdentifiers: 20_000,
+};
+
+/** As by default: each day of a week is then more than four times its even share of the places for days. */
+const SLOTS = 16;
+/** One more than the streams that are run: a short query always waits for the place of one that ends. */
+const RUNNING = 4;
+const FAIR_SHARE = 1 / RUNNING;
+
+const faults = [
+  { fault: { kind: 'latency', ms: 150 } },
+  { fault: { kind: 'short-page', rows: ROWS_OF_PAGE } },
+] as const;
+
+/** Four times all slots. */
+const WINDOW = 4 * SLOTS;
+/** With fewer pages left than it reads at once, it needs less than its share. */
+const LAST_PAGES = 2 * SLOTS;
+
+const TIME_LIMIT_SECONDS = 50;
+
+function toWeek(index: number): QueryRange {
+  const days = generateDays(FIRST_DAY_OF_WEEKS, 7 * WEEKS, 0).slice(7 * (index % WEEKS), 7 * (index % WEEKS) + 7);
+  return { start: days[0]?.key ?? '', end: days[6]?.key ?? '' };
+}
+
+/** Has short queries of another caller run for as long as the long one does. @returns Their ends that were seen by then. */
+async function runStreams(stage: Stage, isOver: () => boolean): Promise<string[]> {
+  const ends: string[] = [];
+  let next = 0;
+  const stream = async () => {
+    for (let query = 0; query < MOST_QUERIES_OF_STREAM && !isOver(); query += 1) {
+      const id = await stage.callers[1].submitUntilAccepted(toWeek(next++));
+      const { status } = await stage.waitForEnd(id);
+      if (!isOver()) ends.push(status);
+    }
+  };
+  await Promise.all(Array.from({ length: STREAMS }, stream));
+  return ends;
+}
+
+/** What the long query had of each window of requests, as a part of its fair share, from the first of the streams on. */
+function toShares(requests: readonly RecordedRequest[]): number[] {
+  const isLong = ({ day }: RecordedRequest) => day !== null && day <= LONG.end;
+  const pages = requests.filter(({ day }) => day !== null);
+  const ofLong = pages.filter(isLong);
+  const lastOrdinal = ofLong.at(-LAST_PAGES)?.ordinal ?? Infinity;
+  const begun = pages.findIndex((page) => !isLong(page));
+  const beside = pages.slice(begun).filter(({ ordinal }) => ordinal < lastOrdinal);
+  const windows = Array.from({ length: Math.floor(beside.length / WINDOW) }, (_, i) =>
+    beside.slice(i * WINDOW, (i + 1) * WINDOW),
+  );
+  return windows.map((window) => window.filter(isLong).length / WINDOW / FAIR_SHARE);
+}
+
+describe('fault 23: short queries beside a long one', () => {
+  it('it has at least half of its fair share of the pages at all times, and ends in time, as they do', () =>
+    onStage(
+      {
+        rows,
+        env: {
+          SCAN_CONCURRENCY: String(SLOTS),
+          QUERIES_PER_WORKER: String(RUNNING),
+          QUERY_TIME_LIMIT_SECONDS: String(TIME_LIMIT_SECONDS),
+        },
+      },
+      async (stage) => {
+        await stage.double.configure({ faults });
+        const long = await stage.callers[0].submitUntilAccepted(LONG);
+        await stage.waitForPages(1);
+        let isOver = false;
+        const ending = stage.waitForEnd(long).finally(() => (isOver = true));
+        const [ends, { status }] = await Promise.all([runStreams(stage, () => isOver), ending]);
+        const shares = toShares(await stage.double.requests());
+        console.log(
+          `share of the long query, beside ${ends.length} short ones: ${shares.map((share) => share.toFixed(2)).join(' ')}`,
+        );
+        expect(shares.length).toBeGreaterThan(5);
+        expect(shares.filter((share) => share < 0.5)).toEqual([]);
+        expect(status).toBe('Completed');
+        expect(ends.length).toBeGreaterThan(STREAMS);
+        expect(new Set(ends)).toEqual(new Set(['Completed']));
+      },
+    ));
+});
