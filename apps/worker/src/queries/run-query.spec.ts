@@ -3,7 +3,7 @@ import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contract/day-set';
 import type { DayRecord } from '#shared/contract/query-history';
 import { createIdentifierHash } from './identifier-hash';
-import type { PageSource } from './day-scan';
+import type { PageSource, SlotClaim } from './day-scan';
 import { DayScans } from './day-scans';
 import { type QueryRun, runQuery } from './run-query';
 
@@ -21,9 +21,17 @@ function createWorld(table: Record<string, (string | null)[]>) {
   const stored = new Map<CalendarDay, DaySet>();
   const checkpoints = new Map<CalendarDay, DayCheckpoint>();
   const scanned: string[] = [];
-  const world = { now: 1_000, stored, scanned, reads: 0, pageRead: async (_day: string) => {} };
+  const world = {
+    now: 1_000,
+    stored,
+    scanned,
+    reads: 0,
+    claims: new Map<string, SlotClaim[]>(),
+    pageRead: async (_day: string) => {},
+  };
   const pages: PageSource = {
-    async read({ from }, after) {
+    async read({ from, claims }, after) {
+      world.claims.set(from, [...claims]);
       if (after === undefined) scanned.push(from);
       await world.pageRead(from);
       const rows = table[from] ?? [];
@@ -62,14 +70,14 @@ function createWorld(table: Record<string, (string | null)[]>) {
   };
   const scans = new DayScans({ daySets, pages, hash });
   const told: DayRecord[] = [];
-  const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER) => {
+  const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER, daysAtOnce = 2) => {
     const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];
     const heads = await daySets.readHeads(listDays(request.start, request.end));
     return runQuery(
       { request, createdAt: world.now, earlier: {}, heads, ...query },
       {
         daySets,
-        daysAtOnce: 2,
+        daysAtOnce,
         onStart: () => {},
         onDay: (record) => told.push(record),
         onCheckpoint: () => {},
@@ -102,6 +110,21 @@ describe('runQuery', () => {
       },
       progress: { percent: 100, daysTotal: 3, daysDone: 3, daysReused: 0, entitiesRead: 8, etaSeconds: 0, atLeast: 5 },
     });
+  });
+
+  it('claims the pages of all its days as one query, those of the day that it takes before its others', async () => {
+    const giant = Array.from({ length: 60 }, (_, i) => `id-${i}`);
+    const { world, run } = createWorld({ ...TABLE, '2021-10-12': giant });
+    const days = { start: '2021-10-09', end: '2021-10-14' };
+    await run(days, {}, NEVER, 32);
+    world.now = 2_000;
+    world.claims.clear();
+    await run(days, {}, NEVER, 32);
+    const claims = [...world.claims].map(([day, [claim, ...others]]) => ({ day, claim, others }));
+    expect(claims.filter(({ claim }) => claim?.isUrgent).map(({ day }) => day)).toEqual(['2021-10-12']);
+    expect(claims.flatMap(({ others }) => others)).toEqual([]);
+    expect(new Set(claims.map(({ claim }) => claim?.query)).size).toBe(1);
+    expect(claims).toHaveLength(6);
   });
 
   it('reuses a day that was scanned no longer ago than the query allows, and says so', async () => {
