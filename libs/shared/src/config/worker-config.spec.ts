@@ -5,6 +5,7 @@ import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
 
 const AZURITE = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a';
 const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net';
+const SAS = 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sp=r&se=2999-01-01&sig=x';
 const HASH_KEY = 'k'.repeat(32);
 const VAULT = 'https://a.vault.azure.net';
 const APP_CONFIG = 'https://a.azconfig.io';
@@ -178,18 +179,19 @@ describe('on a machine of one’s own', () => {
       ],
     ],
     [
-      'a shared access signature is no key',
-      { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x' },
-      ['TABLE_CONNECTION_STRING must be the connection string of a storage account, with its key'],
-    ],
-    [
-      'a connection string is whole',
-      { TABLE_CONNECTION_STRING: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0' },
+      'a connection string has a credential',
+      { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example' },
       [
-        'TABLE_CONNECTION_STRING must be whole: DefaultEndpointsProtocol, AccountName, AccountKey, ' +
-          'and EndpointSuffix or TableEndpoint',
+        'TABLE_CONNECTION_STRING must have AccountName and AccountKey, ' +
+          'or SharedAccessSignature and TableEndpoint or AccountName',
       ],
     ],
+    [
+      'a SAS is for the table that is read',
+      { TABLE_CONNECTION_STRING: `${SAS}&tn=audit`, TABLE_NAME: 'another' },
+      ['TABLE_CONNECTION_STRING must have a SharedAccessSignature for the table of TABLE_NAME (tn)'],
+    ],
+    ['a SAS of that table is enough', { TABLE_CONNECTION_STRING: `${SAS}&tn=another`, TABLE_NAME: 'another' }, []],
     [
       'a hash key is not short',
       { TABLE_CONNECTION_STRING: AZURITE, IDENTIFIER_HASH_KEY: 'short' },

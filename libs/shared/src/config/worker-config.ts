@@ -1,7 +1,8 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { CommonConfig } from './common-config';
 import { Flag, Port, Problem, SecretName, UrlOf, WholeNumber } from './rules';
-import { DEVELOPMENT_HASH_KEY, findConnectionStringProblem, findHashKeyProblem } from './secret-rules';
+import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';
+import { findConnectionStringProblem } from './table-account';
 import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
@@ -92,7 +93,7 @@ function findPlainConnectionProblem(config: WorkerConfig): string | undefined {
   if (source.value === '') {
     return 'must be given, or TABLE_ACCOUNT_URL, APP_CONFIG_ENDPOINT or KEY_VAULT_URL in its place';
   }
-  return findConnectionStringProblem(source.value, config.nodeEnv) ?? findPlainSecretProblem(config);
+  return findConnectionStringProblem(source.value, config) ?? findPlainSecretProblem(config);
 }
 
 function findPlainHashKeyProblem(config: WorkerConfig): string | undefined {

@@ -29,7 +29,8 @@ export class KeyVault {
   ) {}
 
   /**
-   * The value of a secret, which is not empty. Asks once: whoever wants it decides about asking again.
+   * The value of a secret, which is not empty. Blanks and line ends around it are removed: a secret that was set from a file
+   * often ends in one. Asks once: whoever wants it decides about asking again.
    *
    * @throws SecretError with the code of what is wrong and, where the vault says so, how long to leave it alone.
    */
@@ -41,7 +42,8 @@ export class KeyVault {
         ...(abortSignal === undefined ? {} : { abortSignal }),
         requestOptions: { timeout: REQUEST_LIMIT_MS },
       });
-      if (value) return value;
+      const trimmed = value?.trim();
+      if (trimmed) return trimmed;
     } catch (error) {
       abortSignal?.throwIfAborted();
       throw toSecretError(error, what);
