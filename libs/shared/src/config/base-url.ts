@@ -16,6 +16,16 @@ export function BaseUrl(): PropertyDecorator {
   return (target, member) => [transform, validate].forEach((decorate) => decorate(target, member));
 }
 
+/**
+ * The origin of a URL that has nothing else, in the form that browsers send and that Azure's libraries expect: in lower case and
+ * ASCII, without a default port. Undefined for any other text.
+ */
+export function readOrigin(value: unknown): string | undefined {
+  const url = readBaseUrl(value);
+  // `new URL` takes a wildcard for a host.
+  return url !== undefined && url === new URL(url).origin && !url.includes('*') ? url : undefined;
+}
+
 function readBaseUrl(value: unknown): string | undefined {
   if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
   const { protocol, username, password, origin, pathname, search, hash } = new URL(value);
