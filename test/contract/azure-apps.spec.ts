@@ -267,7 +267,7 @@ describe('the container apps', () => {
       expect(toTableSource(config)).toEqual(source);
       expect(toHashKeySource(config)).toEqual({
         kind: 'key-vault',
-        vaultUrl: DEPLOYED.keyVaultUrl,
+        vaultUrl: new URL(DEPLOYED.keyVaultUrl).origin,
         name: 'identifier-hash-key',
       });
     },

@@ -46,6 +46,11 @@ export function parseTableUrl(text: string): string {
   return url;
 }
 
+/** What is wrong with it, as the end of a sentence that begins with its name; undefined when nothing is. */
+export function findTableUrlProblem(text: string): string | undefined {
+  return readTableUrl(text) === undefined ? `must be ${ENDPOINT}` : undefined;
+}
+
 function readTableUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, origin, hostname, pathname, username, password, search, hash } = new URL(text);
@@ -87,8 +92,7 @@ export function parseConnectionString(text: string): TableAccount {
 }
 
 /**
- * What is wrong with it, as the end of a sentence that begins with its name; undefined when nothing is. An expiry is
- * compared with the clock of this machine.
+ * What is wrong with it, likewise. An expiry is compared with the clock of this machine.
  */
 export function findConnectionStringProblem(text: string, { nodeEnv, tableName }: TablePlace): string | undefined {
   try {

@@ -84,6 +84,40 @@ describe('the way to the table', () => {
   });
 });
 
+describe('the address of a service', () => {
+  it.each([
+    ['KEY_VAULT_URL', 'https://A.vault.azure.net:443/', VAULT],
+    ['APP_CONFIG_ENDPOINT', 'https://a.azconfig.io:443', APP_CONFIG],
+    // The library knows the cloud, and so whom its token is for, by how this text ends.
+    ['APP_CONFIG_ENDPOINT', 'https://a.azconfig.azure.us:443/', 'https://a.azconfig.azure.us'],
+  ])('%s=%s is kept as %s', (name, given, kept) => {
+    const { keyVaultUrl, appConfigEndpoint } = parseConfig(WorkerConfig, { [name]: given });
+    expect(appConfigEndpoint ?? keyVaultUrl).toBe(kept);
+  });
+
+  const HOST_ONLY = 'must have nothing but a host: no path, no query, no fragment, no user';
+  const ACCOUNT_ONLY =
+    "must be the address of an account's table service, such as https://example.table.core.windows.net, " +
+    'without a table, a query (a SAS) or a user';
+  it.each([
+    ['KEY_VAULT_URL', `${VAULT}/secrets/S3CRET`, HOST_ONLY],
+    ['KEY_VAULT_URL', `${VAULT}?S3CRET`, HOST_ONLY],
+    ['KEY_VAULT_URL', 'https://u:S3CRET@a.vault.azure.net', HOST_ONLY],
+    ['APP_CONFIG_ENDPOINT', `${APP_CONFIG}/kv`, HOST_ONLY],
+    [
+      'APP_CONFIG_ENDPOINT',
+      'Endpoint=https://a.azconfig.io;Id=a;Secret=S3CRET',
+      'must be a URL that begins with https://',
+    ],
+    ['TABLE_ACCOUNT_URL', `${ACCOUNT}/audit`, ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', `${ACCOUNT}/?sv=2022-11-02&sig=S3CRET`, ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', 'https://u:S3CRET@a.table.core.windows.net', ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', 'https://a.blob.core.windows.net', ACCOUNT_ONLY],
+  ])('%s=%s is refused by name and rule', (name, value, rule) => {
+    expect(problemsOf({ [name]: value })).toEqual([`${name} ${rule}`]);
+  });
+});
+
 describe('in production', () => {
   const production = { NODE_ENV: 'production' };
 

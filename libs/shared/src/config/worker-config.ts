@@ -1,8 +1,9 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
+import { AsOrigin, findOriginProblem } from './base-url';
 import { CommonConfig } from './common-config';
-import { Flag, Port, Problem, SecretName, UrlOf, WholeNumber } from './rules';
+import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
 import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';
-import { findConnectionStringProblem } from './table-account';
+import { findConnectionStringProblem, findTableUrlProblem } from './table-account';
 import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
@@ -16,12 +17,15 @@ export class WorkerConfig extends CommonConfig {
 
   /** The storage account by its table URL: this process' own identity is its credential, and there is no secret. */
   @IsOptional()
-  @UrlOf('https')
+  @Problem<WorkerConfig>(({ tableAccountUrl = '' }) =>
+    isHttps(tableAccountUrl) ? findTableUrlProblem(tableAccountUrl) : 'must be a URL that begins with https://',
+  )
   tableAccountUrl: string | undefined = undefined;
 
   /** An App Configuration whose settings refer to the secrets, as the Durable Functions service had it. */
   @IsOptional()
-  @UrlOf('https')
+  @AsOrigin()
+  @Problem<WorkerConfig>(({ appConfigEndpoint = '' }) => findOriginProblem(appConfigEndpoint, isHttps))
   appConfigEndpoint: string | undefined = undefined;
 
   /** What the vault calls the connection string. */
@@ -84,6 +88,11 @@ export class WorkerConfig extends CommonConfig {
   /** How long a worker that went silent keeps its query. */
   @WholeNumber(1, 600)
   lockSeconds: number = 30;
+}
+
+/** A token never goes over plain http, not even on this machine. */
+function isHttps(url: string): boolean {
+  return URL.canParse(url) && new URL(url).protocol === 'https:';
 }
 
 /** Only where it is the way to the table; a way before it has no use for it. */

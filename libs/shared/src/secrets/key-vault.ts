@@ -67,13 +67,14 @@ export class KeyVault {
 }
 
 /**
- * `https://{vault}/secrets/{name}`, with or without `/{version}`, in its parts.
+ * `https://{vault}/secrets/{name}`, with or without `/{version}`, and with or without a slash at its end, in its parts.
  *
  * @throws Error when it is not such a URL.
  */
 export function parseSecretUrl(text: string, nodeEnv: string): SecretName {
-  const { vaultUrl, name, version } = parseKeyVaultSecretIdentifier(text);
-  if (!isSafeUrl(vaultUrl, nodeEnv) || !new URL(text).pathname.startsWith('/secrets/')) {
+  const { origin, pathname } = new URL(text);
+  const { vaultUrl, name, version } = parseKeyVaultSecretIdentifier(origin + pathname.replace(/\/+$/, ''));
+  if (!isSafeUrl(vaultUrl, nodeEnv) || !pathname.startsWith('/secrets/')) {
     throw new Error('not the URL of a secret');
   }
   return { vaultUrl, name, version };
