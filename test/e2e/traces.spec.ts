@@ -105,6 +105,21 @@ describe('the trace of a query', () => {
   });
 
   it.each([
+    ['alone', ''],
+    ['before the other', 'http://127.0.0.1:1'],
+  ])('is sent where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says, %s', async (_name, other) => {
+    const { api, worker } = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: other,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+    });
+    await waitForEnd(api, await submit(api));
+    await Promise.all([api.end(), worker.end()]);
+    expect(new Set(collector.spans.map(({ service }) => service))).toEqual(
+      new Set(['audit-query-api', 'audit-query-worker']),
+    );
+  });
+
+  it.each([
     ['a key', toConnectionString(1, 'c2VjcmV0LWNhbmFyeQ==')],
     [
       'a SAS',

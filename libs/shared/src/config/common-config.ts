@@ -26,6 +26,11 @@ export class CommonConfig {
   @UrlOf('http', 'https')
   otelExporterOtlpEndpoint: string | undefined = undefined;
 
+  /** The same as a complete URL, with the path; either of the two is enough, and this one goes first. */
+  @IsOptional()
+  @UrlOf('http', 'https')
+  otelExporterOtlpTracesEndpoint: string | undefined = undefined;
+
   /** One server, sentinels or a cluster; may have a password. */
   @Problem<CommonConfig>(({ redisUrl }) => findRedisUrlProblem(redisUrl))
   redisUrl: string = 'redis://127.0.0.1:6379';
