@@ -23,6 +23,7 @@ const PLAIN = 'a secret in plain text';
 const KEEPS_DEFAULT = {
   both: {
     LOG_LEVEL: DEFAULT_IS_RIGHT,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'OTEL_EXPORTER_OTLP_ENDPOINT is enough',
     REDIS_TLS_CA_FILE: 'an authority that Node trusts',
     RESULT_TTL_SECONDS: DEFAULT_IS_RIGHT,
     SECRET_REFRESH_SECONDS: DEFAULT_IS_RIGHT,
@@ -267,7 +268,7 @@ describe('the container apps', () => {
       expect(toTableSource(config)).toEqual(source);
       expect(toHashKeySource(config)).toEqual({
         kind: 'key-vault',
-        vaultUrl: DEPLOYED.keyVaultUrl,
+        vaultUrl: new URL(DEPLOYED.keyVaultUrl).origin,
         name: 'identifier-hash-key',
       });
     },

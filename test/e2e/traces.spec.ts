@@ -104,8 +104,30 @@ describe('the trace of a query', () => {
     }
   });
 
-  it('is in the log of what goes wrong, and tells of a failed run its code alone', async () => {
-    const { api, worker } = await start({ TABLE_CONNECTION_STRING: toConnectionString(1, 'c2VjcmV0LWNhbmFyeQ==') });
+  it.each([
+    ['alone', ''],
+    ['before the other', 'http://127.0.0.1:1'],
+  ])('is sent where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says, %s', async (_name, other) => {
+    const { api, worker } = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: other,
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+    });
+    await waitForEnd(api, await submit(api));
+    await Promise.all([api.end(), worker.end()]);
+    expect(new Set(collector.spans.map(({ service }) => service))).toEqual(
+      new Set(['audit-query-api', 'audit-query-worker']),
+    );
+  });
+
+  it.each([
+    ['a key', toConnectionString(1, 'c2VjcmV0LWNhbmFyeQ==')],
+    [
+      'a SAS',
+      'TableEndpoint=http://127.0.0.1:1/devstoreaccount1;' +
+        'SharedAccessSignature=sv=2022-11-02&tn=audit&sp=r&se=2999-01-01&sig=c2VjcmV0LWNhbmFyeQ%3D%3D',
+    ],
+  ])('is in the log of what goes wrong, and tells of a failed run its code alone: %s', async (_name, table) => {
+    const { api, worker } = await start({ TABLE_CONNECTION_STRING: table });
     const id = await submit(api);
     await waitForEnd(api, id);
     await Promise.all([api.end(), worker.end()]);
@@ -119,7 +141,8 @@ describe('the trace of a query', () => {
     ]);
     const run = collector.spans.find(({ name }) => name === 'process queries');
     expect(run?.attributes['bullmq.job.failed.reason']).toBe('TABLE_UNREACHABLE');
-    expect(collector.bodies.join('\n')).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|c2VjcmV0/);
+    expect(collector.bodies.join('\n')).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|c2VjcmV0|sig=/);
+    expect(worker.output()).not.toContain('c2VjcmV0');
   });
 });
 

@@ -1,5 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AzureNamedKeyCredential,
+  generateAccountSas,
+  generateTableSas,
+  type TableSasSignatureValues,
+} from '@azure/data-tables';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { type Azurite, startAzurite } from '../../apps/local/src/azurite';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { generateSampleData } from '../../apps/local/src/sample-data';
@@ -14,6 +23,7 @@ import { waitUntil } from '../support/wait-until';
 const HASH_KEY = randomBytes(32).toString('hex');
 const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;EndpointSuffix=core.windows.net';
 const DAY = '2021-10-12';
+const DAY_MS = 24 * 3_600_000;
 const ENTITIES = generateSampleData().filter(({ partitionKey }) => partitionKey === DAY);
 
 let azurite: Azurite;
@@ -91,6 +101,140 @@ describe('a worker reaches the table', () => {
     vault.set('storage-account-connection-string', azurite.connectionString);
     vault.set('identifier-hash-key', HASH_KEY);
     expect(await count({ KEY_VAULT_URL: vault.url })).toBe(EXPECTED);
+  });
+});
+
+/** A SAS as Azure's library makes it, with this in place of what it has by default. */
+function toTableSas(values: TableSasSignatureValues = {}): string {
+  return generateTableSas('audit', toKeyCredential(), { expiresOn: new Date(Date.now() + DAY_MS), ...values });
+}
+
+function toKeyCredential(): AzureNamedKeyCredential {
+  return new AzureNamedKeyCredential('devstoreaccount1', readMember('AccountKey'));
+}
+
+function readMember(name: string): string {
+  return new RegExp(`${name}=([^;]+)`).exec(azurite.connectionString)?.[1] ?? '';
+}
+
+/** Brings the requests to Azure's tables to Azurite: names and ports of Azure are not to be had here. */
+function routeAzureToAzurite(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'audit-query-route-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const hook = join(folder, 'route.cjs');
+  writeFileSync(
+    hook,
+    `const tls = require('node:tls');
+const { connect } = tls;
+tls.connect = (options, ...more) =>
+  connect(/[.]table[.]core[.]windows[.]net$/.test(options.host) ? { ...options, host: '127.0.0.1', port: ${azurite.port} } : options, ...more);`,
+  );
+  return `--require=${hook}`;
+}
+
+describe('a worker takes each form of connection string that the original takes', () => {
+  const key = () => `AccountName=devstoreaccount1;AccountKey=${readMember('AccountKey')}`;
+  const endpoint = () => readMember('TableEndpoint');
+  const accountSas = () => generateAccountSas(toKeyCredential(), { expiresOn: new Date(Date.now() + DAY_MS) });
+  it.each<[string, () => string]>([
+    ['whole', () => `DefaultEndpointsProtocol=https;${key()};EndpointSuffix=core.windows.net`],
+    ['without EndpointSuffix', () => `DefaultEndpointsProtocol=https;${key()}`],
+    ['without DefaultEndpointsProtocol', () => `${key()};EndpointSuffix=core.windows.net`],
+    ['name and key', key],
+    ['name, key and TableEndpoint', () => `${key()};TableEndpoint=${endpoint()}/`],
+    ['a SAS of the account', () => `TableEndpoint=${endpoint()};SharedAccessSignature=${accountSas()}`],
+    [
+      'a SAS of the table, with its question mark',
+      () => `TableEndpoint=${endpoint()};SharedAccessSignature=?${toTableSas()}`,
+    ],
+    ['a SAS and a name', () => `AccountName=devstoreaccount1;SharedAccessSignature=${accountSas()}`],
+    [
+      'as the portal writes it, for all services',
+      () =>
+        'BlobEndpoint=https://devstoreaccount1.blob.core.windows.net/;QueueEndpoint=https://devstoreaccount1.queue.core.windows.net/;' +
+        'FileEndpoint=https://devstoreaccount1.file.core.windows.net/;TableEndpoint=https://devstoreaccount1.table.core.windows.net/;' +
+        `SharedAccessSignature=${accountSas()}`,
+    ],
+  ])('%s', async (_name, toText) => {
+    const env = {
+      NODE_ENV: 'production',
+      ALLOW_PLAIN_SECRETS: 'true',
+      IDENTIFIER_HASH_KEY: HASH_KEY,
+      LOG_LEVEL: 'debug',
+      NODE_OPTIONS: routeAzureToAzurite(),
+    };
+    expect(await count({ ...env, TABLE_CONNECTION_STRING: toText() })).toBe(EXPECTED);
+    expect(worker?.output()).not.toMatch(/sig=|expires before/);
+  });
+
+  it('with a line end, where a secret of a vault was set from a file', async () => {
+    vault.set('storage-account-connection-string', `${azurite.connectionString}\n`);
+    vault.set('identifier-hash-key', `${HASH_KEY}\r\n`);
+    expect(await count({ KEY_VAULT_URL: vault.url })).toBe(EXPECTED);
+  });
+});
+
+describe('a SAS that comes from a vault', () => {
+  const SECRET = 'storage-account-connection-string';
+  const set = (sas: string) =>
+    vault.set(SECRET, `TableEndpoint=${readMember('TableEndpoint')};SharedAccessSignature=${sas}`);
+  const range = (key: string) => ({ startPartitionKey: key, startRowKey: '', endPartitionKey: key, endRowKey: 'x' });
+  const ago = () => new Date(Date.now() - 60_000);
+  const cases: [string, () => string, string][] = [
+    ['has expired', () => toTableSas({ startsOn: new Date(0), expiresOn: ago() }), 'that has not expired (se)'],
+    ['has a range of keys', () => toTableSas(range(DAY)), 'without a range of keys'],
+    [
+      'is for another table',
+      () => generateTableSas('other', toKeyCredential(), {}),
+      'for the table of TABLE_NAME (tn)',
+    ],
+  ];
+  beforeEach(() => void vault.set('identifier-hash-key', HASH_KEY));
+
+  it.each(cases)('keeps a worker from being ready until it is another one: it %s', async (_name, toSas, rule) => {
+    set(toSas());
+    worker = await startWorker({ ...common, ...identity.env, KEY_VAULT_URL: vault.url });
+    const { url } = worker;
+    const { missing } = await waitUntil(
+      'the secret to be refused',
+      async () => (await (await fetch(`${url}/health/ready`)).json()) as { missing?: string[] },
+      (health) => health.missing !== undefined,
+    );
+    expect(missing).toEqual([
+      expect.stringMatching(`^SECRET_INVALID: the secret ${SECRET} of ${vault.url} must have a Shar`),
+    ]);
+    expect(missing?.[0]).toContain(rule);
+    set(toTableSas());
+    await waitUntilReady(worker);
+    expect(worker.output()).not.toContain('sig=');
+  });
+
+  it.each(cases)('is not taken in place of the one that was read before: it %s', async (_name, toSas, rule) => {
+    set(toTableSas());
+    worker = await startWorker({ ...common, ...identity.env, KEY_VAULT_URL: vault.url, SECRET_REFRESH_SECONDS: '1' });
+    const started = worker;
+    const output = () => started.output();
+    await waitUntilReady(worker);
+    set(toSas());
+    const isSaid = (text: string) => text.includes('SECRET_INVALID') && text.includes(rule);
+    await waitUntil('the new one to be refused', output, isSaid);
+    const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
+    expect(await answer.json()).toMatchObject({ result: { entitiesRead: EXPECTED } });
+    expect(output()).not.toContain('sig=');
+  });
+
+  it('is warned of once when it expires before the longest query would end', async () => {
+    set(toTableSas({ expiresOn: new Date(Date.now() + 600_000) }));
+    const env = { KEY_VAULT_URL: vault.url, SECRET_REFRESH_SECONDS: '1', QUERY_TIME_LIMIT_SECONDS: '3600' };
+    expect(await count(env)).toBe(EXPECTED);
+    const read = vault.requests.length;
+    await waitUntil(
+      'it to be read again',
+      () => vault.requests.length,
+      (requests) => requests > read + 1,
+    );
+    const warnings = worker?.output().match(/"level":"warn".*expires before QUERY_TIME_LIMIT_SECONDS/g);
+    expect(warnings).toHaveLength(1);
   });
 });
 

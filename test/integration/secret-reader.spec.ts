@@ -48,6 +48,10 @@ describe('a setting of App Configuration', () => {
     expect(await read()).toBe('second');
     settings.setReference(KEY, `${vault.url}/secrets/a-secret/${version}`);
     expect(await read()).toBe('first');
+    settings.setReference(KEY, `${vault.url}/secrets/a-secret/${version}/`);
+    expect(await read()).toBe('first');
+    settings.setReference(KEY, `${vault.url}/secrets/a-secret/`);
+    expect(await read()).toBe('second');
   });
 
   it('is refused when it is the secret itself, unless that is allowed', async () => {

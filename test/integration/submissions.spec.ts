@@ -267,7 +267,7 @@ describe('the limit of live queries', () => {
 
 describe('scripts of other origins', () => {
   it('are let in where they are named, and can read the headers', async () => {
-    const env = { KEY_PREFIX: keyPrefix, CORS_ORIGINS: 'https://app.example, https://other.example' };
+    const env = { KEY_PREFIX: keyPrefix, CORS_ORIGINS: 'https://App.example:443/, https://other.example' };
     const listener = await startPublicListener(inject('redisUrl'), env);
     try {
       const preflight = await fetch(`${listener.url}/api/queries`, {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { findConnectionStringProblem } from '#shared/config/secret-rules';
+import { findConnectionStringProblem, parseConnectionString } from '#shared/config/table-account';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { toTableSource } from '#shared/config/worker-secrets';
 import { describeSource } from '#shared/secrets/describe-source';
@@ -33,19 +33,22 @@ export async function openTableConnection(
     return new IdentityConnection(() => createTableClient({ ...place, accountUrl: source.accountUrl, credential }));
   }
   const what = describeSource(source);
+  const logger = new Logger('TableConnection');
+  let warnedOf: string | undefined;
   const toClient = (connectionString: string) => {
-    const problem = findConnectionStringProblem(connectionString, nodeEnv);
+    const problem = findConnectionStringProblem(connectionString, config);
     if (problem !== undefined) throw new SecretError(SecretErrorCode.Invalid, `${what} ${problem}`);
-    try {
-      return createTableClient({ ...place, connectionString });
-    } catch {
-      // Without its cause: the library's text has parts of what it could not read.
-      throw new SecretError(SecretErrorCode.Invalid, `${what} is no complete connection string`);
+    const { credential } = parseConnectionString(connectionString);
+    const { expiresAtMs = Infinity } = credential.kind === 'sas' ? credential : {};
+    if (expiresAtMs < Date.now() + config.queryTimeLimitSeconds * 1_000 && connectionString !== warnedOf) {
+      warnedOf = connectionString;
+      const expiresAt = new Date(expiresAtMs).toISOString();
+      logger.warn({ expiresAt }, `${what}: its SAS expires before QUERY_TIME_LIMIT_SECONDS from now`);
     }
+    return createTableClient({ ...place, connectionString });
   };
   const secret = await secrets.read(source, signal);
   if (source.kind === 'plain') return toFixedConnection(toClient(secret));
-  const logger = new Logger('TableConnection');
   return new RotatingConnection(secret, {
     read: (stop) => secrets.read(source, stop),
     toClient,

@@ -15,7 +15,7 @@ const toClient = (secret: string) => {
 };
 
 /** Over a vault that has these secrets, or failures, one after the other, the last one for ever. */
-function connect(answers: (string | SecretError)[], patienceMs: number) {
+function connect(answers: (string | SecretError)[], patienceMs: number, createClient = toClient) {
   const reads: number[] = [];
   const failures: SecretErrorCode[] = [];
   const connection = new RotatingConnection('a first', {
@@ -25,7 +25,7 @@ function connect(answers: (string | SecretError)[], patienceMs: number) {
       if (answer instanceof SecretError) throw answer;
       return answer;
     },
-    toClient,
+    toClient: createClient,
     refreshMs: NEVER_MS,
     patienceMs,
     onRotated: () => {},
@@ -71,6 +71,19 @@ describe('a connection that is refused', () => {
   it('takes no secret of another account', async () => {
     const { connection, failures } = connect(['b second'], 0);
     const { client } = connection;
+    expect(await connection.renew(client)).toBe(false);
+    expect(connection.client).toBe(client);
+    expect(failures).toEqual(['SECRET_INVALID']);
+  });
+
+  it('says why its secret, which is still the same, can be of no more use, and keeps it', async () => {
+    let hasExpired = false;
+    const { connection, failures } = connect(['a first'], 0, (secret) => {
+      if (hasExpired) throw new SecretError(SecretErrorCode.Invalid, 'expired');
+      return toClient(secret);
+    });
+    const { client } = connection;
+    hasExpired = true;
     expect(await connection.renew(client)).toBe(false);
     expect(connection.client).toBe(client);
     expect(failures).toEqual(['SECRET_INVALID']);

@@ -81,8 +81,9 @@ export class RotatingConnection implements TableConnection {
     const { read, toClient, onRotated, onFailure } = this.options;
     try {
       const secret = await read(this.stopping.signal);
-      if (secret === this.secret) return undefined;
+      // Also of a secret that is the same, which may have expired.
       const client = toClient(secret);
+      if (secret === this.secret) return undefined;
       if (new URL(client.url).href !== new URL(this.client.url).href) {
         throw new SecretError(SecretErrorCode.Invalid, 'the connection string names another account than before');
       }

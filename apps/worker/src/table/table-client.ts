@@ -1,4 +1,10 @@
-import { TableClient } from '@azure/data-tables';
+import {
+  AzureNamedKeyCredential,
+  AzureSASCredential,
+  TableClient,
+  type TableServiceClientOptions,
+} from '@azure/data-tables';
+import { parseConnectionString, parseTableUrl } from '#shared/config/table-account';
 import type { AzureCredential } from '#shared/secrets/azure-credential';
 
 /** With what the table is asked for: a secret, or who this process is. */
@@ -16,16 +22,31 @@ export type TableAccess = TableCredential & {
  * retry, since it would wait for whatever `Retry-After` says and give up on replies that are cut: the page reader
  * decides that.
  *
- * @throws Error when the connection string is none.
+ * @throws Error when the connection string or the URL breaks a rule of `table-account.ts`.
  */
 export function createTableClient(access: TableAccess): TableClient {
-  const { tableName, allowInsecureConnection } = access;
+  const { allowInsecureConnection } = access;
   const options = { retryOptions: { maxRetries: 0 }, allowInsecureConnection };
-  const client =
-    'connectionString' in access
-      ? TableClient.fromConnectionString(access.connectionString, tableName, options)
-      : new TableClient(access.accountUrl.replace(/\/+$/, ''), tableName, access.credential, options);
+  const client = createClient(access, options);
   // It parses every reply a second time, for a mapper that is not used here.
   client.pipeline.removePolicy({ name: 'deserializationPolicy' });
   return client;
+}
+
+/** Not by `fromConnectionString`, which has no defaults and puts a SAS into the client's URL, where nothing adds it to requests. */
+function createClient(access: TableAccess, options: TableServiceClientOptions): TableClient {
+  const { tableName } = access;
+  if ('accountUrl' in access) {
+    return new TableClient(parseTableUrl(access.accountUrl), tableName, access.credential, options);
+  }
+  const { url, credential } = parseConnectionString(access.connectionString);
+  // Two calls: the constructor's overloads take one kind of credential each.
+  return credential.kind === 'sas'
+    ? new TableClient(url, tableName, new AzureSASCredential(credential.token), options)
+    : new TableClient(
+        url,
+        tableName,
+        new AzureNamedKeyCredential(credential.accountName, credential.accountKey),
+        options,
+      );
 }

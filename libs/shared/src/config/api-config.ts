@@ -1,8 +1,8 @@
 import { Transform } from 'class-transformer';
-import { IsOptional, IsString, Matches } from 'class-validator';
+import { IsOptional, IsString } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { BaseUrl } from './base-url';
-import { Flag, LOOPBACK, Port, Rule, WholeNumber } from './rules';
+import { BaseUrl, readOrigin } from './base-url';
+import { Flag, LOOPBACK, Port, Problem, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
@@ -48,15 +48,21 @@ export class ApiConfig extends AuthConfig {
   @WholeNumber(1, 1_000_000)
   pollsPerMinute: number = 120;
 
-  /** Origins whose scripts may call, with commas between; none by default. */
-  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.split(/\s*,\s*/) : value))
-  @Matches(/^https?:\/\/[^/\s*]+$/, {
-    each: true,
-    message: 'must be origins such as https://app.example, with commas between',
-  })
+  /** Origins whose scripts may call, with commas between, in the form in which browsers send them; none by default. */
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? splitOrigins(value) : value))
+  @Problem<ApiConfig>(({ corsOrigins }) =>
+    corsOrigins.every((origin) => readOrigin(origin) !== undefined)
+      ? undefined
+      : 'must be origins such as https://app.example, without a path, a query or a user, with commas between',
+  )
   corsOrigins: string[] = [];
 
   /** Whether operators can only look at the dashboard, or also act by it. */
   @Flag()
   boardReadOnly: boolean = true;
+}
+
+/** What is no origin stays as it is. */
+function splitOrigins(text: string): string[] {
+  return text.split(/\s*,\s*/).map((origin) => readOrigin(origin) ?? origin);
 }

@@ -15,6 +15,9 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 describe('who may call', () => {
   const TENANT = { ENTRA_TENANT_ID: 'a3b5e1b0-21c8-4e58-9a0b-6a6e0a2b7f11', ENTRA_AUDIENCE: 'a' };
   const ENTRA = { AUTH_MODE: 'entra', ...TENANT, ENTRA_REQUIRED_ROLE: 'r' };
+  const NOT_TRUSTED =
+    'ENTRA_AUTHORITY must be one of https://login.microsoftonline.com, https://login.microsoftonline.us, ' +
+    'https://login.partner.microsoftonline.cn, or, where NODE_ENV is not production, an origin at a loopback address';
   const VAULT = { API_KEYS_SECRET: 'api-keys', KEY_VAULT_URL: 'https://a.vault.azure.net' };
 
   it.each<[string, Record<string, string>]>([
@@ -22,6 +25,8 @@ describe('who may call', () => {
     ['keys of a vault', { AUTH_MODE: 'api-key', ...VAULT, HOST: '0.0.0.0' }],
     ['a tenant, with a role', { ...ENTRA, HOST: '0.0.0.0' }],
     ['a tenant, with a scope', { AUTH_MODE: 'entra', ...TENANT, ENTRA_REQUIRED_SCOPE: 's' }],
+    ['a tenant of Azure Government', { ...ENTRA, ENTRA_AUTHORITY: 'https://login.microsoftonline.us' }],
+    ['a tenant of Azure in China', { ...ENTRA, ENTRA_AUTHORITY: 'https://login.partner.microsoftonline.cn/' }],
     ['a tenant of this machine', { ...ENTRA, ENTRA_AUTHORITY: 'http://127.0.0.1:4000' }],
   ])('can be said by %s', (_name, env) => {
     expect(problemsOf(env)).toEqual([]);
@@ -44,6 +49,11 @@ describe('who may call', () => {
       'a vault without TLS',
       { AUTH_MODE: 'api-key', ...VAULT, KEY_VAULT_URL: 'http://a.vault.azure.net' },
       'KEY_VAULT_URL must be a URL that begins with https://',
+    ],
+    [
+      'a vault with a path',
+      { AUTH_MODE: 'api-key', ...VAULT, KEY_VAULT_URL: 'https://a.vault.azure.net/secrets/api-keys' },
+      'KEY_VAULT_URL must have nothing but a host: no path, no query, no fragment, no user',
     ],
     [
       'no tenant',
@@ -70,15 +80,17 @@ describe('who may call', () => {
       { AUTH_MODE: 'api-key', API_KEYS_FILE: 'keys.json', ALLOW_ANONYMOUS: 'true' },
       'ALLOW_ANONYMOUS must not be true together with AUTH_MODE=api-key or AUTH_MODE=entra: it says that anyone may call',
     ],
+    ['tokens of anywhere', { ...ENTRA, ENTRA_AUTHORITY: 'https://login.example' }, NOT_TRUSTED],
+    ['tokens of no URL', { ...ENTRA, ENTRA_AUTHORITY: 'login.microsoftonline.us' }, NOT_TRUSTED],
     [
-      'tokens of anywhere',
-      { ...ENTRA, ENTRA_AUTHORITY: 'https://login.example' },
-      'ENTRA_AUTHORITY must be https://login.microsoftonline.com, or, where NODE_ENV is not production, at a loopback address',
+      'tokens of a tenant that stands in the authority',
+      { ...ENTRA, ENTRA_AUTHORITY: `https://login.microsoftonline.us/${TENANT.ENTRA_TENANT_ID}` },
+      NOT_TRUSTED,
     ],
     [
       'tokens of this machine in production',
       { ...ENTRA, ENTRA_AUTHORITY: 'http://127.0.0.1:4000', NODE_ENV: 'production' },
-      'ENTRA_AUTHORITY must be https://login.microsoftonline.com, or, where NODE_ENV is not production, at a loopback address',
+      NOT_TRUSTED,
     ],
     [
       'the tenant of operators, for callers that are not asked',

@@ -2,6 +2,7 @@ import { IsIn, IsOptional, Matches } from 'class-validator';
 import { findCaFileProblem } from '../redis/redis-tls';
 import { findRedisUrlProblem } from '../redis/redis-url';
 import { isSafeUrl } from '../secrets/is-safe-url';
+import { AsOrigin, findOriginProblem } from './base-url';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -24,6 +25,11 @@ export class CommonConfig {
   @IsOptional()
   @UrlOf('http', 'https')
   otelExporterOtlpEndpoint: string | undefined = undefined;
+
+  /** The same as a complete URL, with the path; either of the two is enough, and this one goes first. */
+  @IsOptional()
+  @UrlOf('http', 'https')
+  otelExporterOtlpTracesEndpoint: string | undefined = undefined;
 
   /** One server, sentinels or a cluster; may have a password. */
   @Problem<CommonConfig>(({ redisUrl }) => findRedisUrlProblem(redisUrl))
@@ -55,8 +61,9 @@ export class CommonConfig {
 
   /** The vault that has the secrets. */
   @IsOptional()
-  @Problem<CommonConfig>(({ keyVaultUrl, nodeEnv }) =>
-    isSafeUrl(keyVaultUrl ?? '', nodeEnv) ? undefined : 'must be a URL that begins with https://',
+  @AsOrigin()
+  @Problem<CommonConfig>(({ keyVaultUrl = '', nodeEnv }) =>
+    findOriginProblem(keyVaultUrl, (url) => isSafeUrl(url, nodeEnv)),
   )
   keyVaultUrl: string | undefined = undefined;
 

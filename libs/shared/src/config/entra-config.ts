@@ -1,9 +1,17 @@
 import { IsOptional, IsUUID, Matches } from 'class-validator';
 import { isLocalTrial } from '../secrets/is-local-trial';
+import { AsOrigin, readOrigin } from './base-url';
 import { CommonConfig } from './common-config';
-import { Rule, UrlOf } from './rules';
+import { Rule } from './rules';
 
 const ENTRA_AUTHORITY = 'https://login.microsoftonline.com';
+
+/** Of the public cloud, Azure Government and Azure operated by 21Vianet (learn.microsoft.com, "National clouds"). */
+const AUTHORITIES = [
+  ENTRA_AUTHORITY,
+  'https://login.microsoftonline.us',
+  'https://login.partner.microsoftonline.cn',
+] as const;
 
 /** Which tenant of Microsoft Entra ID vouches for callers, operators or both. */
 export class EntraConfig extends CommonConfig {
@@ -17,11 +25,13 @@ export class EntraConfig extends CommonConfig {
   entraAudience: string | undefined = undefined;
 
   /** Who issues the tokens. Whoever could point it elsewhere could let anyone in. */
-  @UrlOf('http', 'https')
+  @AsOrigin()
   @Rule<EntraConfig>(
     'isTrusted',
-    `must be ${ENTRA_AUTHORITY}, or, where NODE_ENV is not production, at a loopback address`,
-    ({ entraAuthority, nodeEnv }) => entraAuthority === ENTRA_AUTHORITY || isLocalTrial(entraAuthority, nodeEnv),
+    `must be one of ${AUTHORITIES.join(', ')}, or, where NODE_ENV is not production, an origin at a loopback address`,
+    ({ entraAuthority, nodeEnv }) =>
+      AUTHORITIES.some((authority) => authority === entraAuthority) ||
+      (readOrigin(entraAuthority) !== undefined && isLocalTrial(entraAuthority, nodeEnv)),
   )
   entraAuthority: string = ENTRA_AUTHORITY;
 }

@@ -1,31 +1,9 @@
-/** What is wrong with a secret, as the end of a sentence that begins with its name; undefined when nothing is. */
-export type SecretRule = (value: string, nodeEnv: string) => string | undefined;
-
 /** Good enough where the data is made up. */
 export const DEVELOPMENT_HASH_KEY = 'development-only-identifier-hash-key';
 
-const DEVELOPMENT_STORAGE = /(^|;)\s*UseDevelopmentStorage=true/i;
-const SHARED_KEY = /(^|;)\s*AccountKey=[^;]/i;
-
-/** What the SDK cannot do without, besides the key. */
-const PARTS = [
-  /(^|;)\s*DefaultEndpointsProtocol=https?\s*(;|$)/i,
-  /(^|;)\s*AccountName=[^;]/i,
-  /(^|;)\s*(EndpointSuffix|TableEndpoint)=[^;]/i,
-];
-
-const PLAIN_HTTP = /(^|;)\s*(DefaultEndpointsProtocol=http\s*(;|$)|TableEndpoint=http:|UseDevelopmentStorage=)/i;
-
-export const findConnectionStringProblem: SecretRule = (value, nodeEnv) => {
-  if (nodeEnv === 'production' && PLAIN_HTTP.test(value)) return 'must use https when NODE_ENV=production';
-  if (DEVELOPMENT_STORAGE.test(value)) return undefined;
-  if (!SHARED_KEY.test(value)) return 'must be the connection string of a storage account, with its key';
-  if (PARTS.every((part) => part.test(value))) return undefined;
-  return 'must be whole: DefaultEndpointsProtocol, AccountName, AccountKey, and EndpointSuffix or TableEndpoint';
-};
-
-export const findHashKeyProblem: SecretRule = (value, nodeEnv) => {
+/** What is wrong with it, as the end of a sentence that begins with its name; undefined when nothing is. */
+export function findHashKeyProblem(value: string, nodeEnv: string): string | undefined {
   if (value.length < 32) return 'must have at least 32 characters';
   if (nodeEnv === 'production' && value === DEVELOPMENT_HASH_KEY) return 'must not be the key that everybody knows';
   return undefined;
-};
+}

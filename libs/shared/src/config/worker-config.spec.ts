@@ -5,6 +5,7 @@ import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
 
 const AZURITE = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a';
 const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net';
+const SAS = 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sp=r&se=2999-01-01&sig=x';
 const HASH_KEY = 'k'.repeat(32);
 const VAULT = 'https://a.vault.azure.net';
 const APP_CONFIG = 'https://a.azconfig.io';
@@ -80,6 +81,40 @@ describe('the way to the table', () => {
     ],
   ])('%s', (_name, env, table, hashKey) => {
     expect(sourcesOf(env)).toEqual({ table, hashKey });
+  });
+});
+
+describe('the address of a service', () => {
+  it.each([
+    ['KEY_VAULT_URL', 'https://A.vault.azure.net:443/', VAULT],
+    ['APP_CONFIG_ENDPOINT', 'https://a.azconfig.io:443', APP_CONFIG],
+    // The library knows the cloud, and so whom its token is for, by how this text ends.
+    ['APP_CONFIG_ENDPOINT', 'https://a.azconfig.azure.us:443/', 'https://a.azconfig.azure.us'],
+  ])('%s=%s is kept as %s', (name, given, kept) => {
+    const { keyVaultUrl, appConfigEndpoint } = parseConfig(WorkerConfig, { [name]: given });
+    expect(appConfigEndpoint ?? keyVaultUrl).toBe(kept);
+  });
+
+  const HOST_ONLY = 'must have nothing but a host: no path, no query, no fragment, no user';
+  const ACCOUNT_ONLY =
+    "must be the address of an account's table service, such as https://example.table.core.windows.net, " +
+    'without a table, a query (a SAS) or a user';
+  it.each([
+    ['KEY_VAULT_URL', `${VAULT}/secrets/S3CRET`, HOST_ONLY],
+    ['KEY_VAULT_URL', `${VAULT}?S3CRET`, HOST_ONLY],
+    ['KEY_VAULT_URL', 'https://u:S3CRET@a.vault.azure.net', HOST_ONLY],
+    ['APP_CONFIG_ENDPOINT', `${APP_CONFIG}/kv`, HOST_ONLY],
+    [
+      'APP_CONFIG_ENDPOINT',
+      'Endpoint=https://a.azconfig.io;Id=a;Secret=S3CRET',
+      'must be a URL that begins with https://',
+    ],
+    ['TABLE_ACCOUNT_URL', `${ACCOUNT}/audit`, ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', `${ACCOUNT}/?sv=2022-11-02&sig=S3CRET`, ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', 'https://u:S3CRET@a.table.core.windows.net', ACCOUNT_ONLY],
+    ['TABLE_ACCOUNT_URL', 'https://a.blob.core.windows.net', ACCOUNT_ONLY],
+  ])('%s=%s is refused by name and rule', (name, value, rule) => {
+    expect(problemsOf({ [name]: value })).toEqual([`${name} ${rule}`]);
   });
 });
 
@@ -178,18 +213,19 @@ describe('on a machine of one’s own', () => {
       ],
     ],
     [
-      'a shared access signature is no key',
-      { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example;SharedAccessSignature=sv=1&sig=x' },
-      ['TABLE_CONNECTION_STRING must be the connection string of a storage account, with its key'],
-    ],
-    [
-      'a connection string is whole',
-      { TABLE_CONNECTION_STRING: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0' },
+      'a connection string has a credential',
+      { TABLE_CONNECTION_STRING: 'TableEndpoint=https://a.example' },
       [
-        'TABLE_CONNECTION_STRING must be whole: DefaultEndpointsProtocol, AccountName, AccountKey, ' +
-          'and EndpointSuffix or TableEndpoint',
+        'TABLE_CONNECTION_STRING must have AccountName and AccountKey, ' +
+          'or SharedAccessSignature and TableEndpoint or AccountName',
       ],
     ],
+    [
+      'a SAS is for the table that is read',
+      { TABLE_CONNECTION_STRING: `${SAS}&tn=audit`, TABLE_NAME: 'another' },
+      ['TABLE_CONNECTION_STRING must have a SharedAccessSignature for the table of TABLE_NAME (tn)'],
+    ],
+    ['a SAS of that table is enough', { TABLE_CONNECTION_STRING: `${SAS}&tn=another`, TABLE_NAME: 'another' }, []],
     [
       'a hash key is not short',
       { TABLE_CONNECTION_STRING: AZURITE, IDENTIFIER_HASH_KEY: 'short' },

@@ -1,7 +1,9 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
+import { AsOrigin, findOriginProblem } from './base-url';
 import { CommonConfig } from './common-config';
-import { Flag, Port, Problem, SecretName, UrlOf, WholeNumber } from './rules';
-import { DEVELOPMENT_HASH_KEY, findConnectionStringProblem, findHashKeyProblem } from './secret-rules';
+import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
+import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';
+import { findConnectionStringProblem, findTableUrlProblem } from './table-account';
 import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
@@ -15,12 +17,15 @@ export class WorkerConfig extends CommonConfig {
 
   /** The storage account by its table URL: this process' own identity is its credential, and there is no secret. */
   @IsOptional()
-  @UrlOf('https')
+  @Problem<WorkerConfig>(({ tableAccountUrl = '' }) =>
+    isHttps(tableAccountUrl) ? findTableUrlProblem(tableAccountUrl) : 'must be a URL that begins with https://',
+  )
   tableAccountUrl: string | undefined = undefined;
 
   /** An App Configuration whose settings refer to the secrets, as the Durable Functions service had it. */
   @IsOptional()
-  @UrlOf('https')
+  @AsOrigin()
+  @Problem<WorkerConfig>(({ appConfigEndpoint = '' }) => findOriginProblem(appConfigEndpoint, isHttps))
   appConfigEndpoint: string | undefined = undefined;
 
   /** What the vault calls the connection string. */
@@ -85,6 +90,11 @@ export class WorkerConfig extends CommonConfig {
   lockSeconds: number = 30;
 }
 
+/** A token never goes over plain http, not even on this machine. */
+function isHttps(url: string): boolean {
+  return URL.canParse(url) && new URL(url).protocol === 'https:';
+}
+
 /** Only where it is the way to the table; a way before it has no use for it. */
 function findPlainConnectionProblem(config: WorkerConfig): string | undefined {
   const source = toTableSource(config);
@@ -92,7 +102,7 @@ function findPlainConnectionProblem(config: WorkerConfig): string | undefined {
   if (source.value === '') {
     return 'must be given, or TABLE_ACCOUNT_URL, APP_CONFIG_ENDPOINT or KEY_VAULT_URL in its place';
   }
-  return findConnectionStringProblem(source.value, config.nodeEnv) ?? findPlainSecretProblem(config);
+  return findConnectionStringProblem(source.value, config) ?? findPlainSecretProblem(config);
 }
 
 function findPlainHashKeyProblem(config: WorkerConfig): string | undefined {

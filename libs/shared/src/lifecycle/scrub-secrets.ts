@@ -15,9 +15,12 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"'\\/@]+@/gi, `$1${CENSORED}@`],
   // Members of a connection string or of a form, and parameters that stand alone.
   [
-    /\b((?:Account|Shared(?:Access)?)Key|sig|(?:sentinel_)?password|client_secret|access_token|assertion)=(?!\[)[^\s"'\\;&]+/gi,
+    /\b((?:Account|Shared(?:Access)?)Key|(?:sentinel_)?password|client_secret|access_token|assertion)=(?!\[)[^\s"'\\;&]+/gi,
     `$1=${CENSORED}`,
   ],
+  // The signature of a SAS, also percent-encoded, behind an escaped `&`, and as a member of a printed object.
+  [/(?<=\b|u0026|%(?:26|3f))(sig(?:=|%3d))(?!\[)[^\s"'\\;&]+/gi, `$1${CENSORED}`],
+  [/\b(sig\\?["']?(?:: ?| => )\\?["'])[^\s"'\\]+/gi, `$1${CENSORED}`],
   [/\b(SharedAccessSignature)=(?!\[)[^\s"'\\;]+/gi, `$1=${CENSORED}`],
   [/\b(Bearer|Basic|SharedKey|SharedKeyLite) +[\w.~+/:=-]{8,}/g, `$1 ${CENSORED}`],
   // A token of Entra ID, wherever it stands.

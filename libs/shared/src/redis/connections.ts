@@ -130,7 +130,11 @@ function createClient(
     retryStrategy: toDelayMs,
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
-  if (address.kind === 'server') return new Redis(address.url, { ...secured, ...again });
+  if (address.kind === 'server') {
+    const { hosts, db, family, credentials } = address;
+    // Not by its URL: ioredis takes options from there in place of ours.
+    return new Redis({ ...secured, ...again, ...hosts[0], ...credentials, db, ...(family && { family }) });
+  }
   return new Redis({ ...secured, ...again, ...toSentinelOptions(address), ...(tls && { sentinelTLS: tls }) });
 }
 

@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { findRedisUrlProblem, parseRedisUrl, type RedisAddress } from './redis-url';
 
-const server = (url: string, host: string, port: number, isTls = false) => ({
-  ...{ kind: 'server', isTls, hosts: [{ host, port }], url },
+const server = (host: string, port: number, more: object = {}) => ({
+  ...{ kind: 'server', isTls: false, hosts: [{ host, port }], db: 0, credentials: {} },
+  ...more,
 });
 
 describe('parseRedisUrl', () => {
   it.each<[string, object]>([
-    ['redis://127.0.0.1:6379', server('redis://127.0.0.1:6379', '127.0.0.1', 6_379)],
-    ['redis://cache.example', server('redis://cache.example', 'cache.example', 6_379)],
-    ['redis://[::1]:6380/2', server('redis://[::1]:6380/2', '::1', 6_380)],
+    ['redis://127.0.0.1:6379', server('127.0.0.1', 6_379)],
+    ['redis://cache.example', server('cache.example', 6_379)],
+    ['redis://default@cache.example/', server('cache.example', 6_379, { credentials: { username: 'default' } })],
+    ['redis://[::1]:6380/2', server('::1', 6_380, { db: 2 })],
+    ['redis://:123%23abc@host', server('host', 6_379, { credentials: { password: '123#abc' } })],
     [
       'rediss://default:p%40ss@cache.example:10000/0?family=6',
-      server('rediss://default:p%40ss@cache.example:10000/0?family=6', 'cache.example', 10_000, true),
+      server('cache.example', 10_000, {
+        ...{ isTls: true, family: 6, credentials: { username: 'default', password: 'p@ss' } },
+      }),
     ],
     [
       'redis+sentinel://a,b.example:26380,[::1]:26381/primary',
@@ -51,6 +56,7 @@ describe('parseRedisUrl', () => {
 
 describe('findRedisUrlProblem', () => {
   const forms = /^must be redis:/;
+  const encoded = /percent-encoded, such as %23 for #/;
   it.each<[string, RegExp]>([
     ['canary', forms],
     ['https://canary.example', forms],
@@ -58,14 +64,33 @@ describe('findRedisUrlProblem', () => {
     ['redis://canary:1,canary:2', forms],
     ['redis://canary,canary', /must say what several hosts are/],
     ['redis://canary/canary', /number as its database/],
-    ['redis://:canary%@canary', /percent-encoded/],
+    ['redis://:canary%@canary', encoded],
+    ['redis://default:123#canary@canary', encoded],
+    ['redis://:canary#canary@canary', encoded],
+    ['redis://default:123/canary@canary', encoded],
+    ['redis://default:123?canary@canary', encoded],
+    ['redis://:canary?canary@canary', encoded],
+    ['redis://canary#', /must have no fragment/],
+    ...['enableOfflineQueue=true', 'db=3', 'keyPrefix=canary', 'family=5', 'family'].map((query): [string, RegExp] => [
+      `redis://canary?${query}`,
+      /no other parameter than family=4 or family=6/,
+    ]),
+    ['redis://canary@canary', /must have a password behind the user name/],
     ['redis+sentinel://canary:26379', /must name the primary/],
     ['redis+sentinel:///canary', forms],
     ['redis+sentinel://canary/canary/canary', /number as its database/],
     ['redis+sentinel://canary/canary/1/2', /number as its database/],
     ['redis+sentinel://canary/canary?password=canary', /no other parameters than sentinel_username/],
-    ['redis+sentinel://:canary%zz@canary/canary', /percent-encoded/],
-    ['redis+sentinel://:canary/canary@canary/canary', forms],
+    ['redis+sentinel://:canary%zz@canary/canary', encoded],
+    ['redis+sentinel://:canary/canary@canary/canary', encoded],
+    ['redis+sentinel://:canary@canary@canary/canary', encoded],
+    ['redis+sentinel://:canary#canary@canary/canary', encoded],
+    ['redis+sentinel://canary/canary#canary', /must have no fragment/],
+    ['redis+sentinel://canary@canary/canary', /must have a password behind the user name/],
+    ['redis+sentinel://canary/canary?sentinel_username=canary', /must have a password behind the user name/],
+    ['redis+cluster://:canary#canary@canary', encoded],
+    ['redis+cluster://:canary?canary@canary', encoded],
+    ['redis+cluster://canary#canary', /must have no fragment/],
     ['redis+cluster://canary:0', forms],
     ['redis+cluster://canary:65536', forms],
     ['redis+cluster://canary:1,,canary:2', forms],

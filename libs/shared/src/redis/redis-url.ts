@@ -11,8 +11,15 @@ interface Credentials {
 
 /** What `REDIS_URL` says. */
 export type RedisAddress =
-  /** One server, by the URL as ioredis takes it. */
-  | { kind: 'server'; isTls: boolean; hosts: readonly [RedisHost]; url: string }
+  /** One server. `family` is 4 or 6 where the URL says so, for a name that has addresses of both. */
+  | {
+      kind: 'server';
+      isTls: boolean;
+      hosts: readonly [RedisHost];
+      db: number;
+      family?: number;
+      credentials: Credentials;
+    }
   /** The primary that any of these sentinels names. */
   | {
       kind: 'sentinel';
@@ -35,6 +42,13 @@ const FORMS =
   'must be redis://host:6379, redis+sentinel://host:26379,host:26379/name-of-the-primary or ' +
   'redis+cluster://host:6379,host:6379, or the same with rediss for TLS';
 
+const ENCODED =
+  'must have the special characters of a user name or password percent-encoded, ' +
+  'such as %23 for #, %2F for /, %3F for ? and %40 for @';
+
+/** What comes before an `@` is the credentials: with a `/` or a `?` in them, the host would end there. */
+const MISREAD = /^[^/]*\/\/(?:[^@/?]*[/?][^@]*@|.*@.*@)/;
+
 /** Scheme, credentials, hosts, path, parameters. */
 const SEVERAL = /^(rediss?)\+(sentinel|cluster):\/\/(?:([^@/?#\s]*)@)?([^@/?#\s]*)(?:\/([^?#\s]*))?(?:\?([^#\s]*))?$/;
 const HOST = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i;
@@ -45,6 +59,16 @@ const HOST = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i;
  * @throws RedisUrlInvalidError
  */
 export function parseRedisUrl(url: string): RedisAddress {
+  // Of no use in any form; what stands behind it would be left out, or be what the password ends in.
+  if (url.includes('#')) throw new RedisUrlInvalidError(`must have no fragment, and ${ENCODED}`);
+  try {
+    return parseForm(url);
+  } catch (error) {
+    throw error instanceof RedisUrlInvalidError && MISREAD.test(url) ? new RedisUrlInvalidError(ENCODED) : error;
+  }
+}
+
+function parseForm(url: string): RedisAddress {
   const several = SEVERAL.exec(url);
   if (several === null) return parseServer(url);
   const [, scheme, kind, user, list = '', path = '', query = ''] = several;
@@ -76,18 +100,24 @@ export function findRedisUrlProblem(url: string): string | undefined {
 
 function parseServer(url: string): RedisAddress {
   if (!URL.canParse(url)) throw new RedisUrlInvalidError(FORMS);
-  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url);
   const isTls = protocol === 'rediss:';
   if (!isTls && protocol !== 'redis:') throw new RedisUrlInvalidError(FORMS);
   if (hostname.includes(',')) {
     throw new RedisUrlInvalidError('must say what several hosts are: redis+sentinel:// or redis+cluster://');
   }
   if (!/^\/?\d*$/.test(pathname)) throw new RedisUrlInvalidError('must have a number as its database');
-  // ioredis does this too, and would fail with an error that names no variable.
-  decode(username);
-  decode(password);
+  const { family, ...unknown } = Object.fromEntries(searchParams);
+  // ioredis would take any other as an option, in place of ours.
+  if (Object.keys(unknown).length > 0 || !['4', '6', undefined].includes(family)) {
+    throw new RedisUrlInvalidError('must have no other parameter than family=4 or family=6 after redis://');
+  }
   const host = hostname.replace(/^\[|\]$/g, '') || '127.0.0.1';
-  return { kind: 'server', isTls, hosts: [{ host, port: Number(port || 6_379) }], url };
+  return {
+    ...{ kind: 'server', isTls, hosts: [{ host, port: Number(port || 6_379) }], db: Number(pathname.slice(1)) },
+    ...(family === undefined ? {} : { family: Number(family) }),
+    credentials: toCredentials(decode(username), decode(password)),
+  };
 }
 
 function parseHosts(list: string, defaultPort: number): RedisHost[] {
@@ -121,6 +151,10 @@ function readSentinelCredentials(parameters: URLSearchParams): Credentials {
 }
 
 function toCredentials(username: string, password: string): Credentials {
+  // ioredis would not authenticate at all.
+  if (username !== '' && username !== 'default' && password === '') {
+    throw new RedisUrlInvalidError('must have a password behind the user name; a password alone has a colon before it');
+  }
   return { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
 }
 
@@ -128,6 +162,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new RedisUrlInvalidError('must have special characters percent-encoded, such as %25 for the percent sign');
+    throw new RedisUrlInvalidError(`${ENCODED}; the percent sign itself is %25`);
   }
 }

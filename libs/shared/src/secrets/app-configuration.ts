@@ -48,7 +48,7 @@ export class AppConfiguration {
         abortSignal?.throwIfAborted();
         throw toSecretError(error, what);
       });
-    if (!isSecretReference(setting)) return { kind: 'plain', value: setting.value ?? '' };
+    if (!isSecretReference(setting)) return { kind: 'plain', value: setting.value?.trim() ?? '' };
     try {
       return { kind: 'reference', secret: parseSecretUrl(parseSecretReference(setting).value.secretId, this.nodeEnv) };
     } catch (cause) {

@@ -29,7 +29,8 @@ export class KeyVault {
   ) {}
 
   /**
-   * The value of a secret, which is not empty. Asks once: whoever wants it decides about asking again.
+   * The value of a secret, which is not empty. Blanks and line ends around it are removed: a secret that was set from a file
+   * often ends in one. Asks once: whoever wants it decides about asking again.
    *
    * @throws SecretError with the code of what is wrong and, where the vault says so, how long to leave it alone.
    */
@@ -41,7 +42,8 @@ export class KeyVault {
         ...(abortSignal === undefined ? {} : { abortSignal }),
         requestOptions: { timeout: REQUEST_LIMIT_MS },
       });
-      if (value) return value;
+      const trimmed = value?.trim();
+      if (trimmed) return trimmed;
     } catch (error) {
       abortSignal?.throwIfAborted();
       throw toSecretError(error, what);
@@ -65,13 +67,14 @@ export class KeyVault {
 }
 
 /**
- * `https://{vault}/secrets/{name}`, with or without `/{version}`, in its parts.
+ * `https://{vault}/secrets/{name}`, with or without `/{version}`, and with or without a slash at its end, in its parts.
  *
  * @throws Error when it is not such a URL.
  */
 export function parseSecretUrl(text: string, nodeEnv: string): SecretName {
-  const { vaultUrl, name, version } = parseKeyVaultSecretIdentifier(text);
-  if (!isSafeUrl(vaultUrl, nodeEnv) || !new URL(text).pathname.startsWith('/secrets/')) {
+  const { origin, pathname } = new URL(text);
+  const { vaultUrl, name, version } = parseKeyVaultSecretIdentifier(origin + pathname.replace(/\/+$/, ''));
+  if (!isSafeUrl(vaultUrl, nodeEnv) || !pathname.startsWith('/secrets/')) {
     throw new Error('not the URL of a secret');
   }
   return { vaultUrl, name, version };

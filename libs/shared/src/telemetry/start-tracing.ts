@@ -13,7 +13,8 @@ export interface Tracing {
 }
 
 /**
- * Sends traces to where OTEL_EXPORTER_OTLP_ENDPOINT says; undefined, and nothing of the SDK loaded, where it says nothing.
+ * Sends traces to where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT says; undefined, and nothing of the SDK
+ * loaded, where neither is set.
  * All else is as the standard variables have it (OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_TRACES_SAMPLER, OTEL_BSP_…,
  * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, …), which the SDK reads itself.
  */
@@ -32,8 +33,8 @@ export async function startTracing(config: CommonConfig, service: ServiceName): 
   return { readContext, stop: () => stopInTime(sdk) };
 }
 
-export function isTracing({ otelExporterOtlpEndpoint }: CommonConfig): boolean {
-  return otelExporterOtlpEndpoint !== undefined;
+export function isTracing({ otelExporterOtlpEndpoint, otelExporterOtlpTracesEndpoint }: CommonConfig): boolean {
+  return (otelExporterOtlpEndpoint ?? otelExporterOtlpTracesEndpoint) !== undefined;
 }
 
 function readContext(): object {
