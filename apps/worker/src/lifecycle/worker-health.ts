@@ -70,7 +70,8 @@ function toState(problem: RedisProblem | undefined): string {
       return `refused: ${problem.code}`;
     case 'untold':
       return 'untold: see ASSUME_NOEVICTION';
-    default:
+    case 'unreachable':
+    case 'evicting':
       return problem.kind;
   }
 }

@@ -23,20 +23,15 @@ export function logRedisOutages(redis: RedisClient): void {
 /** One log entry when Redis begins to refuse with a code, and one when it has ended, for all connections together. */
 export function logRedisRefusals(...connections: readonly RedisClient[]): void {
   const logger = new Logger('Redis');
-  const refused = new Map<string, Set<RedisClient>>();
+  const refused = new Set<string>();
   for (const redis of connections) {
     redis.on('refused', ({ code, command, error }: RedisRefusal) => {
-      const by = refused.get(code);
-      if (by !== undefined) return void by.add(redis);
-      refused.set(code, new Set([redis]));
-      logger.error({ code, command, err: error }, 'Redis refuses commands');
+      if (!refused.has(code)) logger.error({ code, command, err: error }, 'Redis refuses commands');
+      refused.add(code);
     });
     redis.on('refusal ended', (code: string) => {
-      const by = refused.get(code);
-      by?.delete(redis);
-      if (by?.size !== 0) return;
-      refused.delete(code);
-      logger.log({ code }, 'Redis accepts commands again');
+      // One that is rarely used would be the last to notice.
+      if (refused.delete(code)) logger.log({ code }, 'Redis accepts commands again');
     });
   }
 }

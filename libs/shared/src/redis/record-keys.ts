@@ -69,11 +69,6 @@ export class RecordKeys {
     return `${this.prefix}:worker:${id}`;
   }
 
-  /** Written and thrown away, to see whether Redis takes writes. */
-  get probe(): string {
-    return `${this.prefix}:probe`;
-  }
-
   /** Counts the requests of one kind that concern a subject. */
   rateWindow(name: string, subject: readonly string[]): string {
     return `${this.prefix}:limit:${name}:${subject.map(encodeURIComponent).join(':')}`;

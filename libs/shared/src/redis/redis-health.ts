@@ -1,6 +1,5 @@
 import { orAborted } from '../lifecycle/or-aborted';
 import type { RedisClient } from './redis-client';
-import { RecordKeys } from './record-keys';
 import { readRedisMemory } from './redis-memory';
 import { readReplyCode, RedisScript } from './redis-script';
 import { readLoginRefusal } from './watch-refusals';
@@ -44,7 +43,7 @@ export async function findRedisProblem(
   if (redis.status !== 'ready') return toProblem(readLoginRefusal(redis));
   try {
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-    const probing = PROBE.run(redis, [new RecordKeys(keyPrefix).probe], [PROBE_TTL_MS]);
+    const probing = PROBE.run(redis, [`${keyPrefix}:probe`], [PROBE_TTL_MS]);
     const [{ policy }] = await orAborted(Promise.all([readRedisMemory(redis, keyPrefix), probing]), limit);
     // An evicting Redis drops locks and jobs silently when it is full.
     if (policy === undefined) return assumeNoeviction ? undefined : { kind: 'untold' };

@@ -11,7 +11,7 @@ const ENDED_AFTER_MS = 10_000;
 /** A connection that cannot log in tries again at least this often. */
 const LOGIN_AGAIN_MS = 5_000;
 
-/** An error reply, once for each code: emitted by a watched connection as `refused`, its code later as `refusal ended`. */
+/** Emitted by a watched connection as `refused`, at first and after a pause; its code later as `refusal ended`. */
 export interface RedisRefusal {
   code: string;
   /** Scripts are `eval`, however they were called. */
@@ -39,7 +39,8 @@ export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number):
   openRefusals.set(redis, open);
 
   const onRefused = (command: string, code: string, error: Error) => {
-    const isNew = !open.has(code);
+    const { lastAt = -Infinity } = open.get(code) ?? {};
+    const isNew = performance.now() - lastAt >= ENDED_AFTER_MS;
     open.set(code, { command, lastAt: performance.now() });
     if (isNew) redis.emit('refused', { code, command, error } satisfies RedisRefusal);
   };
