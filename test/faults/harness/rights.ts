@@ -8,8 +8,6 @@ export const RIGHTS = [
   { name: 'the keys of the service', take: ['resetkeys', '~other*'], give: ['~*'] },
 ] as const;
 
-export type Right = (typeof RIGHTS)[number];
-
 /** Changes the rights of the service's processes, also on the connections that they have. */
 export async function setRights({ redis }: Stage, rules: readonly string[]): Promise<void> {
   await redis.client.call('ACL', 'SETUSER', SERVICE_USER, ...rules);

@@ -15,15 +15,10 @@ export class RedisScript<T> {
       return (await redis.evalsha(this.sha1, keys.length, ...keys, ...args)) as T;
     } catch (error) {
       // Redis forgets its scripts when it restarts.
-      if (!isReplyError(error, 'NOSCRIPT')) throw error;
+      if (readReplyCode(error) !== 'NOSCRIPT') throw error;
       return (await redis.eval(this.lua, keys.length, ...keys, ...args)) as T;
     }
   }
-}
-
-/** Whether Redis answered with this error code. */
-export function isReplyError(error: unknown, code: string): boolean {
-  return readReplyCode(error) === code;
 }
 
 /** The code of an error reply, which is its first word, or of what discarded a transaction; undefined for an error that is not a reply of Redis. */
