@@ -109,6 +109,53 @@ describe('a process that has a suspect among its queries', () => {
     await end();
   });
 
+  it.each([['takes no other while it drains', true] as const, ['takes others', false] as const])(
+    '%s once the suspect has proven itself, which still runs',
+    async (_name, isDraining) => {
+      const endings = new Map<string, () => void>();
+      const alone: string[] = [];
+      const proven: (() => void)[] = [];
+      const { jobs, add, held, taking, end } = await createWorld(async ({ id, stay }, signal) => {
+        const ended = new Promise<void>((resolve) => endings.set(id, resolve));
+        if (id === 'suspect') {
+          proven.push(stay.acceptCompany);
+          alone.push(await stay.becomeAlone(signal).then(() => id));
+        }
+        await ended;
+      });
+      endings.get('company')!();
+      await waitUntil(
+        'the suspect to be alone',
+        async () => alone,
+        (ids) => ids.length === 1,
+      );
+      await Promise.all(['late', 'later'].map(add));
+      // Until then a fetch that began before the suspect asked to be alone may take one, which is given back.
+      const countFetches = () => (Reflect.get(taking, 'mainLoopQueue') as { numTotal(): number }).numTotal() - 1;
+      await waitUntil(
+        'the worker to wait for nothing but its suspect',
+        async () => [await jobs.getWaitingCount(), countFetches()],
+        ([waiting, fetches]) => waiting === 2 && fetches === 0,
+      );
+      if (isDraining) await taking.pause(true);
+      proven[0]!();
+      expect([taking.concurrency, taking.isPaused()]).toEqual([4, isDraining]);
+      if (!isDraining) {
+        await waitUntil(
+          'the others to be begun while the suspect runs',
+          async () => held,
+          (ids) => ids.length === 4,
+        );
+        for (const id of ['late', 'later']) endings.get(id)!();
+      }
+      endings.get('suspect')!();
+      await taking.close();
+      expect(held.slice(2).sort()).toEqual(isDraining ? [] : ['late', 'later']);
+      expect(await jobs.getWaitingCount()).toBe(isDraining ? 2 : 0);
+      await end();
+    },
+  );
+
   it('gives all back at once, unharmed, when it is told to go while the suspect waits', async () => {
     const { jobs, taking, processor, end } = await createWorld(({ id, stay }, signal) =>
       id === 'suspect'

@@ -3,7 +3,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';
 import { parseConfig } from '#shared/config/parse-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
-import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
+import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import { Metrics } from '#shared/telemetry/metrics';
@@ -20,6 +20,7 @@ void runUntilSignal(async () => {
   logRedisOutages(redis);
   const subscriber = connectForMessages(config.redisUrl, redis, config.redisTlsCaFile);
   logRedisOutages(subscriber);
+  logRedisRefusals(redis, subscriber);
   const metrics = new Metrics('api');
   observeRedis(metrics, redis, config.keyPrefix);
   const publicApp = await createPublicApp({ config, redis, subscriber, logger, metrics });

@@ -63,9 +63,12 @@ async function checkGiven(url: string): Promise<RedisServer> {
     await waitForConnection(redis);
     const assumeNoeviction = process.env['ASSUME_NOEVICTION'] === 'true';
     const problem = await findRedisProblem(redis, { keyPrefix: '{audit-query}', assumeNoeviction });
-    if (problem === 'evicting' || problem === 'untold') {
+    if (problem?.kind === 'refused') {
+      throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} refuses what is needed: ${problem.code}.`);
+    }
+    if (problem?.kind === 'evicting' || problem?.kind === 'untold') {
       throw new RedisUnusableError(
-        problem === 'evicting'
+        problem.kind === 'evicting'
           ? `The Redis of REDIS_URL at ${place} evicts keys: set its maxmemory-policy to noeviction.`
           : `The Redis of REDIS_URL at ${place} does not tell whether it evicts keys: set ASSUME_NOEVICTION=true if it does not.`,
       );

@@ -23,6 +23,9 @@ export interface OpenTable {
   hashKey: string;
 }
 
+/** What has not happened for this long is logged again. */
+const LOG_AGAIN_MS = 60_000;
+
 /** Puts together what a query needs to read its days: the table, the hash, the day sets. */
 export function createTableScan(
   config: WorkerConfig,
@@ -41,13 +44,16 @@ export function createTableScan(
     allowInsecureConnection: config.nodeEnv !== 'production',
     observers: [tableMetrics, ...(pageSpans ? [pageSpans] : [])],
   });
+  const hasRecently = createRecently(LOG_AGAIN_MS);
   const hash = createIdentifierHash(hashKey);
   // An account's URL stays when its key is rotated.
   const { url, tableName } = connection.client;
   const daySets = new RedisDaySets(redis, keys, {
     tableFingerprint: toTableFingerprint(url, tableName, hashKey),
     ttlSeconds: config.daySetTtlSeconds,
-    onFull: () => logger.warn('Redis is full: a day set was not stored and cannot be reused'),
+    onFull: (code) => {
+      if (!hasRecently(code)) logger.warn({ code }, 'Redis does not store day sets; they cannot be reused');
+    },
   });
   const measured = tableMetrics.measure(pages);
   const scans = new DayScans({ daySets, pages: pageSpans?.trace(measured) ?? measured, hash });
@@ -60,5 +66,15 @@ export function createTableScan(
       daysAtOnce: 2 * config.scanConcurrency,
       scanDay: isTracing(config) ? traceDays(scanDay) : scanDay,
     },
+  };
+}
+
+/** Whether something of the same name has happened within the time before; it has now. */
+function createRecently(withinMs: number): (name: string) => boolean {
+  const latest = new Map<string, number>();
+  return (name) => {
+    const before = latest.get(name) ?? -Infinity;
+    latest.set(name, performance.now());
+    return performance.now() - before < withinMs;
   };
 }

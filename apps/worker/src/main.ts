@@ -5,7 +5,7 @@ import { readEnvironment } from '#shared/config/environment';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
-import { logRedisOutages } from '#shared/lifecycle/log-redis-outages';
+import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { Metrics } from '#shared/telemetry/metrics';
@@ -27,6 +27,7 @@ void runUntilSignal(async () => {
   const bulk = connectForWork(config.redisUrl, config.redisTlsCaFile);
   // Told of the other.
   bulk.on('error', () => {});
+  logRedisRefusals(redis, bulk);
   const metrics = new Metrics('worker');
   observeRedis(metrics, redis, config.keyPrefix);
   const app = await NestFactory.create<NestFastifyApplication>(

@@ -71,7 +71,7 @@ export class WorkerModule {
       imports: [QUERY_QUEUE, PURGE_QUEUE].map((name) =>
         BullModule.registerQueue({
           ...{ name, connection: redis, prefix: config.keyPrefix },
-          // The processors' connections check it: asked while Redis goes away, a queue would be of no use from then on.
+          // Asked while Redis goes away or refuses, a queue would be of no use from then on.
           skipVersionCheck: true,
         }),
       ),

@@ -9,7 +9,7 @@ import { waitUntil } from '../../support/wait-until';
 import { type History, isOver, listAccepted, type Loss, now, type QueryDocument } from './history';
 import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
-import type { RedisProcess } from '../../support/redis-servers/redis-process';
+import { type RedisProcess, SERVICE_USER } from '../../support/redis-servers/redis-process';
 
 /** What a process says that did not come to an end by itself. */
 const FORCED = 'the process did not end within its grace period';
@@ -26,6 +26,8 @@ export interface StageRedis {
   readonly port: number;
   /** What the processes are told instead, where they go past the lines. */
   readonly url?: string;
+  /** Of the processes' user; without it they are the default user. */
+  readonly servicePassword?: string;
   /** Of the server that holds the records at the moment. */
   client: Redis;
   /** Grows as it is killed; none where what it has acknowledged is kept, or its loss is asked for by the test. */
@@ -58,7 +60,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
     this.history = { calls: [], ends: [], blindnesses: [], losses: redis.losses ?? [], silences: [], starts: [] };
     const hashKey = randomBytes(32).toString('hex');
     this.env = { ...PROFILE_ENV, SCAN_CONCURRENCY: '2', IDENTIFIER_HASH_KEY: hashKey, ...env };
-    this.secrets = [...keys, tableKey, hashKey];
+    const { servicePassword } = redis;
+    this.secrets = [...keys, tableKey, hashKey, ...(servicePassword === undefined ? [] : [servicePassword])];
     const nextUrl = () => this.nextApi().url;
     this.callers = [
       new RecordingClient('key:reporting', keys[0], this.history, nextUrl),
@@ -216,7 +219,9 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   private redisUrl({ port }: TcpProxy): string {
-    return this.redis.url ?? `redis://127.0.0.1:${port}`;
+    const { url, servicePassword } = this.redis;
+    const user = servicePassword === undefined ? '' : `${SERVICE_USER}:${servicePassword}@`;
+    return url ?? `redis://${user}127.0.0.1:${port}`;
   }
 
   private nextApi(): ServiceProcess {

@@ -3,6 +3,7 @@ import type { ServiceProcess } from '../../support/service-processes';
 import type { TcpProxy } from '../../support/tcp-proxy';
 import { PAGE_LATENCY } from '../harness/on-stage';
 import { profile } from '../harness/profile';
+import { RIGHTS, setRights } from '../harness/rights';
 import { canSkewClocks, skewed } from '../harness/skewed-clock';
 import type { Stage } from '../harness/stage';
 import type { Random } from './random';
@@ -125,6 +126,13 @@ const OF_REDIS: Readonly<Record<string, Disturb>> = {
       await delay(pauseMs);
     }),
   'connections are killed': (stage) => stage.redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal'),
+  'rights are taken away': (stage, random) =>
+    stage.blind(async () => {
+      const { take, give } = random.pick(RIGHTS);
+      await setRights(stage, take);
+      await shortly(random);
+      await setRights(stage, give);
+    }),
   'Redis is full': (stage, random) =>
     stage.blind(async () => {
       await stage.redis.client.config('SET', 'maxmemory', 1);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
@@ -20,6 +21,9 @@ const ATTEMPTS = 3;
 /** It forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
 const EVERYSEC_LOSS_MS = 2_000;
 
+/** The user of the service's processes, whose rights a test may change; a restart gives them back. */
+export const SERVICE_USER = 'service';
+
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
@@ -39,6 +43,8 @@ export class RedisProcess {
   readonly client: Redis;
   /** When what it had acknowledged may not have been kept: before each time that it was killed. Milliseconds since 1970. */
   readonly losses: { from: number; to: number }[] = [];
+  /** Of a user with all rights, for the processes under test. */
+  readonly servicePassword = randomBytes(16).toString('hex');
   private child: ChildProcess | undefined;
 
   private constructor(
@@ -112,6 +118,7 @@ export class RedisProcess {
       // So that a snapshot can be searched for what must not be in it.
       ...['--rdbcompression', 'no'],
       ...['--appendonly', 'yes', '--appendfsync', appendfsync],
+      ...['--user', SERVICE_USER, 'on', `>${this.servicePassword}`, '~*', '&*', '+@all'],
       ...args,
     ];
   }

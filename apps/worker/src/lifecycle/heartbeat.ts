@@ -1,5 +1,6 @@
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { RunningQuery, WorkerBeat } from '#shared/contract/worker-beat';
+import { readReplyCode } from '#shared/redis/redis-script';
 import { BEAT_MS, type WorkerBeats } from '#shared/redis/worker-beats';
 
 /** Says again and again that this process lives, and which queries it runs. A beat that fails costs nothing else. */
@@ -36,7 +37,8 @@ export class Heartbeat implements OnModuleDestroy {
       await this.onUnknown();
       this.isUnknown = false;
     } catch (error) {
-      this.logger.warn({ err: error }, 'a beat failed');
+      // The connection logs what Redis refuses, once.
+      this.logger[readReplyCode(error) === undefined ? 'warn' : 'debug']({ err: error }, 'a beat failed');
     } finally {
       this.isUnderWay = false;
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
+import { readReplyCode } from '#shared/redis/redis-script';
 
 const AGAIN_AFTER_MS = 1_000;
 
@@ -22,7 +23,7 @@ export class RunningLimit {
   ) {}
 
   /**
-   * Decides for all workers. Waits for a Redis that is away or takes no writes, which would give no job either.
+   * Decides for all workers. Waits for a Redis that is away or refuses, which would give no job either.
    *
    * @throws The signal's reason.
    */
@@ -33,7 +34,9 @@ export class RunningLimit {
         await this.write();
         break;
       } catch (error) {
-        this.logger.warn({ err: error }, 'how many queries may run could not be told to Redis; trying again');
+        // The connection logs what Redis refuses, once.
+        const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
+        this.logger[level]({ err: error }, 'how many queries may run could not be told to Redis; trying again');
         await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }

@@ -1,5 +1,5 @@
 import type { RedisClient } from '#shared/redis/redis-client';
-import { findRedisProblem, type RedisExpectations } from '#shared/redis/redis-health';
+import { RedisHealth, type RedisExpectations, type RedisProblem } from '#shared/redis/redis-health';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
 import type { WorkerStart } from './worker-start';
@@ -17,26 +17,29 @@ interface Health {
 }
 
 export class WorkerHealth {
+  private readonly redis: RedisHealth;
   private tableProbe: { at: number; state: Promise<string> } | undefined;
 
   constructor(
-    private readonly redis: RedisClient,
+    redis: RedisClient,
     private readonly processor: QueryProcessor,
     private readonly start: WorkerStart,
-    private readonly config: RedisExpectations,
-  ) {}
+    expectations: RedisExpectations,
+  ) {
+    this.redis = new RedisHealth(redis, expectations);
+  }
 
   async check(): Promise<Health> {
     const { pages, missing } = this.start;
     const [redis, table] = await Promise.all([
-      findRedisProblem(this.redis, this.config),
+      this.redis.findProblem(),
       pages === undefined ? 'waiting for secrets' : this.checkTable(pages),
     ]);
-    const { worker } = this.processor;
+    const { worker, refusalCode: code } = this.processor;
     const takesJobs = worker.isRunning() && !worker.isPaused();
     const checks = {
-      redis: redis === 'untold' ? 'untold: see ASSUME_NOEVICTION' : (redis ?? 'ok'),
-      queue: takesJobs ? 'ok' : 'not taking jobs',
+      redis: toState(redis),
+      queue: takesJobs ? toState(code === undefined ? undefined : { kind: 'refused', code }) : 'not taking jobs',
       secrets: pages === undefined ? (missing[0]?.code ?? 'being read') : 'ok',
       table,
     };
@@ -57,5 +60,18 @@ export class WorkerHealth {
     // Good news keeps; bad news is looked at again by the next probe.
     if (code !== undefined) this.tableProbe = undefined;
     return code ?? 'ok';
+  }
+}
+
+function toState(problem: RedisProblem | undefined): string {
+  if (problem === undefined) return 'ok';
+  switch (problem.kind) {
+    case 'refused':
+      return `refused: ${problem.code}`;
+    case 'untold':
+      return 'untold: see ASSUME_NOEVICTION';
+    case 'unreachable':
+    case 'evicting':
+      return problem.kind;
   }
 }

@@ -2,6 +2,7 @@ import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
+import { untilTaken } from '#shared/redis/until-taken';
 import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 
@@ -20,7 +21,8 @@ export class PurgeProcessor extends WorkerHost {
     if (payload === undefined || signal === undefined) throw new UnrecoverableError('PURGE_INVALID');
     try {
       const store = (progress: object) => job.updateProgress(progress);
-      await purgeQueries(payload, this.ports, readPurgeProgress(job.progress), store, signal);
+      const purge = () => purgeQueries(payload, this.ports, readPurgeProgress(job.progress), store, signal);
+      await untilTaken(purge, signal);
     } catch (error) {
       if (signal.aborted) return this.giveBack(job, token);
       this.logger.error({ purgeId: job.id, err: error }, 'a purge failed');

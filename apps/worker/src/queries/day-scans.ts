@@ -72,8 +72,8 @@ export class DayScans {
   ): Promise<DaySet> {
     const { daySets } = this.ports;
     const meter = new ScanMeter();
-    const { now, head, checkpoint } = await daySets.readStart(day);
-    const stored = head && isFresh(head, demand) ? await daySets.read(day) : undefined;
+    const { now, head, checkpoint } = await daySets.readStart(day, signal);
+    const stored = head && isFresh(head, demand) ? await daySets.read(day, signal) : undefined;
     if (stored !== undefined && isFresh(stored, demand)) {
       begun(stored.scannedAt);
       onScanned?.(meter.read(DaySource.Stored, stored.entitiesRead));

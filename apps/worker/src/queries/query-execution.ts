@@ -192,10 +192,10 @@ export class QueryExecution {
   /**
    * Publishes the query as Failed, unless it has an outcome or belongs to another run by now.
    *
-   * @throws The signal's reason, when Redis takes no writes.
+   * @throws The signal's reason, while Redis refuses.
    */
   async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode, signal: AbortSignal): Promise<void> {
-    const state = await this.states.read(id);
+    const state = await untilTaken(() => this.states.read(id), signal);
     if (state === undefined) return;
     const facts = toEndedFacts(state, QueryStatus.Failed, code);
     const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);

@@ -3,10 +3,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { readReplyCode } from '#shared/redis/redis-script';
 import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-stopped-error';
+
+/** A worker that is refused a job tries again within two seconds. */
+const REFUSED_FOR_MS = 5_000;
 
 /** BullMQ's edge: takes a job, runs its query, and says in BullMQ's terms how that ended. */
 @Injectable()
@@ -18,12 +22,20 @@ export class QueryProcessor extends WorkerHost {
   // BullMQ takes no job while it has as many as it may: with one, none until the last suspect has ended.
   private readonly quarantine = new Quarantine((isOpen) => {
     this.worker.concurrency = isOpen ? (this.worker.opts.concurrency ?? 1) : 1;
+    if (isOpen) this.wakeWorker();
   });
+  private refusal: { code: string; at: number } | undefined;
 
   /** From here on it takes jobs; none before, since BullMQ is told not to run its worker on its own. Call once. */
   begin(execution: QueryExecution): void {
     this.execution = execution;
     this.worker.run().catch((error: Error) => this.worker.emit('error', error));
+  }
+
+  /** The code with which Redis refuses to hand out jobs, while it does. */
+  get refusalCode(): string | undefined {
+    const { refusal } = this;
+    return refusal && performance.now() - refusal.at < REFUSED_FOR_MS ? refusal.code : undefined;
   }
 
   /** Ends all runs with this reason: their queries are given back to the queue. */
@@ -102,9 +114,21 @@ export class QueryProcessor extends WorkerHost {
     throw new WaitingError();
   }
 
+  /**
+   * Has BullMQ look at its concurrency: its main loop does so only when a run ends or the worker is resumed. Nothing
+   * happens in between the two calls, so that no run sees a paused worker; one that is paused because it drains stays so.
+   */
+  private wakeWorker(): void {
+    if (this.worker.isPaused()) return;
+    void this.worker.pause(true);
+    void this.worker.resume();
+  }
+
   @OnWorkerEvent('error')
   onError(error: Error): void {
-    // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
+    const code = readReplyCode(error);
+    if (code !== undefined) this.refusal = { code, at: performance.now() };
+    // The connection logs outages and refusals, each once; without this listener BullMQ would print each error.
     this.logger.debug({ err: error }, 'BullMQ met an error');
   }
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { readReplyCode } from '#shared/redis/redis-script';
 
 /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
 export class RunHeartbeat {
@@ -38,7 +39,9 @@ export class RunHeartbeat {
       });
       if (this.isStopped) return;
       await this.beat().catch((error: unknown) => {
-        this.logger.warn({ queryId: this.queryId, err: error }, 'a heartbeat failed');
+        // The connection logs what Redis refuses, once.
+        const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
+        this.logger[level]({ queryId: this.queryId, err: error }, 'a heartbeat failed');
       });
       // Told to stop meanwhile: there is nobody to wake it again.
       if (this.isStopped) return;

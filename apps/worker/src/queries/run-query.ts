@@ -90,7 +90,8 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     meter.dayDone(day, daySet.entitiesRead, reused, union.size);
   };
 
-  const readWhole = (day: CalendarDay, head: DaySetHead | DaySet) => ('identifiers' in head ? head : daySets.read(day));
+  const readWhole = (day: CalendarDay, head: DaySetHead | DaySet) =>
+    'identifiers' in head ? head : daySets.read(day, signal);
   const toScan: CalendarDay[] = [];
   await forEachBounded(days, DAY_SETS_AT_ONCE, signal, async (day) => {
     const head = heads.get(day);

@@ -11,10 +11,17 @@ const MAX_LOST_WORKERS = 10;
  */
 const MAX_STARTS = 100;
 
+/**
+ * BullMQ asks for INFO once, and keeps a refusal for as long as its connection lives: its loop then spins without ever
+ * coming to the event loop again. Our own checks read the same.
+ */
+const WITHOUT_CHECK = { skipVersionCheck: true };
+
 /** One at a time is enough for a chore; a lost worker's is taken over as a query is. */
 export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
-  return { concurrency: 1, lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
+  const lostWorkers = { lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
+  return { ...WITHOUT_CHECK, ...lostWorkers, concurrency: 1 };
 }
 
 /** BullMQ's part of the configuration. The stalled check is shared by all workers: give all the same. */
@@ -23,6 +30,7 @@ export function toWorkerOptions(config: WorkerConfig, workerId: string): Omit<Wo
   return {
     // Begun when there are secrets to read the table with.
     autorun: false,
+    ...WITHOUT_CHECK,
     ...createQueueTelemetry(config),
     // Kept with the jobs that this process takes: who has a query can be told by its job alone.
     name: workerId,

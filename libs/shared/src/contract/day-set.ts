@@ -48,10 +48,14 @@ export interface DaySets {
    * trusted. One round trip.
    */
   readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>>;
-  /** What there is of a day now; one round trip. */
-  readStart(day: CalendarDay): Promise<DayStart>;
+  /**
+   * What there is of a day now; one round trip.
+   *
+   * @param signal Ends the wait for a store that refuses; so for `read`.
+   */
+  readStart(day: CalendarDay, signal?: AbortSignal): Promise<DayStart>;
   /** Undefined where there is none, or one that cannot be trusted. */
-  read(day: CalendarDay): Promise<DaySet | undefined>;
+  read(day: CalendarDay, signal?: AbortSignal): Promise<DaySet | undefined>;
   /** Stores a scanned day; its checkpoint is of no more use. */
   write(day: CalendarDay, daySet: DaySet): Promise<void>;
   /** A scan's way to store how far it is; begins with what `resumed` holds. */

@@ -5,6 +5,7 @@ import { createNodeConnector } from './node-connector';
 import type { RedisClient } from './redis-client';
 import { createRedisTls } from './redis-tls';
 import { parseRedisUrl, type RedisAddress } from './redis-url';
+import { watchRefusals } from './watch-refusals';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -29,6 +30,9 @@ const SLOTS_REFRESH_MS = 5_000;
 
 /** Of a cluster's commands for workers: how soon one is tried again whose server is away. */
 const AGAIN_AFTER_MS = 200;
+
+/** A worker's connection holds an error reply back for this long: a loop that repeats what is refused tries four times a second. */
+const REFUSAL_DELAY_MS = 250;
 
 const toDelayMs = (attempt: number) => Math.min(attempt * 50, RECONNECT_LIMIT_MS);
 
@@ -64,7 +68,7 @@ const CLUSTER_WORK: ClusterOptions = {
 export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
   const socketTimeout = address.kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.requests;
-  const redis = connect(address, { ...REQUESTS, socketTimeout }, CLUSTER_REQUESTS, caFile);
+  const redis = watchRefusals(connect(address, { ...REQUESTS, socketTimeout }, CLUSTER_REQUESTS, caFile), 0);
   if (redis instanceof Redis) return coalesceWrites(redis);
   return redis.on('+node', (node: Redis) => {
     coalesceWrites(node);
@@ -80,7 +84,7 @@ export function connectForRequests(url: string, caFile?: string): RedisClient {
  */
 export function connectForWork(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
-  return connect(address, toWorkOptions(address), CLUSTER_WORK, caFile);
+  return watchRefusals(connect(address, toWorkOptions(address), CLUSTER_WORK, caFile), REFUSAL_DELAY_MS);
 }
 
 /**
@@ -91,16 +95,15 @@ export function connectForWork(url: string, caFile?: string): RedisClient {
  */
 export function connectForMessages(url: string, requests: RedisClient, caFile?: string): Redis {
   const address = parseRedisUrl(url);
-  if (address.kind !== 'cluster') return connect(address, toWorkOptions(address), {}, caFile) as Redis;
+  if (address.kind !== 'cluster') return connectForWork(url, caFile) as Redis;
   const listHosts = () => {
     const known = requests instanceof Cluster ? requests.nodes().map(({ options }) => options) : [];
     const hosts = known.flatMap(({ host, port }) => (host && port ? [{ host, port }] : []));
     return hosts.length > 0 ? hosts : address.hosts;
   };
   const Connector = createNodeConnector(listHosts, createRedisTls(address, caFile));
-  return hearLateErrors(
-    new Redis({ ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector }),
-  );
+  const options = { ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector };
+  return watchRefusals(hearLateErrors(new Redis(options)), REFUSAL_DELAY_MS);
 }
 
 function connect(...args: Parameters<typeof createClient>): RedisClient {

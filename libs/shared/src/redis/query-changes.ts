@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { parseOutcome } from './parse-outcome';
+import { untilTaken } from './until-taken';
 import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
 
@@ -20,6 +21,7 @@ interface QueryChangesListener {
  */
 export class QueryChanges {
   private readonly pings: NodeJS.Timeout;
+  private readonly closing = new AbortController();
 
   /** @param subscriber A connection of its own, made for work: a subscriber can do nothing else. */
   constructor(
@@ -34,10 +36,10 @@ export class QueryChanges {
     });
     // Subscribed again by ioredis first: what is read from now on misses nothing.
     subscriber.on('ready', () => {
-      subscriber.subscribe(keys.changes).then(
+      untilTaken(() => subscriber.subscribe(keys.changes), this.closing.signal).then(
         () => listener.onReturn(),
         () => {
-          // Cut before it was acknowledged: the next connection tries again.
+          // Closed, or cut before it was acknowledged: the next connection tries again.
         },
       );
     });
@@ -47,6 +49,7 @@ export class QueryChanges {
 
   close(): void {
     clearInterval(this.pings);
+    this.closing.abort();
     this.subscriber.disconnect();
   }
 }

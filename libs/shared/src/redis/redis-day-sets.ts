@@ -15,15 +15,17 @@ import type { RecordKeys } from './record-keys';
 import { runPipeline } from './run-pipeline';
 import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
-import { isReplyError } from './redis-script';
+import { readReplyCode } from './redis-script';
 import { untilAnswered } from './until-answered';
-import { isPassingRefusal } from './until-taken';
+import { isPassingRefusal, untilTaken } from './until-taken';
 
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 
 /** Of so many days at the most: that is 1.6 MB of one reply. */
 const MOST_DAYS_WITH_SETS = 400;
+
+const NEVER = new AbortController().signal;
 
 /** Redis closes a line on which it is told of more at once than it keeps under one key; and it says no to less. */
 const PIECE_BYTES = 16 * 2 ** 20;
@@ -36,7 +38,7 @@ export class RedisDaySets implements DaySets {
   constructor(
     private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
-    private readonly options: { tableFingerprint: string; ttlSeconds: number; onFull: () => void },
+    private readonly options: { tableFingerprint: string; ttlSeconds: number; onFull: (code: string) => void },
   ) {}
 
   async readHeads(days: readonly CalendarDay[]): Promise<Map<CalendarDay, DaySetHead | DaySet>> {
@@ -55,7 +57,7 @@ export class RedisDaySets implements DaySets {
     return heads;
   }
 
-  async readStart(day: CalendarDay): Promise<DayStart> {
+  async readStart(day: CalendarDay, signal = NEVER): Promise<DayStart> {
     const { position, identifiers } = this.checkpointKeysOf(day);
     const read = () =>
       this.redis
@@ -64,19 +66,19 @@ export class RedisDaySets implements DaySets {
         .getrangeBuffer(this.keyOf(day), 0, HEAD_BYTES - 1)
         .get(position)
         .getBuffer(identifiers);
-    const replies = await untilAnswered(() => runPipeline(read()));
+    const replies = await untilTaken(() => untilAnswered(() => runPipeline(read())), signal);
     const [time, head, positionText, found] = replies as [string[], Buffer, string | null, Buffer | null];
     return { now: toMilliseconds(time), head: readDaySetHead(head), checkpoint: readCheckpoint(positionText, found) };
   }
 
-  async read(day: CalendarDay): Promise<DaySet | undefined> {
-    const bytes = await this.redis.getBuffer(this.keyOf(day));
+  async read(day: CalendarDay, signal = NEVER): Promise<DaySet | undefined> {
+    const bytes = await untilTaken(() => this.redis.getBuffer(this.keyOf(day)), signal);
     return bytes === null ? undefined : readDaySet(bytes);
   }
 
-  write(day: CalendarDay, daySet: DaySet): Promise<void> {
+  async write(day: CalendarDay, daySet: DaySet): Promise<void> {
     // Written twice, it is what it was.
-    return untilAnswered(() => this.writeOnce(day, daySet));
+    await this.unlessFull(() => untilAnswered(() => this.writeOnce(day, daySet)));
   }
 
   openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
@@ -103,7 +105,7 @@ export class RedisDaySets implements DaySets {
       for (const piece of cut(toBuffer(daySet.identifiers))) store.append(key, piece);
     }
     if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
-    const replies = await this.unlessFull(() => store.exec());
+    const replies = await store.exec();
     const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
     if (failure === undefined) return;
     // Redis does the rest of a transaction all the same: a head without all of its identifiers is no day set.
@@ -111,15 +113,17 @@ export class RedisDaySets implements DaySets {
     throw failure;
   }
 
-  /** A Redis that takes no writes costs reuse, not the query; undefined when nothing was stored. */
+  /** A Redis that refuses costs reuse, not the query; undefined when nothing was stored. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
       if (await untilAnswered(() => hasRoomToSpare(this.redis, this.keys.queue))) return await store();
+      this.options.onFull('NO_ROOM_TO_SPARE');
     } catch (error) {
       // A transaction is refused as a whole when one of its commands was.
-      if (!isPassingRefusal(error) && !isReplyError(error, 'EXECABORT')) throw error;
+      const [cause = error] = (error as { previousErrors?: unknown[] }).previousErrors ?? [];
+      if (!isPassingRefusal(cause)) throw error;
+      this.options.onFull(readReplyCode(cause) ?? 'UNKNOWN');
     }
-    this.options.onFull();
     return undefined;
   }
 

@@ -1,6 +1,8 @@
 import { orAborted } from '../lifecycle/or-aborted';
 import type { RedisClient } from './redis-client';
 import { readRedisMemory } from './redis-memory';
+import { readReplyCode, RedisScript } from './redis-script';
+import { readLoginRefusal } from './watch-refusals';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
 const ANSWER_LIMIT_MS = 2_000;
@@ -8,8 +10,22 @@ const ANSWER_LIMIT_MS = 2_000;
 /** Of the memory limit; from here on Redis is as good as full. */
 const SPARE_FROM = 0.8;
 
-/** `untold`: Redis does not say whether it evicts what it holds. */
-export type RedisProblem = 'unreachable' | 'evicting' | 'untold';
+/** How long an answer is kept: anybody may ask for readiness, however often. */
+const MAX_AGE_MS = 2_000;
+
+/** KEYS probe; ARGV time to live in ms. A write by a script, as all of the service's are. */
+const PROBE = new RedisScript<void>(`redis.call('SET', KEYS[1], '', 'PX', ARGV[1])`);
+
+const PROBE_TTL_MS = 10_000;
+
+export type RedisProblem =
+  | { kind: 'unreachable' }
+  /** It answers, but not with what was asked for; `code` as Redis has it, such as OOM or NOPERM. */
+  | { kind: 'refused'; code: string }
+  /** It may drop what it holds when it is full. */
+  | { kind: 'evicting' }
+  /** It does not say whether it evicts what it holds. */
+  | { kind: 'untold' };
 
 /** What the configuration says of Redis. */
 export interface RedisExpectations {
@@ -24,16 +40,41 @@ export async function findRedisProblem(
   redis: RedisClient,
   { keyPrefix, assumeNoeviction }: RedisExpectations,
 ): Promise<RedisProblem | undefined> {
-  if (redis.status !== 'ready') return 'unreachable';
+  if (redis.status !== 'ready') return toProblem(readLoginRefusal(redis));
   try {
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-    const { policy } = await orAborted(readRedisMemory(redis, keyPrefix), limit);
+    const probing = PROBE.run(redis, [`${keyPrefix}:probe`], [PROBE_TTL_MS]);
+    const [{ policy }] = await orAborted(Promise.all([readRedisMemory(redis, keyPrefix), probing]), limit);
     // An evicting Redis drops locks and jobs silently when it is full.
-    if (policy === undefined) return assumeNoeviction ? undefined : 'untold';
-    return policy === 'noeviction' ? undefined : 'evicting';
-  } catch {
-    // Closed or timed out in between: which of the two makes no difference to whoever asks.
-    return 'unreachable';
+    if (policy === undefined) return assumeNoeviction ? undefined : { kind: 'untold' };
+    return policy === 'noeviction' ? undefined : { kind: 'evicting' };
+  } catch (error) {
+    return toProblem(readReplyCode(error));
+  }
+}
+
+/** Without a code it was closed or did not answer in time: which of the two makes no difference. */
+function toProblem(code: string | undefined): RedisProblem {
+  return code === undefined ? { kind: 'unreachable' } : { kind: 'refused', code };
+}
+
+/** The problem of one connection, looked for every other second at the most. */
+export class RedisHealth {
+  private latest: { at: number; problem: Promise<RedisProblem | undefined> } | undefined;
+
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly expectations: RedisExpectations,
+  ) {}
+
+  /** As `findRedisProblem`. That there is no connection is known at once. */
+  findProblem(): Promise<RedisProblem | undefined> {
+    const { latest, redis } = this;
+    const isFresh = latest !== undefined && performance.now() - latest.at < MAX_AGE_MS;
+    if (isFresh && redis.status === 'ready') return latest.problem;
+    const problem = findRedisProblem(redis, this.expectations);
+    this.latest = { at: performance.now(), problem };
+    return problem;
   }
 }
 

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isReplyError } from './redis-script';
+import { readReplyCode } from './redis-script';
 
-/** What Redis says when it takes no writes for a time: full, its disk full or broken, demoted, without its replicas. */
+/**
+ * The codes with which Redis refuses for a time: full, its disk full or broken, demoted, without its replicas; or a user
+ * whose rights or password were changed, until they are changed back.
+ */
 const PASSING_REFUSALS = [
   'OOM',
   'MISCONF',
@@ -11,11 +14,19 @@ const PASSING_REFUSALS = [
   'MASTERDOWN',
   'CLUSTERDOWN',
   'TRYAGAIN',
+  'NOPERM',
+  'NOAUTH',
+  'WRONGPASS',
 ];
+
+/** Of a server that lacks a command, or had it renamed; the second where a script calls it. Both have the code ERR. */
+const UNKNOWN_COMMAND = /^ERR (unknown command|Unknown Redis command called from script)/;
 
 /** Whether Redis will take the same write later. */
 export function isPassingRefusal(error: unknown): boolean {
-  return PASSING_REFUSALS.some((code) => isReplyError(error, code));
+  const code = readReplyCode(error);
+  if (code === 'ERR') return UNKNOWN_COMMAND.test((error as Error).message);
+  return code !== undefined && PASSING_REFUSALS.includes(code);
 }
 
 /** Within this of the refusal's end the write is done. */

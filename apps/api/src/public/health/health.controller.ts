@@ -2,7 +2,7 @@ import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
-import { findRedisProblem, type RedisProblem } from '#shared/redis/redis-health';
+import { RedisHealth, type RedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
@@ -11,20 +11,31 @@ import { ProblemError } from '../../errors/problem-error';
 /** Probes have no credential, and what they are told is about nobody. */
 const OPEN = { isOpen: true };
 
-const STORE_PROBLEMS: Record<RedisProblem, string> = {
-  unreachable: 'The store of queries is unreachable.',
-  evicting: 'The store of queries is set to evict what it holds.',
-  untold: 'The store of queries does not tell whether it evicts what it holds; see ASSUME_NOEVICTION.',
-};
+function toDetail(problem: RedisProblem): string {
+  switch (problem.kind) {
+    case 'unreachable':
+      return 'The store of queries is unreachable.';
+    case 'refused':
+      return `The store of queries refuses commands; refused: ${problem.code}.`;
+    case 'evicting':
+      return 'The store of queries is set to evict what it holds.';
+    case 'untold':
+      return 'The store of queries does not tell whether it evicts what it holds; see ASSUME_NOEVICTION.';
+  }
+}
 
 /** For the platform's probes. */
 @Controller('health')
 export class HealthController {
+  private readonly store: RedisHealth;
+
   constructor(
-    @Inject(REDIS) private readonly redis: RedisClient,
+    @Inject(REDIS) redis: RedisClient,
     @Inject(AUTHENTICATOR) private readonly authenticator: Authenticator,
-    private readonly config: ApiConfig,
-  ) {}
+    config: ApiConfig,
+  ) {
+    this.store = new RedisHealth(redis, config);
+  }
 
   /** Answered as long as the event loop turns. */
   @Get('live')
@@ -47,7 +58,7 @@ export class HealthController {
   }
 
   private async findStoreProblem(): Promise<string | undefined> {
-    const problem = await findRedisProblem(this.redis, this.config);
-    return problem && STORE_PROBLEMS[problem];
+    const problem = await this.store.findProblem();
+    return problem && toDetail(problem);
   }
 }
