@@ -41,7 +41,6 @@ describe('isCalendarDay', () => {
 const day = (text: string) => text as CalendarDay;
 
 describe('days', () => {
-
   it('counts both ends', () => {
     expect(countDays(day('2021-10-10'), day('2021-12-10'))).toBe(62);
     expect(countDays(day('2021-10-10'), day('2021-10-10'))).toBe(1);
