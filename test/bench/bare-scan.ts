@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'undici';
+import { type CalendarDay, toKeyRange } from '#shared/contract/calendar-day';
 import type { Scan, Task } from './contestant';
-import { toDayAfter } from './days';
 
 /** The least that a client can do for a page: undici's `request`, a signature, `JSON.parse`. It checks and keeps nothing. */
 export function prepareBareScan({ connectionString, tableName, start, end }: Task): Scan {
@@ -12,8 +12,9 @@ export function prepareBareScan({ connectionString, tableName, start, end }: Tas
   const url = new URL(`${connection.get('TableEndpoint')}/${tableName}()`);
   const secret = Buffer.from(key, 'base64');
   const dispatcher = new Agent();
+  const { to } = toKeyRange(end as CalendarDay);
   const query = {
-    $filter: `PartitionKey ge '${start}' and PartitionKey lt '${toDayAfter(end)}' and CertNumber ne ''`,
+    $filter: `PartitionKey ge '${start}' and PartitionKey lt '${to}' and CertNumber ne ''`,
     $select: 'identificationNumber',
     $top: '1000',
   };

@@ -7,7 +7,3 @@ const FIRST_DAY = '2021-01-01';
 export function toDay(index: number): string {
   return new Date(Date.parse(FIRST_DAY) + index * DAY_MS).toISOString().slice(0, 10);
 }
-
-export function toDayAfter(day: string): string {
-  return new Date(Date.parse(day) + DAY_MS).toISOString().slice(0, 10);
-}

@@ -140,6 +140,28 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
       expect(await run(0)).toMatchObject({ daysReused: 0 });
     }),
   );
+
+  it.each(OFFSETS)(
+    'an API %s forgets of its lists what is gone, not what is new, and has a new query polled soon',
+    (offset) =>
+      onStage({ apis: 0, workers: 0 }, async (stage) => {
+        await stage.addApi(skewed(offset));
+        const [caller] = stage.callers;
+        const { client } = stage.redis;
+        const list = `{audit-query}:queries-of:${encodeURIComponent(caller.caller)}`;
+        const id = await caller.submitUntilAccepted(ONE_DAY);
+        // One that is being submitted, and one of which nothing is left.
+        const [young, gone] = ['1'.repeat(32), '2'.repeat(32)];
+        const createdAt = Number((await client.time())[0]) * 1_000;
+        await client.zadd(list, createdAt, young, createdAt - 2 * 3_600_000, gone);
+        expect((await caller.list()).answer?.status).toBe(200);
+        expect((await client.zrange(list, 0, -1)).sort()).toEqual([young, id].sort());
+        expect(Number((await caller.read(id)).answer?.retryAfter)).toBeLessThanOrEqual(2);
+        await client.zrem(list, young);
+        await stage.addWorker();
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      }),
+  );
 });
 
 describe('fault 19: an event loop is blocked for ten seconds', () => {

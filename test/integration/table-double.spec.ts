@@ -169,6 +169,21 @@ describe('the truth of the double', () => {
     });
   });
 
+  it.each([
+    ['2021-12-09', '2021-12-09', ['2021-12-09', '2021-12-09-b']],
+    ['2021-11-30', '2021-11-30', ['2021-11-30', '2021-11-30x']],
+    ['2021-11-30', '2021-12-10', ['2021-11-30', '2021-11-30x', '2021-12-09', '2021-12-09-b', '2021-12-10']],
+  ])('is of the keys that begin with a day from %s to %s', (start, end, keys) => {
+    const others = ['2021-11', '2021-11-31', '2021-11-9', '2021-12', '2021-12-0', '2021-12-0:', '2021-12-1'];
+    const rows = [...keys, ...others].map((key) => ({
+      PartitionKey: key,
+      RowKey: '1',
+      CertNumber: 'C',
+      identificationNumber: key,
+    }));
+    expect(countTruth(toSortedTable(rows), start, end).count).toBe(keys.length);
+  });
+
   it('has the shares and identifiers that were described', () => {
     const table = toGeneratedTable({ ...GENERATED, partitions: generateDays('2021-10-10', 1, 20_000) });
     const rows = Array.from({ length: 20_000 }, (_, i) => table[0]?.row(i));

@@ -3,7 +3,7 @@ import type { Partition, SortedTable, TableRow } from './sorted-table';
 
 /** What a generated table holds. The same description gives the same rows, on any machine and in any process. */
 export interface GeneratedRows {
-  /** One partition each; a key is a day (`2021-10-10`) or a day with a suffix. */
+  /** One partition each; a key is a day (`2021-10-10`), a day with a suffix, or any other text. */
   readonly partitions: readonly { readonly key: string; readonly entities: number }[];
   /** How many identifiers the rows draw from, evenly; that each of them is drawn is not promised. */
   readonly distinctIdentifiers: number;

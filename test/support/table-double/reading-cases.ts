@@ -13,6 +13,33 @@ export interface ReadingCase {
   readonly atLeast: number;
 }
 
+/** Keys that begin with a day, and keys that lie between two days and begin with none. */
+const EDGE_KEYS = [
+  '2021-11',
+  '2021-11-30',
+  '2021-11-30x',
+  '2021-11-31',
+  '2021-11-9',
+  '2021-11-summary',
+  '2021-12',
+  '2021-12-0',
+  '2021-12-08\uffff',
+  '2021-12-09',
+  "2021-12-09'",
+  "2021-12-09' or PartitionKey ge '",
+  '2021-12-09-b',
+  '2021-12-09A',
+  '2021-12-09a',
+  // By code point this one would come last; by UTF-16 code unit the surrogates come before \uffff.
+  '2021-12-09\u{1f600}',
+  '2021-12-09\uffff',
+  '2021-12-0:',
+  '2021-12-0\u{1f600}',
+  '2021-12-1',
+  '2021-12-1-b',
+  '2021-12-10',
+];
+
 /** Some 2,500 rows: a day of more than two pages, a partition key with a suffix, properties missing and empty, odd keys. */
 export const READING_ROWS: readonly TableRow[] = [
   ...toGeneratedTable({
@@ -31,6 +58,7 @@ export const READING_ROWS: readonly TableRow[] = [
   { PartitionKey: '2021-10-11', RowKey: "o'clock & co", CertNumber: "it's", identificationNumber: 'ŠÕ-1' },
   { PartitionKey: '2021-10-11', RowKey: 'Zebra', CertNumber: 'C', identificationNumber: 42 },
   { PartitionKey: '2021-10-11', RowKey: 'apple', CertNumber: 'c', identificationNumber: 'k', valid: true },
+  ...EDGE_KEYS.map((key) => ({ PartitionKey: key, RowKey: '1', CertNumber: 'C', identificationNumber: key })),
 ];
 
 const DAY = "PartitionKey ge '2021-10-10' and PartitionKey lt '2021-10-11'";
@@ -38,10 +66,32 @@ const isOfDay = (row: TableRow): boolean => row.PartitionKey.startsWith('2021-10
 const isEmpty = (row: TableRow): boolean => row['CertNumber'] === '';
 const isFilled = (row: TableRow): boolean => row['CertNumber'] !== undefined && row['CertNumber'] !== '';
 
+/** Days next to keys of no day: where the keys that begin with each end, and how many rows they are. */
+const EDGE_DAYS: readonly [day: string, to: string, rows: number][] = [
+  ['2021-11-29', '2021-11-2:', 0],
+  ['2021-11-30', '2021-11-31', 2],
+  ['2021-12-01', '2021-12-02', 0],
+  ['2021-12-08', '2021-12-09', 1],
+  ['2021-12-09', '2021-12-0:', 8],
+  ['2021-12-10', '2021-12-11', 1],
+];
+
 export const READING_CASES: readonly ReadingCase[] = [
   { name: 'everything', matches: () => true, atLeast: 2_463 },
   { name: 'a day with its suffixed partition', filter: DAY, matches: isOfDay, atLeast: 2_260 },
   { name: 'a day in pages of 300', filter: DAY, maxPageSize: 300, matches: isOfDay, atLeast: 2_260 },
+  ...EDGE_DAYS.map(([day, to, atLeast]) => ({
+    name: `the keys that begin with ${day}`,
+    filter: `PartitionKey ge '${day}' and PartitionKey lt '${to}'`,
+    matches: (row: TableRow) => row.PartitionKey.startsWith(day),
+    atLeast,
+  })),
+  {
+    name: 'what lies between two days',
+    filter: "PartitionKey ge '2021-12-0:' and PartitionKey lt '2021-12-10'",
+    matches: (row) => ['2021-12-0:', '2021-12-0\u{1f600}', '2021-12-1', '2021-12-1-b'].includes(row.PartitionKey),
+    atLeast: 4,
+  },
   {
     name: 'a day that fills its page',
     filter: "PartitionKey eq '2021-10-09'",

@@ -15,11 +15,16 @@ export interface QueryPage {
   nextPageToken: string | undefined;
 }
 
-/** Newest first; a page can be short, even empty, and still have a next one. */
+/**
+ * Newest first; a page can be short, even empty, and still have a next one.
+ *
+ * @param readClock Redis' clock, which the times in the list are from. Called only when a query has no record.
+ */
 export async function readQueryPage(
   queries: OrderedQueries,
   queryStates: QueryStates,
   request: ListRequest,
+  readClock: () => Promise<number>,
 ): Promise<QueryPage> {
   const range = {
     createdAfter: request.createdAfter?.getTime() ?? 0,
@@ -31,10 +36,11 @@ export async function readQueryPage(
     const positions = await queries.list({ ...range, after }, LARGEST_PAGE);
     const found = await queryStates.readMany(positions.map(({ id }) => id));
     const gone: string[] = [];
+    const goneBefore = found.includes(undefined) ? (await readClock()) - SURELY_GONE_AFTER_MS : 0;
     for (const [i, position] of positions.entries()) {
       const state = found[i];
       if (state === undefined) {
-        if (position.createdAt < Date.now() - SURELY_GONE_AFTER_MS) gone.push(position.id);
+        if (position.createdAt < goneBefore) gone.push(position.id);
       } else if (request.status === undefined || state.status === request.status) {
         if (states.length === request.pageSize) return { states, nextPageToken: after && toToken(after) };
         states.push(state);

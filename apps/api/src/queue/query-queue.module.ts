@@ -10,6 +10,7 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { QueryQueue } from './query-queue';
+import { RedisClock } from './redis-clock';
 import { REDIS } from './redis.token';
 
 /** What both listeners share: the queue and the records behind it. */
@@ -32,6 +33,7 @@ export class QueryQueueModule {
       ],
       providers: [
         QueryQueue,
+        RedisClock,
         { provide: REDIS, useValue: redis },
         { provide: ApiConfig, useValue: config },
         { provide: Outcomes, useValue: outcomes },
@@ -39,7 +41,17 @@ export class QueryQueueModule {
         { provide: JobRetirement, useValue: new JobRetirement(redis, keys) },
         { provide: QueryStates, useValue: new QueryStates(redis, keys, outcomes) },
       ],
-      exports: [QueryQueue, REDIS, ApiConfig, Outcomes, CallerQueries, JobRetirement, QueryStates, BullModule],
+      exports: [
+        QueryQueue,
+        RedisClock,
+        REDIS,
+        ApiConfig,
+        Outcomes,
+        CallerQueries,
+        JobRetirement,
+        QueryStates,
+        BullModule,
+      ],
     };
   }
 }

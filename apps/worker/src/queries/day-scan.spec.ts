@@ -43,7 +43,7 @@ describe('scanDay', () => {
   it('asks for every key that begins with the day', async () => {
     const asked: PageRange[] = [];
     await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), { asked });
-    expect(asked).toEqual([{ from: '2021-12-31', to: '2022-01-01', claims: [] }]);
+    expect(asked).toEqual([{ from: '2021-12-31', to: '2021-12-32', claims: [] }]);
   });
 
   it('goes on over pages that are empty', async () => {

@@ -1,4 +1,4 @@
-import { type CalendarDay, nextDay } from '#shared/contract/calendar-day';
+import { type CalendarDay, toKeyRange } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
@@ -67,8 +67,7 @@ export async function scanDay(
   onPage: (entities: number) => void,
   signal: AbortSignal,
 ): Promise<DaySet> {
-  // A key with a suffix, such as 2021-10-10-b, belongs to its day; so does one on the last day of a range.
-  const range = { from: day, to: nextDay(day), claims, ...(onRetry === undefined ? {} : { onRetry }) };
+  const range = { ...toKeyRange(day), claims, ...(onRetry === undefined ? {} : { onRetry }) };
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
+import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { Page, PageRange, SlotClaim } from './day-scan';
 import { DayScans } from './day-scans';
 import { createIdentifierHash } from './identifier-hash';
@@ -284,4 +285,142 @@ describe('a scan that fails', () => {
     expect(count(await next)).toBe(4);
     expect(world.stored).toBeDefined();
   });
+});
+
+/** A day of three pages whose requests the test answers one by one, as a page reader that retries would. */
+function createRetryingWorld() {
+  const { scans: plain, world } = createWorld();
+  const { ports } = plain as unknown as { ports: ConstructorParameters<typeof DayScans>[0] };
+  const requests: { at: string; retry(): void; give(): void; fail(error: Error): void }[] = [];
+  const pages: typeof ports.pages = {
+    read: (range: PageRange, after) =>
+      new Promise<Page>((resolve, reject) => {
+        const at = Number(after?.rowKey ?? 0);
+        const next = at < 2 ? { rowKey: String(at + 1) } : undefined;
+        requests.push({
+          at: String(at),
+          retry: () => range.onRetry?.('TABLE_THROTTLED'),
+          give: () => resolve({ identifiers: [`id-${at}`, 'all'], entitiesWithoutIdentifier: 0, next }),
+          fail: reject,
+        });
+      }),
+  };
+  const scans = new DayScans({ ...ports, pages });
+  /** A query for the day that counts the entities that it is told of; its promise never rejects. */
+  const query = (createdAt = 900) => {
+    const told = { entities: 0 };
+    const onPage = (entities: number) => void (told.entities += entities);
+    const ended = scans
+      .scan(DAY, { demand: anew(createdAt), ...claim(), onPage }, newSignal())
+      .then(count, (error: Error) => error.message);
+    return { told, ended };
+  };
+  /** The request with this number, counted from 1, once it is there. */
+  const request = async (number: number) => {
+    for (let turn = 0; requests.length < number && turn < 1_000; turn += 1) await new Promise(setImmediate);
+    const found = requests[number - 1];
+    if (found === undefined) throw new Error(`only ${requests.length} pages were asked for, not ${number}`);
+    return found;
+  };
+  const settle = async () => {
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  };
+  return { world, requests, query, request, settle };
+}
+
+const throttled = () => new QueryFailedError('TABLE_THROTTLED', 'throttled for too long');
+
+describe('a scan whose retries run out', () => {
+  it('is resumed by a scan of its own for a query that joined while its page was being retried', async () => {
+    const { query, request, requests, settle } = createRetryingWorld();
+    const first = query();
+    (await request(1)).give();
+    (await request(2)).retry();
+    const late = [query(), query()];
+    await settle();
+    (await request(2)).fail(throttled());
+    expect(await first.ended).toBe('throttled for too long');
+    (await request(3)).give();
+    (await request(4)).give();
+    expect(await Promise.all(late.map(({ ended }) => ended))).toEqual([4, 4]);
+    // One scan for both, from the page that could not be read.
+    expect(requests.map(({ at }) => at)).toEqual(['0', '1', '1', '2']);
+    // What the new scan resumes had been told already.
+    expect(late.map(({ told }) => told.entities)).toEqual([6, 6]);
+  });
+
+  it('fails for the queries that joined before its page was retried', async () => {
+    const { query, request, requests, settle } = createRetryingWorld();
+    const first = query();
+    await request(1);
+    const second = query();
+    await settle();
+    (await request(1)).retry();
+    (await request(1)).fail(throttled());
+    expect(await Promise.all([first.ended, second.ended])).toEqual(Array(2).fill('throttled for too long'));
+    expect(requests).toHaveLength(1);
+  });
+
+  it('fails for a query that joined while an earlier page was retried, which was read in the end', async () => {
+    const { query, request, requests, settle } = createRetryingWorld();
+    const first = query();
+    (await request(1)).retry();
+    const second = query();
+    await settle();
+    (await request(1)).give();
+    (await request(2)).retry();
+    (await request(2)).fail(throttled());
+    expect(await Promise.all([first.ended, second.ended])).toEqual(Array(2).fill('throttled for too long'));
+    expect(requests).toHaveLength(2);
+  });
+
+  it('fails for a late query too once a scan from its own time on has failed, however many are late', async () => {
+    const { query, request, requests, settle } = createRetryingWorld();
+    const first = query();
+    (await request(1)).retry();
+    const late = [query(), query(), query()];
+    await settle();
+    (await request(1)).fail(throttled());
+    expect(await first.ended).toBe('throttled for too long');
+    await settle();
+    (await request(2)).retry();
+    (await request(2)).fail(throttled());
+    expect(await Promise.all(late.map(({ ended }) => ended))).toEqual(Array(3).fill('throttled for too long'));
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is not followed by another one that is being retried: a query is late once', async () => {
+    const { world, query, request, requests, settle } = createRetryingWorld();
+    const first = query();
+    (await request(1)).retry();
+    const late = query();
+    await settle();
+    world.now = 2_000;
+    // Needs the day newer, and gets to its own retries meanwhile.
+    const other = query(1_500);
+    (await request(2)).retry();
+    await settle();
+    (await request(1)).fail(throttled());
+    expect(await first.ended).toBe('throttled for too long');
+    (await request(3)).give();
+    (await request(2)).fail(throttled());
+    expect(await other.ended).toBe('throttled for too long');
+    for (const number of [4, 5]) (await request(number)).give();
+    expect(await late.ended).toBe(4);
+    expect(requests.map(({ at }) => at)).toEqual(['0', '0', '0', '1', '2']);
+  });
+
+  it.each(['TABLE_FORBIDDEN', 'TABLE_NOT_FOUND', 'TABLE_PROTOCOL'] as const)(
+    'fails for a late query too where no retry would help: %s',
+    async (code) => {
+      const { query, request, requests, settle } = createRetryingWorld();
+      const first = query();
+      (await request(1)).retry();
+      const late = query();
+      await settle();
+      (await request(1)).fail(new QueryFailedError(code, 'for good'));
+      expect(await Promise.all([first.ended, late.ended])).toEqual(Array(2).fill('for good'));
+      expect(requests).toHaveLength(1);
+    },
+  );
 });

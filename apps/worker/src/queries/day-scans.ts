@@ -1,8 +1,9 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
+import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { DaySource } from '#shared/contract/query-history';
 import { orAborted } from '#shared/lifecycle/or-aborted';
-import { type PageSource, scanDay, type SlotClaim } from './day-scan';
+import { type OnRetry, type PageSource, scanDay, type SlotClaim } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
 import { ScanMeter } from './scan-meter';
@@ -17,8 +18,10 @@ export interface DayScanPorts {
 type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint' | keyof SlotClaim>;
 
 /** What a scan has of those who wait for it: they come and go. */
-interface ScanAudience extends Pick<DayScanRequest, 'onPage' | 'onCheckpoint'> {
+interface ScanAudience extends Required<Pick<DayScanRequest, 'onPage' | 'onCheckpoint'>> {
   claims: Iterable<SlotClaim>;
+  /** The page after the last one is requested again. */
+  onRetried: () => void;
 }
 
 /**
@@ -34,11 +37,16 @@ export class DayScans {
    * A day set that is fresh for the query: one that another process has stored meanwhile, or else a scan, gone
    * on with from its checkpoint if that is fresh too. Stored when it is returned.
    *
+   * A query that joined a scan while a page was being retried does not fail with it when that page's retries run out,
+   * since it had only a part of them: it begins another scan, once.
+   *
    * @throws As `scanDay` does.
    */
   async scan(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
     const { demand } = request;
     const meter = new ScanMeter();
+    const startTelling = tellOnce(request.onPage);
+    let wasLate = false;
     for (let seen: SharedScan | undefined; ;) {
       signal.throwIfAborted();
       const running = this.latest.get(day);
@@ -50,10 +58,17 @@ export class DayScans {
         continue;
       }
       const scannedAt = await orAborted(running.scannedAt, signal);
-      if (isFresh({ scannedAt }, demand) && !running.isAbandoned) {
-        const shared = await running.join(request, signal);
-        request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
-        return shared;
+      const { retriedPage } = running;
+      const isLate = retriedPage !== undefined;
+      if (isFresh({ scannedAt }, demand) && !running.isAbandoned && !(wasLate && isLate)) {
+        try {
+          const shared = await running.join({ ...request, onPage: startTelling() }, signal);
+          request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
+          return shared;
+        } catch (error) {
+          if (!isLate || running.retriedPage !== retriedPage || !isOutOfRetries(error)) throw error;
+          wasLate = true;
+        }
       }
     }
     const scan = new SharedScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
@@ -61,12 +76,12 @@ export class DayScans {
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
     });
-    return scan.join(request, signal);
+    return scan.join({ ...request, onPage: startTelling() }, signal);
   }
 
   private async run(
     day: CalendarDay,
-    { demand, claims, onPage, onCheckpoint, onScanned }: DayScanRequest & ScanAudience,
+    { demand, claims, onPage, onCheckpoint, onScanned, onRetried }: DayScanRequest & ScanAudience,
     begun: (scannedAt: number) => void,
     signal: AbortSignal,
   ): Promise<DaySet> {
@@ -82,8 +97,11 @@ export class DayScans {
     const resumed = checkpoint && isFresh(checkpoint, demand) ? checkpoint : undefined;
     const scannedAt = resumed?.scannedAt ?? now;
     begun(scannedAt);
-    const { onRetry } = meter;
-    const writer = tellOf(daySets.openCheckpoint(day, resumed), () => onCheckpoint?.());
+    const onRetry: OnRetry = (code) => {
+      meter.onRetry(code);
+      onRetried();
+    };
+    const writer = tellOf(daySets.openCheckpoint(day, resumed), onCheckpoint);
     const start = { scannedAt, resumed, checkpoint: writer, claims, onRetry };
     const pages = meter.watch(this.ports.pages);
     try {
@@ -96,6 +114,25 @@ export class DayScans {
       throw error;
     }
   }
+}
+
+/** The retries of a page took all the time that they have; another scan has that time again. */
+function isOutOfRetries(error: unknown): boolean {
+  return error instanceof QueryFailedError && (error.code === 'TABLE_THROTTLED' || error.code === 'TABLE_UNREACHABLE');
+}
+
+/** One listener for each scan that a query waits for. Entities that several scans report are passed on once. */
+function tellOnce(onPage: (entities: number) => void): () => (entities: number) => void {
+  let told = 0;
+  return () => {
+    let read = 0;
+    return (entities) => {
+      read += entities;
+      if (read <= told) return;
+      onPage(read - told);
+      told = read;
+    };
+  };
 }
 
 /** The same, which tells of each time that something was stored. */
@@ -120,18 +157,23 @@ class SharedScan {
   private readonly listeners = new Set<ScanListener>();
   private readonly stop = new AbortController();
   private entitiesSoFar = 0;
+  private pagesSoFar = 0;
+  private isRetrying = false;
 
   constructor(run: (begun: (scannedAt: number) => void, audience: ScanAudience, stop: AbortSignal) => Promise<DaySet>) {
     let begun: (scannedAt: number) => void = () => {};
     this.scannedAt = new Promise((resolve) => (begun = resolve));
     const onPage = (entities: number) => {
       this.entitiesSoFar += entities;
+      this.pagesSoFar += 1;
+      this.isRetrying = false;
       for (const listener of this.listeners) listener.onPage(entities);
     };
     const onCheckpoint = () => {
       for (const listener of this.listeners) listener.onCheckpoint?.();
     };
-    this.result = run(begun, { onPage, onCheckpoint, claims: this.listeners }, this.stop.signal);
+    const onRetried = () => (this.isRetrying = true);
+    this.result = run(begun, { onPage, onCheckpoint, onRetried, claims: this.listeners }, this.stop.signal);
     // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
     this.settled = this.result.then(
       () => {},
@@ -141,6 +183,11 @@ class SharedScan {
 
   get isAbandoned(): boolean {
     return this.stop.signal.aborted;
+  }
+
+  /** The number of the page that is being retried, or was as the scan failed; undefined while none is. */
+  get retriedPage(): number | undefined {
+    return this.isRetrying ? this.pagesSoFar : undefined;
   }
 
   /** @throws What the scan throws, or the signal's reason: at once, or, for the last one, when the scan has stopped. */

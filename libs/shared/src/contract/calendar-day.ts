@@ -24,8 +24,14 @@ export function toCalendarDay(year: number, month: number, day: number): Calenda
   return `${yyyy}-${mm}-${dd}` as CalendarDay;
 }
 
-export function nextDay(day: CalendarDay): CalendarDay {
-  return fromTime(Date.parse(day) + DAY_MS);
+/**
+ * The partition keys of a day: `from` (inclusive) to `to` (exclusive), in the order of the table, which compares by
+ * UTF-16 code unit. Exactly the keys that begin with the day lie in it. The next day is no such end: `2021-12-1` lies
+ * between 2021-12-09 and 2021-12-10, and `2021-11-summary` between 2021-11-30 and 2021-12-01.
+ */
+export function toKeyRange(day: CalendarDay): { from: string; to: string } {
+  const last = day.length - 1;
+  return { from: day, to: day.slice(0, last) + String.fromCharCode(day.charCodeAt(last) + 1) };
 }
 
 /** How many days lie in `start` to `end`, both inclusive; 0 or less when `end` is before `start`. */
@@ -44,8 +50,7 @@ function fromTime(time: number): CalendarDay {
 
 /** By arithmetic: a Date for each would be a third of what the validation of a submission costs. */
 function exists(year: number, month: number, day: number): boolean {
-  // 9999-12-31 would have no next day of this form, and a scan's upper bound is the next day.
-  if (year < 1 || year > 9998 || day < 1) return false;
+  if (year < 1 || year > 9999 || day < 1) return false;
   const isLeapDay = month === 2 && day === 29;
   if (isLeapDay) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   return day <= (DAYS_OF_MONTHS[month - 1] ?? 0);

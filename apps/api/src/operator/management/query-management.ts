@@ -63,7 +63,8 @@ export class QueryManagement {
   list(request: OperatorListRequest): Promise<QueryPage> {
     const { caller } = request;
     const queries = caller === undefined ? this.callerQueries.ofAll() : this.callerQueries.of(caller);
-    return reachRedis(this.redis, () => readQueryPage(queries, this.states, request));
+    const readClock = () => readRedisClock(this.redis, this.config.keyPrefix);
+    return reachRedis(this.redis, () => readQueryPage(queries, this.states, request, readClock));
   }
 
   read(id: string, withHistory: boolean): Promise<{ state: QueryState; details: QueryDetails }> {

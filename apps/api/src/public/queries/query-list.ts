@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { QueryStates } from '#shared/redis/query-states';
 import type { ListRequest } from '../../queries/list-request';
+import { RedisClock } from '../../queue/redis-clock';
 import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
 import { QueryService } from './query-service';
 
@@ -12,9 +13,11 @@ export class QueryList {
     private readonly callerQueries: CallerQueries,
     private readonly states: QueryStates,
     private readonly queries: QueryService,
+    private readonly clock: RedisClock,
   ) {}
 
   read(caller: string, request: ListRequest): Promise<QueryPage> {
-    return this.queries.reach(() => readQueryPage(this.callerQueries.of(caller), this.states, request));
+    const readClock = () => this.clock.read();
+    return this.queries.reach(() => readQueryPage(this.callerQueries.of(caller), this.states, request, readClock));
   }
 }

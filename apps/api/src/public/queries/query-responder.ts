@@ -4,6 +4,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { QueryQueue } from '../../queue/query-queue';
+import { RedisClock } from '../../queue/redis-clock';
 import { ProblemError } from '../../errors/problem-error';
 import { isNamedBy, toETag } from './etag';
 import { toQueryDocument } from '../../queries/query-document';
@@ -19,6 +20,7 @@ export const EXPOSED_HEADERS =
 export class QueryResponder {
   constructor(
     private readonly queue: QueryQueue,
+    private readonly clock: RedisClock,
     private readonly config: ApiConfig,
   ) {}
 
@@ -66,8 +68,12 @@ export class QueryResponder {
   }
 
   async readRetryAfter(state: QueryState): Promise<number> {
-    const waiting = state.startedAt === null ? await this.queue.countWaiting() : 0;
-    return toRetryAfterSeconds(state, waiting, Date.now(), Math.random());
+    const [waiting, now] = await Promise.all([
+      state.startedAt === null ? this.queue.countWaiting() : 0,
+      // Without Redis' clock the query counts as new, and the next poll is soon.
+      this.clock.read().catch(() => 0),
+    ]);
+    return toRetryAfterSeconds(state, waiting, now, Math.random());
   }
 }
 

@@ -13,7 +13,7 @@ const WAITING_PER_SECOND = 10;
  * by a quarter, so that those who came together do not come back together.
  *
  * @param waiting About how many queries wait.
- * @param now Milliseconds since 1970.
+ * @param now Milliseconds since 1970 by Redis' clock, as the times of the query are.
  * @param random From 0 to 1.
  */
 export function toRetryAfterSeconds(state: QueryState, waiting: number, now: number, random: number): number {
