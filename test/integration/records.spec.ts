@@ -298,6 +298,7 @@ describe('day sets', () => {
   const DAY = '2021-10-10' as CalendarDay;
   const daySet = {
     scannedAt: 5,
+    demandedAt: 5,
     entitiesRead: 3,
     entitiesWithoutIdentifier: 1,
     identifiers: Buffer.from('0123456789abcdef'),

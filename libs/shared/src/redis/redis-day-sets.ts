@@ -74,7 +74,7 @@ export class RedisDaySets implements DaySets {
     return bytes === null ? undefined : readDaySet(bytes);
   }
 
-  write(day: CalendarDay, daySet: DaySet): Promise<void> {
+  write(day: CalendarDay, daySet: DaySet): Promise<boolean> {
     // Written twice, it is what it was.
     return untilAnswered(() => this.writeOnce(day, daySet));
   }
@@ -88,7 +88,7 @@ export class RedisDaySets implements DaySets {
     };
   }
 
-  private async writeOnce(day: CalendarDay, daySet: DaySet): Promise<void> {
+  private async writeOnce(day: CalendarDay, daySet: DaySet): Promise<boolean> {
     const key = this.keyOf(day);
     const { position, identifiers } = this.checkpointKeysOf(day);
     const found = this.redis
@@ -105,9 +105,10 @@ export class RedisDaySets implements DaySets {
     if (isLatest(daySet, readCheckpointTime(positionText))) store.del(position, identifiers);
     const replies = await this.unlessFull(() => store.exec());
     const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
-    if (failure === undefined) return;
-    // Redis does the rest of a transaction all the same: a head without all of its identifiers is no day set.
-    await this.redis.del(key);
+    if (failure === undefined) return replies !== undefined;
+    // Redis does the rest of a transaction all the same. A head without all of its identifiers is never read as a day set,
+    // whether it can be deleted or not, but takes memory.
+    await this.redis.del(key).catch(() => {});
     throw failure;
   }
 
