@@ -74,6 +74,7 @@ describe('a day of a million entities', () => {
     const { count, entitiesRead, entitiesWithoutIdentifier } = double.truth('audit', DAY, DAY);
     expect({ ...head, count: identifiers.length / 16 }).toEqual({
       scannedAt: expect.any(Number) as number,
+      demandedAt: 1,
       count,
       entitiesRead,
       entitiesWithoutIdentifier,
