@@ -87,11 +87,11 @@ describe('a table with keys at the edges of days', () => {
     const daySets = new RedisDaySets(redis, keys, { tableFingerprint, ttlSeconds: 600, onFull: () => {} });
     // As fresh as any query could ask for.
     const scannedAt = (await readRedisClock(redis, KEY_PREFIX)) + 60_000;
-    const read = { scannedAt, entitiesRead: 3, entitiesWithoutIdentifier: 0 };
+    const read = { scannedAt, demandedAt: scannedAt, entitiesRead: 3, entitiesWithoutIdentifier: 0 };
     const identifiers = randomBytes(3 * 16);
     const [whole, half] = ['2021-11-30', '2021-12-09'] as [CalendarDay, CalendarDay];
     await daySets.write(whole, { ...read, identifiers });
-    const position = { ...read, after: { partitionKey: '2021-12-1', rowKey: '1' } };
+    const position = { ...read, after: { partitionKey: '2021-12-1', rowKey: '1' }, resumedAfter: [] };
     await daySets.openCheckpoint(half, undefined).save(position, identifiers, () => identifiers);
     expect(await daySets.readStart(half)).toMatchObject({ checkpoint: position });
     for (const day of [whole, half]) expect(await count(day, day)).toEqual(toTruth(day, day));

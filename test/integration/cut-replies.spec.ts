@@ -12,12 +12,13 @@ import { waitUntil } from '../support/wait-until';
 
 const DAYS = listDays('2021-01-01' as CalendarDay, '2021-12-31' as CalendarDay);
 const DAY_SET: DaySet = {
-  ...{ scannedAt: 1_000, entitiesRead: 3, entitiesWithoutIdentifier: 0 },
+  ...{ scannedAt: 1_000, demandedAt: 1_000, entitiesRead: 3, entitiesWithoutIdentifier: 0 },
   identifiers: new Uint8Array(200 * 16).fill(7),
 };
 const POSITION = {
-  ...{ scannedAt: 1_000, entitiesRead: 3, entitiesWithoutIdentifier: 0 },
+  ...{ scannedAt: 1_000, demandedAt: 1_000, entitiesRead: 3, entitiesWithoutIdentifier: 0 },
   after: { partitionKey: 'p', rowKey: 'r' },
+  resumedAfter: [],
 };
 
 let proxy: TcpProxy;

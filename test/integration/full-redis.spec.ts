@@ -9,7 +9,13 @@ import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
 
 const DAY = '2021-10-10' as CalendarDay;
-const daySet = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: Buffer.alloc(16_000, 7) };
+const daySet = {
+  scannedAt: 1,
+  demandedAt: 1,
+  entitiesRead: 1,
+  entitiesWithoutIdentifier: 0,
+  identifiers: Buffer.alloc(16_000, 7),
+};
 
 // The embedded Redis has no limit that could be reached.
 describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () => {
@@ -40,13 +46,22 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     await redis.config('SET', 'maxmemory', Math.floor(used * factor));
     told = 0;
     const daySets = createDaySets();
-    await daySets.write(DAY, daySet);
-    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    expect(await daySets.write(DAY, daySet)).toBe(false);
+    const position = {
+      scannedAt: 1,
+      demandedAt: 1,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      after: {},
+      resumedAfter: [],
+    };
     await daySets.openCheckpoint(DAY, undefined).save(position, daySet.identifiers, () => daySet.identifiers);
     expect(told).toBe(2);
     expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined, checkpoint: undefined });
     await redis.config('SET', 'maxmemory', 0);
-    await daySets.write(DAY, daySet);
+    expect(await daySets.write(DAY, daySet)).toBe(true);
+    expect(await daySets.read(DAY)).toEqual(daySet);
+    expect(await daySets.write(DAY, { ...daySet, scannedAt: 0 })).toBe(true);
     expect(await daySets.read(DAY)).toEqual(daySet);
     await redis.flushall();
   });
@@ -55,8 +70,15 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     await redis.config('SET', 'min-replicas-to-write', 1);
     told = 0;
     const daySets = createDaySets();
-    await daySets.write(DAY, daySet);
-    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    expect(await daySets.write(DAY, daySet)).toBe(false);
+    const position = {
+      scannedAt: 1,
+      demandedAt: 1,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      after: {},
+      resumedAfter: [],
+    };
     const writer = daySets.openCheckpoint(DAY, undefined);
     expect(await writer.save(position, daySet.identifiers, () => daySet.identifiers)).toBe(false);
     expect(told).toBe(2);
@@ -83,6 +105,9 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     await redis.config('SET', 'maxmemory', 1);
     expect(await histories.append('a', [{ kind: 'attempt-begun', at: 1, worker: 'w' }])).toBe(false);
     await redis.config('SET', 'maxmemory', 0);
+    await redis.config('SET', 'min-replicas-to-write', 1);
+    expect(await histories.append('a', [{ kind: 'attempt-begun', at: 1, worker: 'w' }])).toBe(false);
+    await redis.config('SET', 'min-replicas-to-write', 0);
     expect(await histories.read('a')).toEqual({ events: [], dropped: 0 });
   });
 
@@ -90,7 +115,14 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that is full', () =>
     const set = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
     const daySets = createDaySets();
     const checkpoint = daySets.openCheckpoint(DAY, undefined);
-    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    const position = {
+      scannedAt: 1,
+      demandedAt: 1,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      after: {},
+      resumedAfter: [],
+    };
     expect(await checkpoint.save(position, set('a'), () => set('a'))).toBe(true);
     await redis.config('SET', 'maxmemory', 1);
     expect(await checkpoint.save({ ...position, entitiesRead: 2 }, set('b'), () => set('ab'))).toBe(false);

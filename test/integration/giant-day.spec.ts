@@ -74,6 +74,7 @@ describe('a day of a million entities', () => {
     const { count, entitiesRead, entitiesWithoutIdentifier } = double.truth('audit', DAY, DAY);
     expect({ ...head, count: identifiers.length / 16 }).toEqual({
       scannedAt: expect.any(Number) as number,
+      demandedAt: 1,
       count,
       entitiesRead,
       entitiesWithoutIdentifier,
@@ -86,7 +87,14 @@ describe('a day of a million entities', () => {
 });
 
 describe('a checkpoint', () => {
-  const position = { scannedAt: 5, entitiesRead: 2, entitiesWithoutIdentifier: 0, after: { partitionKey: 'a' } };
+  const position = {
+    scannedAt: 5,
+    demandedAt: 5,
+    entitiesRead: 2,
+    entitiesWithoutIdentifier: 0,
+    after: { partitionKey: 'a' },
+    resumedAfter: [],
+  };
   const ids = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
   const isNotNeeded = () => ids('!');
 
@@ -110,13 +118,19 @@ describe('a checkpoint', () => {
     await late.save({ ...position, scannedAt: 9 }, ids('bb'), isNotNeeded);
     await early.save({ ...position, entitiesRead: 50 }, ids('c'), () => ids('ac'));
     expect((await daySets.readStart(day)).checkpoint).toMatchObject({ scannedAt: 5, identifiers: ids('ac') });
-    await late.save({ ...position, scannedAt: 9, entitiesRead: 9 }, ids('d'), () => ids('bbd'));
+    await late.save({ ...position, scannedAt: 9, demandedAt: 9, entitiesRead: 9 }, ids('d'), () => ids('bbd'));
     expect((await daySets.readStart(day)).checkpoint).toMatchObject({ scannedAt: 9, identifiers: ids('bbd') });
   });
 
   it('and a day set stay when an older scan of the day ends later', async () => {
     const day = '2021-01-04' as CalendarDay;
-    const daySet = { scannedAt: 5, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: ids('a') };
+    const daySet = {
+      scannedAt: 5,
+      demandedAt: 5,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      identifiers: ids('a'),
+    };
     await daySets.write(day, { ...daySet, scannedAt: 8 });
     await daySets.openCheckpoint(day, undefined).save({ ...position, scannedAt: 9 }, ids('b'), isNotNeeded);
     await daySets.write(day, daySet);

@@ -13,7 +13,7 @@ const MEGABYTE = 2 ** 20;
 const STRING_LIMIT_BYTES = 20 * MEGABYTE;
 
 const toDaySet = (sizeBytes: number): DaySet => ({
-  ...{ scannedAt: 1, entitiesRead: sizeBytes / 16, entitiesWithoutIdentifier: 0 },
+  ...{ scannedAt: 1, demandedAt: 1, entitiesRead: sizeBytes / 16, entitiesWithoutIdentifier: 0 },
   identifiers: Buffer.alloc(sizeBytes, 7),
 });
 
@@ -38,7 +38,14 @@ describe.runIf(hasRedisServer())('a day of more identifiers than Redis keeps und
     await daySets.write(DAY, toDaySet(16));
     await expect(daySets.write(DAY, toDaySet(STRING_LIMIT_BYTES))).rejects.toThrow('string exceeds maximum');
     expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined });
-    const position = { scannedAt: 1, entitiesRead: 1, entitiesWithoutIdentifier: 0, after: {} };
+    const position = {
+      scannedAt: 1,
+      demandedAt: 1,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      after: {},
+      resumedAfter: [],
+    };
     const writer = daySets.openCheckpoint(DAY, undefined);
     const half = toDaySet(STRING_LIMIT_BYTES / 2 + 16).identifiers;
     expect(await writer.save(position, half, () => half)).toBe(true);

@@ -52,6 +52,7 @@ function createReader(options = {}, connectionString = double.connectionString, 
 function scan(reader: PageReader, signal = NEVER) {
   const start = {
     scannedAt: 1,
+    demandedAt: 1,
     resumed: undefined,
     checkpoint: { save: async () => true, discard: async () => {} },
     claims: CLAIMS,

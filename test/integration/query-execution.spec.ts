@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
+import type { DayScanRecord } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { toJobPayload } from '#shared/contract/query-job';
 import { readJobProgress } from '#shared/redis/job-progress';
@@ -40,12 +41,14 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
   const begun: CalendarDay[] = [];
   let readsDay: (tell: () => void) => void = () => {};
   const tellOfCheckpoint = new Promise<() => void>((resolve) => (readsDay = resolve));
+  let tellOfDay: (record: DayScanRecord) => void = () => {};
   const daySets = new RedisDaySets(redis, keys, { tableFingerprint: 'x', ttlSeconds: 60, onFull: () => {} });
   const ports = {
     daySets,
     daysAtOnce: 1,
-    scanDay: (day: CalendarDay, { onCheckpoint }: DayScanRequest, signal: AbortSignal) => {
+    scanDay: (day: CalendarDay, { onCheckpoint, onScanned }: DayScanRequest, signal: AbortSignal) => {
       begun.push(day);
+      tellOfDay = (record) => onScanned?.(record);
       readsDay(() => onCheckpoint?.());
       return new Promise<never>((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
@@ -68,6 +71,7 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     daySets,
     begun,
     tellOfCheckpoint,
+    tellOfDay: (record: DayScanRecord) => tellOfDay(record),
     outcomes,
     complete: (signal: AbortSignal) => execution.complete(run, signal),
     execution,
@@ -219,10 +223,13 @@ describe('a run of a query that has lost workers in a row', () => {
 
   it('is told as worth something at once when it has stored a part of a day, and need not be alone any more', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 1 });
-    const { complete, tellOfCheckpoint, readAccepted } = createExecution();
+    const { complete, tellOfCheckpoint, tellOfDay, readAccepted } = createExecution();
     const controller = new AbortController();
     const running = complete(controller.signal);
     const tell = await tellOfCheckpoint;
+    expect(readAccepted()).toBe(0);
+    // A day that was read and could not be stored has to be read again by the next run.
+    tellOfDay({ source: 'scanned', entities: 1, pages: 1, milliseconds: 1, retries: 0, throttles: 0 });
     expect(readAccepted()).toBe(0);
     tell();
     expect(readAccepted()).toBe(1);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
+import type { FreshnessDemand } from '#shared/contract/day-set';
 import { noProgress } from '#shared/contract/query-document';
 import { toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
@@ -11,6 +12,9 @@ import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-clock';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import type { PageSource } from '../../apps/worker/src/queries/day-scan';
+import { DayScans } from '../../apps/worker/src/queries/day-scans';
+import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 
 const ID = '0123456789abcdef0123456789abcdef';
 const REQUEST = { start: '2021-10-10', end: '2021-10-11', maxAgeSeconds: 0 } as QueryRequest;
@@ -298,6 +302,7 @@ describe('day sets', () => {
   const DAY = '2021-10-10' as CalendarDay;
   const daySet = {
     scannedAt: 5,
+    demandedAt: 5,
     entitiesRead: 3,
     entitiesWithoutIdentifier: 1,
     identifiers: Buffer.from('0123456789abcdef'),
@@ -333,6 +338,31 @@ describe('day sets', () => {
     await create('one').write(DAY, daySet);
     await redis.setrange(keys.daySet('one', DAY), 45, 'x');
     expect(await create('one').read(DAY)).toBeUndefined();
+  });
+
+  it('are fresh for the query that they were read for, also where the clock went back since its submission', async () => {
+    const daySets = create('one');
+    const createdAt = (await readRedisClock(redis, keys.changes)) + 3_600_000;
+    let pagesRead = 0;
+    const pages: PageSource = {
+      read: async () => {
+        pagesRead += 1;
+        return { identifiers: ['a'], entitiesWithoutIdentifier: 0, next: undefined };
+      },
+    };
+    const scan = (demand: FreshnessDemand) =>
+      new DayScans({ daySets, pages, hash: createIdentifierHash('a key for tests') }).scan(
+        DAY,
+        { demand, query: {}, isUrgent: false, onPage: () => {} },
+        new AbortController().signal,
+      );
+    const demand = { createdAt, maxAgeSeconds: 0 };
+    const first = await scan(demand);
+    expect(first.scannedAt).toBeLessThan(createdAt);
+    expect(await scan(demand)).toMatchObject({ scannedAt: first.scannedAt, demandedAt: createdAt });
+    expect(pagesRead).toBe(1);
+    await scan({ ...demand, createdAt: createdAt - 1 });
+    expect(pagesRead).toBe(2);
   });
 
   it('expire by themselves', async () => {

@@ -51,6 +51,7 @@ async function storeDays(task: Task, identifiersPerDay: number): Promise<void> {
   for (let i = 0; i < DAYS; i += 1) {
     await ports.daySets.write(toDay(i) as CalendarDay, {
       scannedAt,
+      demandedAt: scannedAt,
       entitiesRead: identifiersPerDay,
       entitiesWithoutIdentifier: 0,
       // As good as hashes, and with 128 random bits as good as distinct.

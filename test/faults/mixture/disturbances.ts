@@ -3,6 +3,7 @@ import type { ServiceProcess } from '../../support/service-processes';
 import type { TcpProxy } from '../../support/tcp-proxy';
 import { PAGE_LATENCY } from '../harness/on-stage';
 import { profile } from '../harness/profile';
+import { REFUSALS } from '../harness/refuse-writes';
 import { RIGHTS, setRights } from '../harness/rights';
 import { canSkewClocks, skewed } from '../harness/skewed-clock';
 import type { Stage } from '../harness/stage';
@@ -141,6 +142,18 @@ const OF_REDIS: Readonly<Record<string, Disturb>> = {
     }),
 };
 
+const OF_REFUSALS: Readonly<Record<string, Disturb>> = Object.fromEntries(
+  Object.entries(REFUSALS).map(([code, refuse]): [string, Disturb] => [
+    `Redis refuses writes with ${code}`,
+    (stage, random) =>
+      stage.blind(async () => {
+        const { mend } = await refuse(stage.redis);
+        await shortly(random);
+        await mend();
+      }),
+  ]),
+);
+
 const OF_LINES: Readonly<Record<string, Disturb>> = {
   'a line to Redis is broken': (stage, random) => {
     const line = random.pick([stage.lines.api, stage.lines.worker]);
@@ -188,7 +201,7 @@ function of(subjects: readonly Subject[], all: Readonly<Record<string, Disturb>>
 export const DISTURBANCES: readonly (readonly [name: string, Disturbance])[] = [
   ...of(['worker'], OF_WORKERS),
   ...of(['api'], OF_APIS),
-  ...of(['redis'], OF_REDIS),
+  ...of(['redis'], { ...OF_REDIS, ...OF_REFUSALS }),
   ...of(['line to Redis'], OF_LINES),
   ...of(['table'], OF_TABLE),
   ...of(['worker', 'redis'], OF_WORKERS_AND_REDIS),

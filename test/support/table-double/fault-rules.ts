@@ -10,7 +10,7 @@ type PageFault =
   | { readonly kind: 'short-page'; readonly rows?: number }
   /** No rows, and a new token for the same place. With no end to it in `to` or `probability`, a reader never arrives. */
   | { readonly kind: 'empty-page' }
-  /** The token that the request brought once more (without one: the token of the page's own beginning). */
+  /** The token that the request brought once more. Only requests with a token count for its rule. */
   | { readonly kind: 'repeat-token' };
 
 /** How the right page goes wrong on its way. */
@@ -79,8 +79,8 @@ export class FaultScript {
     this.counts = rules.map(() => 0);
   }
 
-  /** The plan for the next request; `top` is how many rows it asks for. */
-  next(day: string | null, top: number): FaultPlan {
+  /** The plan for the next request, which brings a token or not; `top` is how many rows it asks for. */
+  next(day: string | null, top: number, hasToken: boolean): FaultPlan {
     const plan = {
       latencyMs: 0,
       stopAtPartitionEnd: false,
@@ -91,6 +91,7 @@ export class FaultScript {
     };
     this.rules.forEach((rule, index) => {
       if (rule.day !== undefined && rule.day !== day) return;
+      if (rule.fault.kind === 'repeat-token' && !hasToken) return;
       const ordinal = (this.counts[index] ?? 0) + 1;
       this.counts[index] = ordinal;
       const draw = hashNumber(hashNumber(this.seed, index), ordinal);

@@ -17,8 +17,6 @@ export interface Page {
   /** How many of the page's rows are of which partition. */
   readonly rowsPerPartition: ReadonlyMap<string, number>;
   readonly rowCount: number;
-  /** Where the first of the rows is; absent on an empty page. */
-  readonly first?: PagePosition;
   /** Where the next page begins. Absent when no key of the range is left; what is left need not hold a match. */
   readonly next?: PagePosition;
 }
@@ -36,8 +34,7 @@ export function readPage(table: SortedTable, request: PageRequest): PageOfRows {
   const rowsPerPartition = new Map<string, number>();
   let examined = 0;
   const finish = (next?: PagePosition): PageOfRows => {
-    const first = rows[0] && { partitionKey: rows[0].PartitionKey, rowKey: rows[0].RowKey };
-    return { rows, rowsPerPartition, rowCount: rows.length, ...(first && { first }), ...(next && { next }) };
+    return { rows, rowsPerPartition, rowCount: rows.length, ...(next && { next }) };
   };
 
   const firstKey = position && position.partitionKey > range.partitionKeys.from ? position.partitionKey : undefined;

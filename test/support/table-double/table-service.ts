@@ -78,7 +78,7 @@ export class TableService {
     record.top = query.top;
     record.continuation = query.continuation?.token ?? null;
 
-    const plan = this.script.next(record.day, query.top);
+    const plan = this.script.next(record.day, query.top, record.continuation !== null);
     record.faults = plan.kinds;
     if (!(await waitMs(plan.latencyMs, abandonment(response)))) return;
     if (plan.end && !isTransferFault(plan.end)) return sendFault(exchange, plan.end);
@@ -144,10 +144,7 @@ function readDay(query: EntityQuery): string | null {
 
 function toReplyToken(page: Page, query: EntityQuery, plan: FaultPlan): ContinuationToken | null {
   const asked = query.continuation;
-  if (plan.repeatToken) {
-    if (asked) return asked.token;
-    return page.first ? toContinuationToken(page.first) : null;
-  }
+  if (plan.repeatToken && asked) return asked.token;
   if (!page.next) return null;
   const hops = plan.maxRows === 0 ? (asked?.position.hops ?? 0) + 1 : 0;
   return toContinuationToken({ ...page.next, hops });

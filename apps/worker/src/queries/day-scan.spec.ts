@@ -34,7 +34,13 @@ function scan(
     },
     discard: async () => void saved.splice(0),
   };
-  return scanDay(DAY, { scannedAt: 7, resumed, checkpoint, claims: [] }, { pages, hash }, () => {}, NEVER);
+  return scanDay(
+    DAY,
+    { scannedAt: 7, demandedAt: 5, resumed, checkpoint, claims: [] },
+    { pages, hash },
+    () => {},
+    NEVER,
+  );
 }
 
 const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKey: String(rowKey) });
@@ -55,6 +61,7 @@ describe('scanDay', () => {
     const daySet = await scan((after) => pages[Number(after?.rowKey ?? 0)] as Page);
     expect({ ...daySet, identifiers: daySet.identifiers.length }).toEqual({
       scannedAt: 7,
+      demandedAt: 5,
       entitiesRead: 6,
       entitiesWithoutIdentifier: 3,
       identifiers: 2 * 16,
@@ -65,6 +72,98 @@ describe('scanDay', () => {
     const next = (after: ContinuationToken | undefined) => token((Number(after?.rowKey ?? 0) + 1) % length);
     const run = scan((after) => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: next(after) }));
     await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+  });
+
+  it.each([1, 2, 3, 10, 49, 70])(
+    'reads no page twice where the token after page %i is once that of itself',
+    async (at) => {
+      const asked: PageRange[] = [];
+      const saved: Saved[] = [];
+      const run = scan(
+        (after) => {
+          const page = Number(after?.rowKey ?? 0);
+          const isRepeated = page === at && asked.length === at + 1;
+          const next = isRepeated ? token(page) : page < 99 ? token(page + 1) : undefined;
+          return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
+        },
+        { asked, saved },
+      );
+      await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+      expect(asked).toHaveLength(at + 1);
+      expect(saved).toEqual([]);
+    },
+  );
+
+  it.each([2, 3, 30, 60])('reads no page twice where a token leads back once by %i pages', async (by) => {
+    const asked: PageRange[] = [];
+    const run = scan(
+      (after) => {
+        const page = Number(after?.rowKey ?? 0);
+        const next = asked.length === 70 ? token(page + 1 - by) : page < 99 ? token(page + 1) : undefined;
+        return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
+      },
+      { asked },
+    );
+    await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+    expect(asked).toHaveLength(70);
+  });
+
+  describe('that is resumed, of a table whose tokens lead back once to before that', () => {
+    const PAGES = 200;
+    /** One page, as the table gives it while nothing is wrong. */
+    const readPage = (after: ContinuationToken | undefined): Page => {
+      const page = Number(after?.rowKey ?? 0);
+      const next = page < PAGES - 1 ? token(page + 1) : undefined;
+      return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
+    };
+
+    /** Scans on from `resumed` for so many pages and is stopped. @returns The checkpoint that it leaves. */
+    async function scanPart(resumed: DayCheckpoint | undefined, pages: number, leadsBackTo?: number) {
+      const saved: Saved[] = [];
+      const asked: PageRange[] = [];
+      const part = scan(
+        (after) => {
+          if (asked.length > pages) throw new Error('cut');
+          const page = readPage(after);
+          return asked.length === 1 && leadsBackTo !== undefined ? { ...page, next: token(leadsBackTo) } : page;
+        },
+        { saved, asked, ...(resumed && { resumed }) },
+      );
+      await expect(part).rejects.toThrow('cut');
+      const { addedBytes, ...position } = saved.at(-1)!;
+      return { ...position, identifiers: new Uint8Array(addedBytes) } as DayCheckpoint;
+    }
+
+    it.each([
+      ['it goes on', 0],
+      ['another one goes on', 1],
+      ['a third one goes on', 2],
+    ])('ends as TABLE_PROTOCOL, and counts no page twice, when %s', async (_name, interruptions) => {
+      let checkpoint = await scanPart(undefined, 60);
+      checkpoint = await scanPart(checkpoint, 20);
+      checkpoint = await scanPart(checkpoint, 10, 30);
+      for (let i = 0; i < interruptions; i += 1) checkpoint = await scanPart(checkpoint, 5);
+      await expect(scan(readPage, { resumed: checkpoint })).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+      // It could not be deleted, and is resumed again.
+      await expect(scan(readPage, { resumed: checkpoint })).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+    });
+  });
+
+  it('stores its last pages when it has to stop after a checkpoint that could not be stored', async () => {
+    const saved: Saved[] = [];
+    const stopped = scan(
+      (after) => {
+        const page = Number(after?.rowKey ?? 0);
+        if (page === 50) throw new Error('cut');
+        return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next: token(page + 1) };
+      },
+      { saved, isStored: () => saved.length > 1 },
+    );
+    await expect(stopped).rejects.toThrow('cut');
+    expect(saved.map(({ entitiesRead, addedBytes }) => [entitiesRead, addedBytes / 16])).toEqual([
+      [50, 50],
+      [50, 50],
+    ]);
   });
 
   it('stores how far it is every 50 pages, each time what is new', async () => {
@@ -79,8 +178,24 @@ describe('scanDay', () => {
       { saved },
     );
     expect(saved).toEqual([
-      { scannedAt: 7, entitiesRead: 100, entitiesWithoutIdentifier: 50, after: token(50), addedBytes: 50 * 16 },
-      { scannedAt: 7, entitiesRead: 200, entitiesWithoutIdentifier: 100, after: token(100), addedBytes: 10 * 16 },
+      {
+        scannedAt: 7,
+        demandedAt: 5,
+        entitiesRead: 100,
+        entitiesWithoutIdentifier: 50,
+        after: token(50),
+        resumedAfter: [],
+        addedBytes: 50 * 16,
+      },
+      {
+        scannedAt: 7,
+        demandedAt: 5,
+        entitiesRead: 200,
+        entitiesWithoutIdentifier: 100,
+        after: token(100),
+        resumedAfter: [],
+        addedBytes: 10 * 16,
+      },
     ]);
   });
 
@@ -121,13 +236,22 @@ describe('scanDay', () => {
     );
     await expect(stopped).rejects.toThrow('cut');
     expect(saved).toEqual([
-      { scannedAt: 7, entitiesRead: 3, entitiesWithoutIdentifier: 1, after: token(1), addedBytes: 32 },
+      {
+        scannedAt: 7,
+        demandedAt: 5,
+        entitiesRead: 3,
+        entitiesWithoutIdentifier: 1,
+        after: token(1),
+        resumedAfter: [],
+        addedBytes: 32,
+      },
     ]);
     const first = await scan(() => ({ ...(pages[0] as Page), next: undefined }));
-    const resumed = { ...first, after: token(1) };
+    const resumed = { ...first, after: token(1), resumedAfter: [] };
     const whole = await scan((after) => pages[Number(after?.rowKey)] as Page, { resumed });
     expect({ ...whole, identifiers: whole.identifiers.length }).toEqual({
       scannedAt: 7,
+      demandedAt: 5,
       entitiesRead: 5,
       entitiesWithoutIdentifier: 1,
       identifiers: 3 * 16,

@@ -44,6 +44,8 @@ export interface PageSource {
 export interface DayScanStart {
   /** When the scan begins, or began if it is gone on with, by the clock of the day sets. */
   scannedAt: number;
+  /** See {@link DaySetHead}. */
+  demandedAt: number;
   resumed: DayCheckpoint | undefined;
   checkpoint: CheckpointWriter;
   /** See {@link PageRange}. */
@@ -57,12 +59,12 @@ export interface DayScanStart {
  * whatever reason, so that the next scan of the day goes on from there.
  *
  * @param onPage Told how many entities each page had; what a resumed scan has read before counts as one.
- * @throws QueryFailedError TABLE_PROTOCOL when the table's continuation tokens go round in a circle; what the
- *   source of pages throws; the signal's reason.
+ * @throws QueryFailedError TABLE_PROTOCOL when a continuation token of the table comes back; what the source of pages
+ *   throws; the signal's reason.
  */
 export async function scanDay(
   day: CalendarDay,
-  { scannedAt, resumed, checkpoint, claims, onRetry }: DayScanStart,
+  { scannedAt, demandedAt, resumed, checkpoint, claims, onRetry }: DayScanStart,
   { pages, hash }: { pages: PageSource; hash: IdentifierHash },
   onPage: (entities: number) => void,
   signal: AbortSignal,
@@ -72,22 +74,25 @@ export async function scanDay(
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();
   const words = new Int32Array(HASH_WORDS);
-  const circle = new CircleDetector();
+  const resumedAfter = resumed === undefined ? [] : [...resumed.resumedAfter, resumed.after];
+  const tokens = new TokenSet(hash, resumedAfter);
   let entitiesRead = resumed?.entitiesRead ?? 0;
   let entitiesWithoutIdentifier = resumed?.entitiesWithoutIdentifier ?? 0;
   let after = resumed?.after;
   let unsavedPages = 0;
   const save = async (next: ContinuationToken) => {
+    const head = { scannedAt, demandedAt, entitiesRead, entitiesWithoutIdentifier };
+    const position: DayPosition = { ...head, after: next, resumedAfter };
+    if (!(await checkpoint.save(position, unsaved.toBytes(), () => identifiers.toBytes()))) return;
+    unsaved.clear();
     unsavedPages = 0;
-    const position: DayPosition = { scannedAt, entitiesRead, entitiesWithoutIdentifier, after: next };
-    const isSaved = await checkpoint.save(position, unsaved.toBytes(), () => identifiers.toBytes());
-    if (isSaved) unsaved.clear();
   };
 
   if (entitiesRead > 0) onPage(entitiesRead);
   try {
     for (;;) {
       const page = await pages.read(range, after, signal);
+      if (page.next !== undefined) tokens.add(page.next);
       for (const identifier of page.identifiers) {
         hash(identifier, words);
         if (identifiers.add(words)) unsaved.add(words);
@@ -95,41 +100,51 @@ export async function scanDay(
       const entities = page.identifiers.length + page.entitiesWithoutIdentifier;
       entitiesRead += entities;
       entitiesWithoutIdentifier += page.entitiesWithoutIdentifier;
-      onPage(entities);
-      if (page.next === undefined) break;
-      circle.check(page.next);
       after = page.next;
       unsavedPages += 1;
-      if (unsavedPages === PAGES_PER_CHECKPOINT) await save(after);
+      onPage(entities);
+      if (after === undefined) break;
+      if (unsavedPages % PAGES_PER_CHECKPOINT === 0) await save(after);
     }
   } catch (error) {
-    // What stopped the scan is the news, not a checkpoint that could not be stored on top of it.
-    if (circle.isFound) await checkpoint.discard().catch(() => {});
+    // What stopped the scan is the news, not a checkpoint that could not be stored on top of it. Nor one that could not
+    // be deleted: a scan that is resumed from it meets the token again, and fails too.
+    if (tokens.hasRepeated) await checkpoint.discard().catch(() => {});
     else if (after !== undefined && unsavedPages > 0) await save(after).catch(() => {});
     throw error;
   }
-  return { scannedAt, entitiesRead, entitiesWithoutIdentifier, identifiers: identifiers.toBytes() };
+  return { scannedAt, demandedAt, entitiesRead, entitiesWithoutIdentifier, identifiers: identifiers.toBytes() };
 }
 
-/** Brent's algorithm: finds that a sequence repeats without keeping the sequence. */
-class CircleDetector {
-  /** Pages of the circle may have been read, and counted, more than once. */
-  isFound = false;
-  private milestone = '';
-  private steps = 0;
-  private limit = 1;
+/**
+ * The continuation tokens of a scan, by their hashes: 20 to 40 bytes a page. A token that comes back shows that its page was
+ * read before and would be counted twice, so it is found before that page is asked for.
+ *
+ * Tokens from before a scan was resumed are not known, except those at which it was resumed. That is enough: pages that
+ * follow one another lead from any earlier page to the end only through these.
+ */
+class TokenSet {
+  hasRepeated = false;
+  private readonly tokens = new IdentifierSet();
+  private readonly words = new Int32Array(HASH_WORDS);
 
-  check({ partitionKey, rowKey }: ContinuationToken): void {
-    const token = JSON.stringify([partitionKey, rowKey]);
-    if (token === this.milestone) {
-      this.isFound = true;
-      throw new QueryFailedError('TABLE_PROTOCOL', 'a continuation token repeats');
-    }
-    this.steps += 1;
-    if (this.steps === this.limit) {
-      this.milestone = token;
-      this.limit *= 2;
-      this.steps = 0;
-    }
+  constructor(
+    private readonly hash: IdentifierHash,
+    known: readonly ContinuationToken[],
+  ) {
+    for (const token of known) this.isNew(token);
+  }
+
+  /** @throws QueryFailedError TABLE_PROTOCOL when the token is not new. */
+  add(token: ContinuationToken): void {
+    if (this.isNew(token)) return;
+    this.hasRepeated = true;
+    throw new QueryFailedError('TABLE_PROTOCOL', 'a continuation token repeats');
+  }
+
+  /** No token is new twice. */
+  private isNew({ partitionKey, rowKey }: ContinuationToken): boolean {
+    this.hash(JSON.stringify([partitionKey, rowKey]), this.words);
+    return this.tokens.add(this.words);
   }
 }

@@ -21,6 +21,8 @@ function createWorld(pagesOfDay = 3) {
     now: 1_000,
     stored: undefined as DaySet | undefined,
     checkpoint: undefined as DayCheckpoint | undefined,
+    /** Whether no day set can be stored. */
+    isFull: false,
     asked: [] as (string | undefined)[],
     /** Of the page that was asked for last. */
     claims: [] as Iterable<SlotClaim>,
@@ -32,7 +34,11 @@ function createWorld(pagesOfDay = 3) {
     readHeads: async () => new Map(),
     readStart: async () => ({ now: world.now, head: world.stored, checkpoint: world.checkpoint }),
     read: async () => world.stored,
-    write: async (_day, daySet) => void (world.stored = daySet),
+    write: async (_day, daySet) => {
+      if (world.isFull) return false;
+      world.stored = daySet;
+      return true;
+    },
     openCheckpoint: () => ({
       save: async (position, identifiers) => {
         await world.saving;
@@ -169,6 +175,27 @@ describe('a page of a day that two queries need', () => {
   });
 });
 
+describe('a day that is read to its end', () => {
+  it.each([
+    ['all queries that wait for it hear so when it is stored', false, ['first', 'second']],
+    ['none hears so when it is not stored', true, []],
+  ])('%s', async (_name, isFull, expected) => {
+    const { scans, world, givePages } = createWorld();
+    world.isFull = isFull;
+    const told: string[] = [];
+    const scan = (name: string) => {
+      const onCheckpoint = () => told.push(name);
+      return scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {}, onCheckpoint }, newSignal());
+    };
+    const first = scan('first');
+    await givePages(1);
+    const second = scan('second');
+    await givePages(2);
+    await Promise.all([first, second]);
+    expect(told).toEqual(expected);
+  });
+});
+
 describe('a day that many queries need', () => {
   it('is joined by a third while the second still waits for it, though the first is gone', async () => {
     const { scans, world, givePages } = createWorld();
@@ -231,7 +258,11 @@ describe('a day that nobody needs any more', () => {
     while (world.asked.length < 3) await new Promise(setImmediate);
     controller.abort(new Error('drain'));
     await expect(first).rejects.toThrow('drain');
-    expect(world.checkpoint).toMatchObject({ scannedAt: 1_000, entitiesRead: 4, after: { rowKey: '2' } });
+    expect(world.checkpoint).toMatchObject({
+      scannedAt: 1_000,
+      entitiesRead: 4,
+      after: { rowKey: '2' },
+    });
     world.give.length = 0;
     world.now = 9_000;
     const told: number[] = [];
@@ -251,9 +282,11 @@ describe('a day that nobody needs any more', () => {
     const { scans, world, givePages } = createWorld();
     world.checkpoint = {
       scannedAt: 100,
+      demandedAt: 100,
       entitiesRead: 4,
       entitiesWithoutIdentifier: 0,
       after: { rowKey: '2' },
+      resumedAfter: [],
       identifiers: new Uint8Array(),
     };
     const scan = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
@@ -262,10 +295,56 @@ describe('a day that nobody needs any more', () => {
   });
 });
 
+describe('a query that was submitted before the clock of the day sets went back', () => {
+  const demand = anew(5_000);
+  const scan = (scans: DayScans, signal = newSignal()) =>
+    scans.scan(DAY, { demand, ...claim(), onPage: () => {} }, signal);
+
+  it('takes what was stored for it, and reads it once', async () => {
+    const { scans, world, givePages } = createWorld();
+    const first = scan(scans);
+    await givePages(3);
+    expect(await first).toMatchObject({ scannedAt: 1_000, demandedAt: 5_000 });
+    world.now = 1_100;
+    expect(await scan(scans)).toBe(world.stored);
+    expect(world.asked).toEqual([undefined, '1', '2']);
+  });
+
+  it('resumes from its own checkpoint', async () => {
+    const { scans, world, givePages } = createWorld();
+    const controller = new AbortController();
+    const first = scan(scans, controller.signal);
+    await givePages(2);
+    while (world.asked.length < 3) await new Promise(setImmediate);
+    controller.abort(new Error('drain'));
+    await expect(first).rejects.toThrow('drain');
+    world.give.length = 0;
+    const second = scan(scans);
+    await givePages(1);
+    expect(await second).toMatchObject({ scannedAt: 1_000, demandedAt: 5_000, entitiesRead: 6 });
+    expect(world.asked).toEqual([undefined, '1', '2', '2']);
+  });
+
+  it('does not take what was stored for another query since', async () => {
+    const { scans, world, givePages } = createWorld();
+    const times = { scannedAt: 1_100, demandedAt: 1_050 };
+    world.stored = { ...times, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
+    const own = scan(scans);
+    await givePages(3);
+    expect(await own).toMatchObject({ demandedAt: 5_000, entitiesRead: 6 });
+  });
+});
+
 describe('a day that another process has read meanwhile', () => {
   it('is taken as it is', async () => {
     const { scans, world } = createWorld();
-    world.stored = { scannedAt: 950, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
+    world.stored = {
+      scannedAt: 950,
+      demandedAt: 950,
+      entitiesRead: 1,
+      entitiesWithoutIdentifier: 0,
+      identifiers: new Uint8Array(16),
+    };
     expect(await scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal())).toBe(world.stored);
     expect(world.asked).toEqual([]);
   });

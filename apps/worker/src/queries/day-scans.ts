@@ -1,5 +1,5 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import { type CheckpointWriter, type DaySet, type DaySets, isFresh } from '#shared/contract/day-set';
+import { type CheckpointWriter, type DaySet, type DaySets, isFresh, type ScanTimes } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { DaySource } from '#shared/contract/query-history';
 import { orAborted } from '#shared/lifecycle/or-aborted';
@@ -57,10 +57,11 @@ export class DayScans {
         await orAborted(running.settled, signal);
         continue;
       }
-      const scannedAt = await orAborted(running.scannedAt, signal);
+      const times = await orAborted(running.times, signal);
       const { retriedPage } = running;
       const isLate = retriedPage !== undefined;
-      if (isFresh({ scannedAt }, demand) && !running.isAbandoned && !(wasLate && isLate)) {
+      const isUsable = times !== undefined && isFresh(times, demand) && !running.isAbandoned;
+      if (isUsable && !(wasLate && isLate)) {
         try {
           const shared = await running.join({ ...request, onPage: startTelling() }, signal);
           request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
@@ -82,7 +83,7 @@ export class DayScans {
   private async run(
     day: CalendarDay,
     { demand, claims, onPage, onCheckpoint, onScanned, onRetried }: DayScanRequest & ScanAudience,
-    begun: (scannedAt: number) => void,
+    begun: (times: ScanTimes) => void,
     signal: AbortSignal,
   ): Promise<DaySet> {
     const { daySets } = this.ports;
@@ -90,23 +91,23 @@ export class DayScans {
     const { now, head, checkpoint } = await daySets.readStart(day, signal);
     const stored = head && isFresh(head, demand) ? await daySets.read(day, signal) : undefined;
     if (stored !== undefined && isFresh(stored, demand)) {
-      begun(stored.scannedAt);
+      begun(stored);
       onScanned?.(meter.read(DaySource.Stored, stored.entitiesRead));
       return stored;
     }
     const resumed = checkpoint && isFresh(checkpoint, demand) ? checkpoint : undefined;
-    const scannedAt = resumed?.scannedAt ?? now;
-    begun(scannedAt);
+    const { scannedAt, demandedAt } = resumed ?? { scannedAt: now, demandedAt: demand.createdAt };
+    begun({ scannedAt, demandedAt });
     const onRetry: OnRetry = (code) => {
       meter.onRetry(code);
       onRetried();
     };
     const writer = tellOf(daySets.openCheckpoint(day, resumed), onCheckpoint);
-    const start = { scannedAt, resumed, checkpoint: writer, claims, onRetry };
+    const start = { scannedAt, demandedAt, resumed, checkpoint: writer, claims, onRetry };
     const pages = meter.watch(this.ports.pages);
     try {
       const daySet = await scanDay(day, start, { ...this.ports, pages }, onPage, signal);
-      await daySets.write(day, daySet);
+      if (await daySets.write(day, daySet)) onCheckpoint?.();
       onScanned?.(meter.read(resumed === undefined ? DaySource.Scanned : DaySource.Resumed, daySet.entitiesRead));
       return daySet;
     } catch (error) {
@@ -149,8 +150,8 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
 
 /** One scan and those who wait for it. */
 class SharedScan {
-  /** When the scan began by the clock of the day sets; -Infinity when it ended before it could begin. */
-  readonly scannedAt: Promise<number>;
+  /** By the clock of the day sets; undefined when it ended before it could begin. */
+  readonly times: Promise<ScanTimes | undefined>;
   /** When it has ended, however. */
   readonly settled: Promise<void>;
   private readonly result: Promise<DaySet>;
@@ -160,9 +161,9 @@ class SharedScan {
   private pagesSoFar = 0;
   private isRetrying = false;
 
-  constructor(run: (begun: (scannedAt: number) => void, audience: ScanAudience, stop: AbortSignal) => Promise<DaySet>) {
-    let begun: (scannedAt: number) => void = () => {};
-    this.scannedAt = new Promise((resolve) => (begun = resolve));
+  constructor(run: (begun: (times: ScanTimes) => void, audience: ScanAudience, stop: AbortSignal) => Promise<DaySet>) {
+    let begun: (times: ScanTimes | undefined) => void = () => {};
+    this.times = new Promise((resolve) => (begun = resolve));
     const onPage = (entities: number) => {
       this.entitiesSoFar += entities;
       this.pagesSoFar += 1;
@@ -177,7 +178,7 @@ class SharedScan {
     // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
     this.settled = this.result.then(
       () => {},
-      () => begun(-Infinity),
+      () => begun(undefined),
     );
   }
 

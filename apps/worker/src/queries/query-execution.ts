@@ -3,7 +3,7 @@ import { listDays } from '#shared/contract/calendar-day';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { type DayRecord, DaySource } from '#shared/contract/query-history';
+import type { DayRecord } from '#shared/contract/query-history';
 import type { QueryJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
 import type { RunningQuery } from '#shared/contract/worker-beat';
@@ -39,9 +39,6 @@ export interface RunObserver {
 }
 
 export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay' | 'onCheckpoint'>;
-
-/** Of days whose reading the run has taken part in, to the end: another run finds them stored. */
-const PROVING_SOURCES: ReadonlySet<DaySource> = new Set([DaySource.Scanned, DaySource.Resumed, DaySource.Shared]);
 
 /** What one process knows of itself, and where it tells what it does. */
 export interface ExecutingWorker {
@@ -147,10 +144,7 @@ export class QueryExecution {
       // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
       if (lostWorkers > 0) watch.beatNow();
     };
-    const onDay = (record: DayRecord) => {
-      history.addDay(record);
-      if (PROVING_SOURCES.has(record.source)) prove();
-    };
+    const onDay = (record: DayRecord) => history.addDay(record);
     if (trust !== 'trusted') await this.isolate(query, trust, watch.signal);
     account.startReading();
     watch.limitTo(this.timeLimitMs - ranMs);

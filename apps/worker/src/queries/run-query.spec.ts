@@ -55,6 +55,7 @@ function createWorld(table: Record<string, (string | null)[]>) {
     write: async (day, daySet) => {
       stored.set(day, daySet);
       checkpoints.delete(day);
+      return true;
     },
     openCheckpoint: (day, resumed) => {
       let identifiers = resumed?.identifiers ?? new Uint8Array();
@@ -205,6 +206,18 @@ describe('runQuery', () => {
     expect(world.scanned.slice(before)).toContain('2021-10-12');
     expect(world.scanned.slice(before)).not.toContain('2021-10-10');
     expect(result).toMatchObject({ count: 5, daysScanned: 3, daysReused: 0 });
+  });
+
+  it('tells its own days as scanned, no earlier than it was created, where the clock went back', async () => {
+    const { world, run } = createWorld(TABLE);
+    const createdAt = world.now;
+    world.now = 400;
+    const times = { daysScanned: 3, daysReused: 0, oldestScanAt: new Date(createdAt).toISOString() };
+    expect((await run({}, { createdAt })).result).toMatchObject(times);
+    expect(world.scanned).toHaveLength(3);
+    // Another run of it, whose first one stored all days.
+    expect((await run({}, { createdAt })).result).toMatchObject(times);
+    expect(world.scanned).toHaveLength(3);
   });
 
   it('scans the largest days first where their sizes are known', async () => {

@@ -34,7 +34,7 @@ export interface DayScanRequest extends SlotClaim {
   demand: FreshnessDemand;
   /** Told how many entities each page had. */
   onPage: (entities: number) => void;
-  /** Told when a part of the day has been stored, for any scan of it to go on with. */
+  /** Told when the day, or a part of it, has been stored, so that no run has to read that again. */
   onCheckpoint?: () => void;
   /** Told what it took, also when it fails. */
   onScanned?: (scan: DayScanRecord) => void;
@@ -78,15 +78,18 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
 
   const union = new IdentifierSet();
   const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
-  // Read before the query was asked: only `maxAgeSeconds` and `freshAsOf` allow that.
-  const isReused = ({ scannedAt }: DaySet) => scannedAt < run.createdAt;
+  // What was read for this query was read after it was created: where its time is earlier, Redis' clock went back.
+  const toScanTime = ({ scannedAt, demandedAt }: DaySet) =>
+    demandedAt === run.createdAt ? Math.max(scannedAt, run.createdAt) : scannedAt;
+  // Read before the query was created: only `maxAgeSeconds` and `freshAsOf` allow that.
+  const isReused = (daySet: DaySet) => toScanTime(daySet) < run.createdAt;
   const takeIn = async (day: CalendarDay, daySet: DaySet) => {
     const reused = isReused(daySet);
     await addInPieces(union, daySet.identifiers);
     total.entitiesRead += daySet.entitiesRead;
     total.entitiesWithoutIdentifier += daySet.entitiesWithoutIdentifier;
     total.daysReused += reused ? 1 : 0;
-    total.oldestScanAt = Math.min(total.oldestScanAt, daySet.scannedAt);
+    total.oldestScanAt = Math.min(total.oldestScanAt, toScanTime(daySet));
     meter.dayDone(day, daySet.entitiesRead, reused, union.size);
   };
 

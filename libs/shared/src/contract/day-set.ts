@@ -3,10 +3,16 @@ import type { CalendarDay } from './calendar-day';
 /** What an identifier, a 128-bit keyed hash, takes in a stored day set. */
 export const IDENTIFIER_BYTES = 16;
 
-/** What is known of a day set without reading its identifiers. */
-export interface DaySetHead {
-  /** When the reading of the day began: milliseconds since 1970 by Redis' clock. */
+/** What the freshness of a scan is judged by: milliseconds since 1970 by Redis' clock. */
+export interface ScanTimes {
+  /** When the reading of the day began. */
   scannedAt: number;
+  /** `createdAt` of the demand that it began for. It began later, also where the clock went back in between. */
+  demandedAt: number;
+}
+
+/** What is known of a day set without reading its identifiers. */
+export interface DaySetHead extends ScanTimes {
   entitiesRead: number;
   entitiesWithoutIdentifier: number;
 }
@@ -26,6 +32,8 @@ export interface ContinuationToken {
 /** How far the scan of a day got. */
 export interface DayPosition extends DaySetHead {
   after: ContinuationToken;
+  /** Where the scan was resumed before, each time that it was. */
+  resumedAfter: readonly ContinuationToken[];
 }
 
 /** A scan of a day that can be gone on with: the day set so far, and where to go on. */
@@ -56,8 +64,12 @@ export interface DaySets {
   readStart(day: CalendarDay, signal?: AbortSignal): Promise<DayStart>;
   /** Undefined where there is none, or one that cannot be trusted. */
   read(day: CalendarDay, signal?: AbortSignal): Promise<DaySet | undefined>;
-  /** Stores a scanned day; its checkpoint is of no more use. */
-  write(day: CalendarDay, daySet: DaySet): Promise<void>;
+  /**
+   * Stores a scanned day; its checkpoint is of no more use.
+   *
+   * @returns Whether it is stored, or one that was begun later. False when Redis takes no writes or has no room to spare.
+   */
+  write(day: CalendarDay, daySet: DaySet): Promise<boolean>;
   /** A scan's way to store how far it is; begins with what `resumed` holds. */
   openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter;
 }
@@ -83,8 +95,9 @@ export interface FreshnessDemand {
 
 /**
  * The freshness rule: the one rule behind resuming after a crash, retrying a failed query, reuse between
- * queries, and sharing between queries that run at the same time.
+ * queries, and sharing between queries that run at the same time. What was read for the demand itself is fresh
+ * whatever the clock shows: after it went back, a query would read its own days again with each run.
  */
-export function isFresh(head: Pick<DaySetHead, 'scannedAt'>, demand: FreshnessDemand): boolean {
-  return head.scannedAt >= demand.createdAt - demand.maxAgeSeconds * 1_000;
+export function isFresh({ scannedAt, demandedAt }: ScanTimes, demand: FreshnessDemand): boolean {
+  return demandedAt === demand.createdAt || scannedAt >= demand.createdAt - demand.maxAgeSeconds * 1_000;
 }

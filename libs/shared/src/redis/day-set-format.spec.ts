@@ -5,6 +5,7 @@ import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-
 
 const daySets = fc.record({
   scannedAt: fc.integer({ min: 0, max: 8.64e15 }),
+  demandedAt: fc.integer({ min: 0, max: 8.64e15 }),
   entitiesRead: fc.nat(),
   entitiesWithoutIdentifier: fc.nat(),
   identifiers: fc
@@ -30,8 +31,14 @@ describe('the stored form of a day set', () => {
 
   it('takes 16 bytes an identifier and a small head', () => {
     const identifiers = Buffer.alloc(16 * 1_000, 7);
-    const bytes = encodeDaySet({ scannedAt: 1, entitiesRead: 2, entitiesWithoutIdentifier: 0, identifiers });
-    expect(bytes.length).toBe(16_040);
+    const bytes = encodeDaySet({
+      scannedAt: 1,
+      demandedAt: 1,
+      entitiesRead: 2,
+      entitiesWithoutIdentifier: 0,
+      identifiers,
+    });
+    expect(bytes.length).toBe(16_048);
   });
 
   it('is not trusted when any bit is wrong, anything is missing or anything was added', () => {

@@ -2,12 +2,15 @@ import { crc32 } from 'node:zlib';
 import { type DaySet, type DaySetHead, IDENTIFIER_BYTES } from '../contract/day-set';
 import { extendChecksum } from './extend-checksum';
 
-/** How a day set lies in Redis: a head of 40 bytes, then 16 bytes for each identifier; numbers are little-endian. */
-export const HEAD_BYTES = 40;
+/** How a day set lies in Redis: a head of 48 bytes, then 16 bytes for each identifier; numbers are little-endian. */
+export const HEAD_BYTES = 48;
 
 const MAGIC = 'AQDS';
-const VERSION = 1;
-const AT = { version: 4, scannedAt: 8, entitiesRead: 16, entitiesWithoutIdentifier: 24, identifiers: 32, checksum: 36 };
+const VERSION = 2;
+const AT = {
+  ...{ version: 4, scannedAt: 8, demandedAt: 16, entitiesRead: 24, entitiesWithoutIdentifier: 32 },
+  ...{ identifiers: 40, checksum: 44 },
+};
 
 /**
  * The head of a stored day set; the identifiers follow it as they are, which spares a second copy of them.
@@ -17,6 +20,7 @@ export function encodeDaySetHead({ identifiers, ...head }: DaySet): Buffer {
   bytes.write(MAGIC, 0, 'latin1');
   bytes.writeUInt32LE(VERSION, AT.version);
   bytes.writeDoubleLE(head.scannedAt, AT.scannedAt);
+  bytes.writeDoubleLE(head.demandedAt, AT.demandedAt);
   bytes.writeDoubleLE(head.entitiesRead, AT.entitiesRead);
   bytes.writeDoubleLE(head.entitiesWithoutIdentifier, AT.entitiesWithoutIdentifier);
   bytes.writeUInt32LE(identifiers.length / IDENTIFIER_BYTES, AT.identifiers);
@@ -31,6 +35,7 @@ export function readDaySetHead(bytes: Buffer): DaySetHead | undefined {
     return undefined;
   return {
     scannedAt: bytes.readDoubleLE(AT.scannedAt),
+    demandedAt: bytes.readDoubleLE(AT.demandedAt),
     entitiesRead: bytes.readDoubleLE(AT.entitiesRead),
     entitiesWithoutIdentifier: bytes.readDoubleLE(AT.entitiesWithoutIdentifier),
   };

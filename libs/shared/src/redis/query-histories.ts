@@ -4,6 +4,7 @@ import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
 import { RedisScript } from './redis-script';
+import { isPassingRefusal } from './until-taken';
 
 /** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
 const MOST_EVENTS = 4_000;
@@ -35,20 +36,30 @@ export class QueryHistories {
 
   /**
    * @param droppedBefore Events that never got here.
-   * @returns Whether it was stored; false when Redis has no room to spare.
+   * @returns Whether it was stored; false when Redis has no room to spare, or refuses writes for now.
    */
   async append(id: string, events: readonly HistoryEvent[], droppedBefore = 0): Promise<boolean> {
-    if (!(await hasRoomToSpare(this.redis, this.keys.history(id).events))) return false;
-    const { events: key, dropped } = this.keys.history(id);
-    const texts = events.map((event) => JSON.stringify(event));
-    const args = [this.mostEvents, LONGEST_LIFE_MS, droppedBefore, ...texts];
-    await APPEND.run(this.redis, [key, dropped, this.keys.outcome(id)], args);
-    return true;
+    try {
+      return await this.appendIfRoom(id, events, droppedBefore);
+    } catch (error) {
+      // A refused script has stored nothing; after any other failure some events may be there.
+      if (isPassingRefusal(error)) return false;
+      throw error;
+    }
   }
 
   async read(id: string): Promise<QueryHistory> {
     const { events, dropped } = this.keys.history(id);
     const [texts, count] = await Promise.all([this.redis.lrange(events, 0, -1), this.redis.get(dropped)]);
     return { events: texts.map((text) => JSON.parse(text) as HistoryEvent), dropped: Number(count ?? 0) };
+  }
+
+  private async appendIfRoom(id: string, events: readonly HistoryEvent[], droppedBefore: number): Promise<boolean> {
+    if (!(await hasRoomToSpare(this.redis, this.keys.history(id).events))) return false;
+    const { events: key, dropped } = this.keys.history(id);
+    const texts = events.map((event) => JSON.stringify(event));
+    const args = [this.mostEvents, LONGEST_LIFE_MS, droppedBefore, ...texts];
+    await APPEND.run(this.redis, [key, dropped, this.keys.outcome(id)], args);
+    return true;
   }
 }

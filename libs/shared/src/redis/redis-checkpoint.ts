@@ -5,7 +5,7 @@ import { extendChecksum } from './extend-checksum';
 import { RedisScript } from './redis-script';
 
 /** Raised whenever the stored form changes. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** How a position lies in Redis. The checksum is that of the identifiers and of the position itself. */
 interface StoredPosition {
@@ -15,30 +15,47 @@ interface StoredPosition {
   checksum: number;
 }
 
+/** What Redis holds of a scan, by its last acknowledged write. */
+interface StoredState {
+  /** The position as it is stored; empty for nothing. */
+  readonly text: string;
+  readonly sizeBytes: number;
+  readonly checksum: number;
+}
+
+const NOTHING: StoredState = { text: '', sizeBytes: 0, checksum: 0 };
+
 /**
- * KEYS position, identifiers; ARGV position that this scan has stored last, added bytes, position, time to live in
- * seconds. What another scan of the day has written is never mixed up with this: 0 says that it is in between. The
- * same that is sent twice, because its reply was lost, is stored once.
+ * KEYS position, identifiers
+ * ARGV position to append to ('' to replace whatever is stored), its size in bytes, bytes to add, new position, its size
+ *   in bytes, time to live in seconds
+ * Appends only to what is stored as this scan stored it, else returns 0: another scan may have written since, or a key
+ * may be gone. A write that is sent twice, because its reply was lost, is applied once.
+ * Identifiers are written first: where Redis refuses to continue after that, the position does not fit to them, and
+ * is neither read nor appended to.
  */
 const SAVE = new RedisScript<0 | 1>(`
 local stored = redis.call('GET', KEYS[1])
-if stored == ARGV[3] then return 1 end
+local size = redis.call('STRLEN', KEYS[2])
+if stored == ARGV[4] and size == tonumber(ARGV[5]) then return 1 end
 if ARGV[1] == '' then
-  redis.call('DEL', KEYS[2])
-elseif stored ~= ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[3])
+elseif stored == ARGV[1] and size == tonumber(ARGV[2]) then
+  redis.call('APPEND', KEYS[2], ARGV[3])
+else
   return 0
 end
-redis.call('APPEND', KEYS[2], ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[4])
-redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+redis.call('SET', KEYS[1], ARGV[4], 'EX', ARGV[6])
 return 1`);
 
 /** Only what is new is sent each time, so that a giant day is not stored over and over. */
 export class RedisCheckpointWriter implements CheckpointWriter {
-  /** As it was stored; empty before the first time. */
-  private last = '';
-  private sizeBytes = 0;
-  private checksum = 0;
+  /**
+   * Replaced only after Redis acknowledged the write. After one that was refused, or whose reply was lost, it is the former
+   * state: if Redis holds another by then, the next append is rejected, and all is sent again.
+   */
+  private stored: StoredState;
 
   constructor(
     private readonly redis: RedisClient,
@@ -46,43 +63,40 @@ export class RedisCheckpointWriter implements CheckpointWriter {
     private readonly ttlSeconds: number,
     resumed: DayCheckpoint | undefined,
   ) {
-    if (resumed === undefined) return;
-    const { identifiers, ...position } = resumed;
-    this.sizeBytes = identifiers.length;
-    this.checksum = crc32(identifiers);
-    this.last = toText(position, this.sizeBytes, this.checksum);
+    if (resumed === undefined) {
+      this.stored = NOTHING;
+    } else {
+      const { identifiers, ...position } = resumed;
+      this.stored = toState(position, identifiers.length, crc32(identifiers));
+    }
   }
 
   async save(position: DayPosition, added: Uint8Array, all: () => Uint8Array): Promise<boolean> {
-    if (await this.append(position, added)) return true;
-    // Another scan of the day has stored its own, or has ended and cleared up: this one stores all that it has.
-    this.last = '';
-    this.sizeBytes = 0;
-    this.checksum = 0;
-    return this.append(position, all());
+    if (await this.append(this.stored, position, added)) return true;
+    // Another scan of the day has stored its own, or has ended and deleted it.
+    return this.append(NOTHING, position, all());
   }
 
   async discard(): Promise<void> {
     await this.redis.del(this.keys.position, this.keys.identifiers);
   }
 
-  private async append(position: DayPosition, added: Uint8Array): Promise<boolean> {
-    const sizeBytes = this.sizeBytes + added.length;
-    const checksum = extendChecksum(this.checksum, added);
-    const text = toText(position, sizeBytes, checksum);
+  private async append(base: StoredState, position: DayPosition, added: Uint8Array): Promise<boolean> {
+    const next = toState(position, base.sizeBytes + added.length, extendChecksum(base.checksum, added));
     const bytes = Buffer.from(added.buffer, added.byteOffset, added.length);
     const keys = [this.keys.position, this.keys.identifiers];
-    if ((await SAVE.run(this.redis, keys, [this.last, bytes, text, this.ttlSeconds])) === 0) return false;
-    this.last = text;
-    this.sizeBytes = sizeBytes;
-    this.checksum = checksum;
+    const args = [base.text, base.sizeBytes, bytes, next.text, next.sizeBytes, this.ttlSeconds];
+    if ((await SAVE.run(this.redis, keys, args)) === 0) return false;
+    this.stored = next;
     return true;
   }
 }
 
-function toText(position: DayPosition, sizeBytes: number, identifiersChecksum: number): string {
-  const checksum = crc32(JSON.stringify(position), identifiersChecksum);
-  return JSON.stringify({ version: VERSION, position, sizeBytes, checksum } satisfies StoredPosition);
+/** @param checksum Of the identifiers alone. */
+function toState(position: DayPosition, sizeBytes: number, checksum: number): StoredState {
+  const checksumOfAll = crc32(JSON.stringify(position), checksum);
+  const stored: StoredPosition = { version: VERSION, position, sizeBytes, checksum: checksumOfAll };
+  return { text: JSON.stringify(stored), sizeBytes, checksum };
 }
 
 /** Undefined when there is none, or when its parts do not fit together: the day is then read from its start. */

@@ -76,9 +76,13 @@ export class RedisDaySets implements DaySets {
     return bytes === null ? undefined : readDaySet(bytes);
   }
 
-  async write(day: CalendarDay, daySet: DaySet): Promise<void> {
+  async write(day: CalendarDay, daySet: DaySet): Promise<boolean> {
     // Written twice, it is what it was.
-    await this.unlessFull(() => untilAnswered(() => this.writeOnce(day, daySet)));
+    const store = async () => {
+      await untilAnswered(() => this.writeOnce(day, daySet));
+      return true;
+    };
+    return (await this.unlessFull(store)) ?? false;
   }
 
   openCheckpoint(day: CalendarDay, resumed: DayCheckpoint | undefined): CheckpointWriter {
@@ -108,8 +112,9 @@ export class RedisDaySets implements DaySets {
     const replies = await store.exec();
     const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
     if (failure === undefined) return;
-    // Redis does the rest of a transaction all the same: a head without all of its identifiers is no day set.
-    await this.redis.del(key);
+    // Redis does the rest of a transaction all the same. A head without all of its identifiers is never read as a day set,
+    // whether it can be deleted or not, but takes memory.
+    await this.redis.del(key).catch(() => {});
     throw failure;
   }
 

@@ -1,0 +1,39 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RedisProcess } from '../../support/redis-servers/redis-process';
+import { waitUntil } from '../../support/wait-until';
+
+/** A port at which no server listens. */
+const DEAD_PORT = 1;
+
+type Refuse = (redis: RedisProcess) => Promise<{ mend: () => Promise<unknown> }>;
+
+/** Ways in which Redis answers and refuses all writes, by the code of its refusal. */
+export const REFUSALS = {
+  NOREPLICAS: async ({ client }) => {
+    await client.config('SET', 'min-replicas-to-write', 1);
+    return { mend: () => client.config('SET', 'min-replicas-to-write', 0) };
+  },
+  MISCONF: async ({ client, folder }) => {
+    // A snapshot cannot take the place of a folder that is not empty, not even for root.
+    const blocked = join(folder, 'dump.rdb');
+    await mkdir(join(blocked, 'in-the-way'), { recursive: true });
+    await client.config('SET', 'save', '86400 1000000');
+    await client.bgsave('SCHEDULE');
+    await waitUntil(
+      'a snapshot to fail',
+      () => client.info('persistence'),
+      (info) => info.includes('rdb_last_bgsave_status:err'),
+    );
+    return {
+      mend: async () => {
+        await client.config('SET', 'save', '');
+        await rm(blocked, { recursive: true });
+      },
+    };
+  },
+  READONLY: async ({ client }) => {
+    await client.replicaof('127.0.0.1', DEAD_PORT);
+    return { mend: () => client.replicaof('NO', 'ONE') };
+  },
+} satisfies Record<string, Refuse>;
