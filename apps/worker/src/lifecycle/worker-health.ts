@@ -1,5 +1,5 @@
 import type { RedisClient } from '#shared/redis/redis-client';
-import { findRedisProblem, type RedisExpectations } from '#shared/redis/redis-health';
+import { findRedisProblem, type RedisExpectations, type RedisProblem } from '#shared/redis/redis-health';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
 import type { WorkerStart } from './worker-start';
@@ -35,7 +35,7 @@ export class WorkerHealth {
     const { worker } = this.processor;
     const takesJobs = worker.isRunning() && !worker.isPaused();
     const checks = {
-      redis: redis === 'untold' ? 'untold: see ASSUME_NOEVICTION' : (redis ?? 'ok'),
+      redis: toState(redis),
       queue: takesJobs ? 'ok' : 'not taking jobs',
       secrets: pages === undefined ? (missing[0]?.code ?? 'being read') : 'ok',
       table,
@@ -58,4 +58,9 @@ export class WorkerHealth {
     if (code !== undefined) this.tableProbe = undefined;
     return code ?? 'ok';
   }
+}
+
+function toState(problem: RedisProblem | undefined): string {
+  if (typeof problem === 'object') return `unfit: lacks ${problem.missing}`;
+  return problem === 'untold' ? 'untold: see ASSUME_NOEVICTION' : (problem ?? 'ok');
 }

@@ -14,7 +14,9 @@ const MAX_STARTS = 100;
 /** One at a time is enough for a chore; a lost worker's is taken over as a query is. */
 export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
-  return { concurrency: 1, lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
+  // Begun when Redis has all that is needed.
+  const begun = { autorun: false, concurrency: 1 };
+  return { ...begun, lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
 }
 
 /** BullMQ's part of the configuration. The stalled check is shared by all workers: give all the same. */

@@ -1,6 +1,7 @@
 import { orAborted } from '../lifecycle/or-aborted';
 import type { RedisClient } from './redis-client';
 import { readRedisMemory } from './redis-memory';
+import { findMissing } from './watch-redis-fitness';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
 const ANSWER_LIMIT_MS = 2_000;
@@ -8,8 +9,8 @@ const ANSWER_LIMIT_MS = 2_000;
 /** Of the memory limit; from here on Redis is as good as full. */
 const SPARE_FROM = 0.8;
 
-/** `untold`: Redis does not say whether it evicts what it holds. */
-export type RedisProblem = 'unreachable' | 'evicting' | 'untold';
+/** `untold`: Redis does not say whether it evicts what it holds. `unfit`: see `findMissing`. */
+export type RedisProblem = 'unreachable' | 'evicting' | 'untold' | { kind: 'unfit'; missing: string };
 
 /** What the configuration says of Redis. */
 export interface RedisExpectations {
@@ -27,6 +28,8 @@ export async function findRedisProblem(
   if (redis.status !== 'ready') return 'unreachable';
   try {
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
+    const missing = await orAborted(findMissing(redis), limit);
+    if (missing !== undefined) return { kind: 'unfit', missing };
     const { policy } = await orAborted(readRedisMemory(redis, keyPrefix), limit);
     // An evicting Redis drops locks and jobs silently when it is full.
     if (policy === undefined) return assumeNoeviction ? undefined : 'untold';

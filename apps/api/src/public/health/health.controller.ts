@@ -11,7 +11,7 @@ import { ProblemError } from '../../errors/problem-error';
 /** Probes have no credential, and what they are told is about nobody. */
 const OPEN = { isOpen: true };
 
-const STORE_PROBLEMS: Record<RedisProblem, string> = {
+const STORE_PROBLEMS: Record<Extract<RedisProblem, string>, string> = {
   unreachable: 'The store of queries is unreachable.',
   evicting: 'The store of queries is set to evict what it holds.',
   untold: 'The store of queries does not tell whether it evicts what it holds; see ASSUME_NOEVICTION.',
@@ -48,6 +48,7 @@ export class HealthController {
 
   private async findStoreProblem(): Promise<string | undefined> {
     const problem = await findRedisProblem(this.redis, this.config);
-    return problem && STORE_PROBLEMS[problem];
+    if (problem === undefined || typeof problem === 'string') return problem && STORE_PROBLEMS[problem];
+    return 'The store of queries lacks something that this service needs; the log says what.';
   }
 }
