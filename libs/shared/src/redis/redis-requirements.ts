@@ -170,7 +170,7 @@ async function tryDirectly(redis: RedisClient, keyPrefix: string): Promise<Failu
     const failed = Object.entries(failures).flatMap(([what, error]) => (error ? [toFailure(what, error)] : []));
     return [...failed, ...findOldVersion(String(info?.[1]))];
   } catch (error) {
-    return toQueueingErrors(error).map((cause) => toFailure(cause.command?.name?.toUpperCase() ?? 'MULTI', cause));
+    return toQueueingErrors(error).map((cause) => toFailure(cause.command?.name?.toUpperCase() ?? 'EXEC', cause));
   }
 }
 
@@ -186,10 +186,15 @@ async function trySubscribing(subscriber: Redis | undefined, keyPrefix: string):
   }
 }
 
-/** ioredis adds to EXECABORT what each refused command of the transaction was answered. */
+/**
+ * ioredis adds to EXECABORT what each refused command of the transaction was answered; what refuses EXEC itself stands
+ * behind it.
+ */
 function toQueueingErrors(error: unknown): { command?: { name?: string } }[] {
-  const { previousErrors } = error as { previousErrors?: object[] };
-  return previousErrors?.length ? previousErrors : [error as object];
+  const { previousErrors, message } = error as { previousErrors?: object[]; message?: string };
+  if (previousErrors?.length) return previousErrors;
+  const refusal = /^EXECABORT .+?: (.+)$/.exec(message ?? '')?.[1];
+  return [refusal === undefined ? (error as object) : new ReplyError(refusal)];
 }
 
 function toFailure(what: string, error: unknown): Failure {
