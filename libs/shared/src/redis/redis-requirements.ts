@@ -1,12 +1,11 @@
 import { type Redis, ReplyError } from 'ioredis';
 import type { RedisClient } from './redis-client';
-import { isReplyError } from './redis-script';
 
 /** Redis below this reports an error inside a script without its code as the first word. */
 const MINIMUM_VERSION = [7, 0] as const;
 
-/** An unknown command, and one that the user may not call; every other code is a refusal that passes. */
-const LACKS = ['ERR', 'NOPERM'];
+/** The codes of an unknown command, and of one that the user may not call; every other code is a refusal that passes. */
+const LACKS = /^(ERR|NOPERM) /;
 
 /** The throw-away keys of a check: one of each type. */
 function toProbeKeys(keyPrefix: string) {
@@ -120,7 +119,8 @@ return failed`;
 
 interface Failure {
   what: string;
-  error: Error;
+  /** The error reply of Redis, with its code. */
+  reply: string;
 }
 
 /**
@@ -141,9 +141,9 @@ export async function checkRedisRequirements(
     ...(await tryDirectly(redis, keyPrefix)),
     ...(await trySubscribing(subscriber, keyPrefix)),
   ];
-  const lacks = failures.filter(({ error }) => LACKS.some((code) => isReplyError(error, code)));
+  const lacks = failures.filter(({ reply }) => LACKS.test(reply));
   if (lacks[0] === undefined) return undefined;
-  return `${[...new Set(lacks.map(({ what }) => what))].join(', ')} (${lacks[0].error.message})`;
+  return `${[...new Set(lacks.map(({ what }) => what))].join(', ')} (${lacks[0].reply})`;
 }
 
 async function tryScripts(redis: RedisClient, keyPrefix: string): Promise<Failure[]> {
@@ -151,7 +151,7 @@ async function tryScripts(redis: RedisClient, keyPrefix: string): Promise<Failur
   try {
     const names = Object.values(keys);
     const failed = await redis.eval(TRY, names.length, ...names, JSON.stringify(listProbes(keyPrefix)));
-    return (failed as [string, string][]).map(([what, message]) => ({ what, error: new ReplyError(message) as Error }));
+    return (failed as [string, string][]).map(([what, reply]) => ({ what, reply }));
   } catch (error) {
     return [toFailure('EVAL', error)];
   }
@@ -170,7 +170,7 @@ async function tryDirectly(redis: RedisClient, keyPrefix: string): Promise<Failu
     const failed = Object.entries(failures).flatMap(([what, error]) => (error ? [toFailure(what, error)] : []));
     return [...failed, ...findOldVersion(String(info?.[1]))];
   } catch (error) {
-    return toQueueingErrors(error).map((cause) => toFailure(cause.command?.name?.toUpperCase() ?? 'EXEC', cause));
+    return toTransactionFailures(error);
   }
 }
 
@@ -190,15 +190,15 @@ async function trySubscribing(subscriber: Redis | undefined, keyPrefix: string):
  * ioredis adds to EXECABORT what each refused command of the transaction was answered; what refuses EXEC itself stands
  * behind it.
  */
-function toQueueingErrors(error: unknown): { command?: { name?: string } }[] {
-  const { previousErrors, message } = error as { previousErrors?: object[]; message?: string };
-  if (previousErrors?.length) return previousErrors;
-  const refusal = /^EXECABORT .+?: (.+)$/.exec(message ?? '')?.[1];
-  return [refusal === undefined ? (error as object) : new ReplyError(refusal)];
+function toTransactionFailures(error: unknown): Failure[] {
+  const { previousErrors = [] } = error as { previousErrors?: { command: { name: string } }[] };
+  if (previousErrors.length > 0) return previousErrors.map((one) => toFailure(one.command.name.toUpperCase(), one));
+  const { what, reply } = toFailure('EXEC', error);
+  return [{ what, reply: reply.replace(/^EXECABORT .+?: /, '') }];
 }
 
 function toFailure(what: string, error: unknown): Failure {
-  if (error instanceof ReplyError) return { what, error: error as Error };
+  if (error instanceof ReplyError) return { what, reply: (error as Error).message };
   throw error;
 }
 
@@ -208,6 +208,5 @@ function findOldVersion(info: string): Failure[] {
   const [leastMajor, leastMinor] = MINIMUM_VERSION;
   if (version === undefined || Number(major) > leastMajor) return [];
   if (Number(major) === leastMajor && Number(minor) >= leastMinor) return [];
-  const message = `ERR the server is ${version}`;
-  return [{ what: `Redis ${MINIMUM_VERSION.join('.')} or later`, error: new ReplyError(message) as Error }];
+  return [{ what: `Redis ${MINIMUM_VERSION.join('.')} or later`, reply: `ERR the server is ${version}` }];
 }

@@ -142,7 +142,8 @@ export const OPERATOR_SCHEMAS: Record<string, JsonSchema | undefined> = {
       },
       lastWriteOk: {
         type: ['boolean', 'null'],
-        description: 'Whether the last write to the append-only file succeeded; null without one, or when not reported.',
+        description:
+          'Whether the last write to the append-only file succeeded; null without one, or when not reported.',
       },
     }),
   }),
