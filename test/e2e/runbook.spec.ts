@@ -238,6 +238,23 @@ describe('the runbook holds for', () => {
     expectFiring('AuditQueryRedisMemory', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
   });
 
+  it('AuditQueryRedisNotDurable: a Redis without an append-only file', async () => {
+    await redis.client.config('SET', 'appendonly', 'no');
+    const worker = await addWorker();
+    await waitUntil(
+      'the warning',
+      () => worker.output(),
+      (log) => /"level":"warn".*"msg":"Accepted queries are lost if Redis is killed/.test(log),
+    );
+    expectFiring('AuditQueryRedisNotDurable', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+    const told = await paste('AuditQueryRedisNotDurable', 0);
+    expect(told).toContain('"durability":{"level":"none","lastWriteOk":null}');
+    expect(told).toMatch(/^aof_enabled:0/m);
+    expect(await paste('AuditQueryRedisNotDurable', 1)).toBe('OK\n');
+    expect(await paste('AuditQueryRedisNotDurable', 0)).toContain('"durability":{"level":"second","lastWriteOk":true}');
+    expectFiring('AuditQueryRedisNotDurable', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
+  });
+
   it('AuditQueryEventLoop: a worker that is busy with something else', async () => {
     const blocking = `--require ${resolve('test/faults/harness/preload-blocking.cjs')}`;
     const worker = await addWorker({ NODE_OPTIONS: blocking, BLOCK_MS: '1500' });

@@ -6,6 +6,7 @@ import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
+import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
@@ -21,6 +22,7 @@ void runUntilSignal(async () => {
   const subscriber = connectForMessages(config.redisUrl, redis, config.redisTlsCaFile);
   logRedisOutages(subscriber);
   logRedisRefusals(redis, subscriber);
+  watchRedisFitness(redis, config.keyPrefix, subscriber);
   const metrics = new Metrics('api');
   observeRedis(metrics, redis, config.keyPrefix);
   const publicApp = await createPublicApp({ config, redis, subscriber, logger, metrics });

@@ -20,8 +20,13 @@ function completeInfo(): void {
     execute: ((args, context) => {
       const result = execute(args, context);
       if ('value' in result && result.value.kind === 'bulk-string' && result.value.value !== null) {
-        const text = result.value.value.toString().replace(/^# Memory\r?\n/m, '$&maxmemory_policy:noeviction\r\n');
-        result.value.value = Buffer.from(text);
+        const text = result.value.value.toString();
+        result.value.value = Buffer.from(
+          text
+            .replace(/^# Memory\r?\n/m, '$&maxmemory_policy:noeviction\r\n')
+            // `npm start` says itself that all is in memory: a warning in each log would ask for a setting that there is not.
+            .replace(/^aof_enabled:.*\r?\n/m, ''),
+        );
       }
       return result;
     }) satisfies typeof execute,

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { connectForRequests } from '#shared/redis/connections';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { findRedisProblem } from '#shared/redis/redis-health';
+import { checkRedisRequirements } from '#shared/redis/redis-requirements';
 import { findRedisUrlProblem, parseRedisUrl } from '#shared/redis/redis-url';
 import { onFreePort } from './on-free-port';
 import { LOOPBACK } from './ports';
@@ -13,6 +14,7 @@ import { ServiceProcess } from './service-process';
 
 const START_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 5_000;
+const KEY_PREFIX = '{audit-query}';
 
 export interface RedisOptions {
   /** A Redis that runs already, instead of one of our own. */
@@ -61,8 +63,12 @@ async function checkGiven(url: string): Promise<RedisServer> {
   try {
     redis = connectForRequests(url, caFile || undefined);
     await waitForConnection(redis);
+    const missing = await checkRedisRequirements(redis, KEY_PREFIX);
+    if (missing !== undefined) {
+      throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} lacks ${missing}: see docs/redis.md.`);
+    }
     const assumeNoeviction = process.env['ASSUME_NOEVICTION'] === 'true';
-    const problem = await findRedisProblem(redis, { keyPrefix: '{audit-query}', assumeNoeviction });
+    const problem = await findRedisProblem(redis, { keyPrefix: KEY_PREFIX, assumeNoeviction });
     if (problem?.kind === 'refused') {
       throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} refuses what is needed: ${problem.code}.`);
     }

@@ -8,6 +8,7 @@ import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
+import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
@@ -28,6 +29,7 @@ void runUntilSignal(async () => {
   // Told of the other.
   bulk.on('error', () => {});
   logRedisRefusals(redis, bulk);
+  watchRedisFitness(redis, config.keyPrefix);
   const metrics = new Metrics('worker');
   observeRedis(metrics, redis, config.keyPrefix);
   const app = await NestFactory.create<NestFastifyApplication>(

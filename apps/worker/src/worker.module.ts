@@ -13,6 +13,7 @@ import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { untilFit } from '#shared/redis/watch-redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
 import { Metrics } from '#shared/telemetry/metrics';
@@ -92,6 +93,8 @@ export class WorkerModule {
               openConnection: (signal) => openTableConnection(config, secrets, signal),
               readHashKey: (signal) => readHashKey(config, secrets, signal),
               createExecution,
+              untilFit: (signal) => untilFit(redis, signal),
+              beginPurges: () => purging.begin(),
               limitRunning: (signal) => limit.decide(signal),
             }),
           inject: [QueryProcessor, RunningLimit],

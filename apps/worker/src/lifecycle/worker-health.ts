@@ -68,6 +68,8 @@ function toState(problem: RedisProblem | undefined): string {
   switch (problem.kind) {
     case 'refused':
       return `refused: ${problem.code}`;
+    case 'unfit':
+      return `unfit: lacks ${problem.missing}`;
     case 'untold':
       return 'untold: see ASSUME_NOEVICTION';
     case 'unreachable':

@@ -14,13 +14,16 @@ export interface WorkerStartPorts {
   /** @throws SecretError */
   readHashKey: (signal: AbortSignal) => Promise<string>;
   createExecution: (table: OpenTable) => { pages: PageReader; execution: QueryExecution };
+  /** Waits for a Redis that has all that is needed. */
+  untilFit: (signal: AbortSignal) => Promise<void>;
+  beginPurges: () => void;
   /** Bounds what all workers run, before this one takes anything. Waits for Redis. */
   limitRunning: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Waiting: the secrets are read, again and again, and then Redis is told the bound of all workers; the process lives, is
- * not ready, and takes no query.
+ * Waiting: for the secrets, which are read again and again, and for a Redis that has all that is needed; then Redis is told
+ * the bound of all workers. The process lives, is not ready, and takes no query; purges need no secrets.
  * Taking queries: entered once, when all of that is done; `pages` is set.
  * Stopped: from waiting, for good.
  */
@@ -56,6 +59,7 @@ export class WorkerStart {
           return this.connection;
         }),
         this.read('the key of the hashes', this.ports.readHashKey),
+        this.ports.untilFit(this.stopping.signal).then(this.ports.beginPurges),
       ]);
       const { pages, execution } = this.ports.createExecution({ connection, hashKey });
       this.pages = pages;

@@ -15,6 +15,11 @@ export class PurgeProcessor extends WorkerHost {
     super();
   }
 
+  /** From here on it takes purges; none before. Call once. */
+  begin(): void {
+    this.worker.run().catch((error: Error) => this.worker.emit('error', error));
+  }
+
   // Three plain parameters, without which BullMQ hands over no signal.
   override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
     const payload = readPurgePayload(job.name, job.data);

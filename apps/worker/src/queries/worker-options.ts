@@ -21,7 +21,8 @@ const WITHOUT_CHECK = { skipVersionCheck: true };
 export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
   const lostWorkers = { lockDuration, stalledInterval: lockDuration, maxStalledCount: MAX_LOST_WORKERS };
-  return { ...WITHOUT_CHECK, ...lostWorkers, concurrency: 1 };
+  // Begun when Redis has all that is needed.
+  return { ...WITHOUT_CHECK, ...lostWorkers, autorun: false, concurrency: 1 };
 }
 
 /** BullMQ's part of the configuration. The stalled check is shared by all workers: give all the same. */

@@ -2,6 +2,7 @@ import { orAborted } from '../lifecycle/or-aborted';
 import type { RedisClient } from './redis-client';
 import { readRedisMemory } from './redis-memory';
 import { readReplyCode, RedisScript } from './redis-script';
+import { findMissing } from './watch-redis-fitness';
 import { readLoginRefusal } from './watch-refusals';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
@@ -22,6 +23,8 @@ export type RedisProblem =
   | { kind: 'unreachable' }
   /** It answers, but not with what was asked for; `code` as Redis has it, such as OOM or NOPERM. */
   | { kind: 'refused'; code: string }
+  /** It, or the user of the service, lacks commands: see `findMissing`. */
+  | { kind: 'unfit'; missing: string }
   /** It may drop what it holds when it is full. */
   | { kind: 'evicting' }
   /** It does not say whether it evicts what it holds. */
@@ -45,6 +48,9 @@ export async function findRedisProblem(
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
     const probing = PROBE.run(redis, [`${keyPrefix}:probe`], [PROBE_TTL_MS]);
     const [{ policy }] = await orAborted(Promise.all([readRedisMemory(redis, keyPrefix), probing]), limit);
+    // After the probe: a refusal has a code, which says more.
+    const missing = await orAborted(findMissing(redis), limit);
+    if (missing !== undefined) return { kind: 'unfit', missing };
     // An evicting Redis drops locks and jobs silently when it is full.
     if (policy === undefined) return assumeNoeviction ? undefined : { kind: 'untold' };
     return policy === 'noeviction' ? undefined : { kind: 'evicting' };

@@ -1,4 +1,5 @@
 import type { RedisClient } from '../redis/redis-client';
+import { isLossy, readAppendOnlyFile } from '../redis/redis-durability';
 import { readRedisMemory } from '../redis/redis-memory';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './metrics';
@@ -26,6 +27,11 @@ export function observeRedis(metrics: Metrics, redis: RedisClient, key: string):
     help: 'Memory that Redis may use; 0: no limit is set',
     registers,
   });
+  const durable = new Gauge({
+    name: 'audit_query_redis_durable',
+    help: 'Whether accepted queries survive a killed Redis: 1 or 0; absent where Redis does not say',
+    registers,
+  });
   metrics.beforeScrape({
     async read() {
       // A connection for work would keep the command until Redis is back.
@@ -36,11 +42,14 @@ export function observeRedis(metrics: Metrics, redis: RedisClient, key: string):
       const { usedBytes, limitBytes } = await readRedisMemory(redis, key);
       used.set(usedBytes);
       limit.set(limitBytes);
+      const lossy = isLossy(await readAppendOnlyFile(redis, key));
+      if (lossy === undefined) durable.remove();
+      else durable.set(lossy ? 0 : 1);
       up.set(1);
     },
     forget() {
       up.set(0);
-      for (const gauge of [roundTrip, used, limit]) gauge.remove();
+      for (const gauge of [roundTrip, used, limit, durable]) gauge.remove();
     },
   });
 }

@@ -1,6 +1,7 @@
 import { ALL_ERRORS } from '#shared/contract/error-codes';
 import { TERMINAL_STATUSES } from '#shared/contract/query-status';
 import { DaySource } from '#shared/contract/query-history';
+import { DurabilityLevel } from '#shared/redis/redis-durability';
 import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from '../../openapi/json-schema';
 import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from '../../openapi/query-schemas';
 import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';
@@ -130,6 +131,21 @@ export const OPERATOR_SCHEMAS: Record<string, JsonSchema | undefined> = {
       active: count('With a worker.'),
     }),
     workersAlive: count('Workers that live.'),
+    durability: closedObject('What accepted queries survive, by the settings of Redis.', {
+      level: {
+        type: 'string',
+        enum: Object.values(DurabilityLevel),
+        description:
+          'disk: a power cut; second: a killed Redis, and a power cut but for the last second or two; system: a killed ' +
+          'Redis; file: a killed Redis, more may not be read; none: neither, there is no append-only file; unknown: ' +
+          'Redis does not report it.',
+      },
+      lastWriteOk: {
+        type: ['boolean', 'null'],
+        description:
+          'Whether the last write to the append-only file succeeded; null without one, or when not reported.',
+      },
+    }),
   }),
   Worker: closedObject('A worker process.', WORKER),
   WorkerList: closedObject('The workers.', { items: { type: 'array', maxItems: 10_000, items: toSchema('Worker') } }),

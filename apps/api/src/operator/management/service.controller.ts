@@ -2,7 +2,9 @@ import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsInt, Max, Min } from 'class-validator';
 import type { RedisClient } from '#shared/redis/redis-client';
+import { ApiConfig } from '#shared/config/api-config';
 import { AuditLog } from '#shared/redis/audit-log';
+import { readRedisDurability } from '#shared/redis/redis-durability';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { parseParameters } from '../../queries/list-request';
 import { QueryQueue } from '../../queue/query-queue';
@@ -36,6 +38,7 @@ export class ServiceController {
     private readonly beats: WorkerBeats,
     private readonly audit: AuditLog,
     @Inject(REDIS) private readonly redis: RedisClient,
+    private readonly config: ApiConfig,
   ) {}
 
   @Post('suspend')
@@ -78,11 +81,12 @@ export class ServiceController {
   }
 
   private async readState(): Promise<object> {
-    const [suspended, queries, workersAlive] = await Promise.all([
+    const [suspended, queries, workersAlive, durability] = await Promise.all([
       this.queue.isSuspended(),
       this.queue.count(),
       this.beats.countAlive(),
+      readRedisDurability(this.redis, this.config.keyPrefix),
     ]);
-    return { suspended, queries, workersAlive };
+    return { suspended, queries, workersAlive, durability };
   }
 }

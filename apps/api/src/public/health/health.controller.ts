@@ -17,6 +17,8 @@ function toDetail(problem: RedisProblem): string {
       return 'The store of queries is unreachable.';
     case 'refused':
       return `The store of queries refuses commands; refused: ${problem.code}.`;
+    case 'unfit':
+      return 'The store of queries lacks something that this service needs; the log says what.';
     case 'evicting':
       return 'The store of queries is set to evict what it holds.';
     case 'untold':

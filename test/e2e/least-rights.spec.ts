@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
+import { followLocation, toSubmission } from '../support/conversation';
+import { readEvents } from '../support/read-events';
+import { hasRedisServer } from '../support/redis-servers/has-redis-server';
+import { RedisCluster } from '../support/redis-servers/redis-cluster';
+import { RedisProcess } from '../support/redis-servers/redis-process';
+import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { generateDays } from '../support/table-double/generated-table';
+import { startTableDouble } from '../support/table-double/start-table-double';
+import type { TableDouble } from '../support/table-double/table-double';
+import { waitUntil } from '../support/wait-until';
+
+const RANGE = { start: '2021-10-01', end: '2021-10-04' };
+
+/** The rules of the page: of the user, and what a cluster needs besides. */
+const [RULES = [], CLUSTER_RULES = []] = [
+  ...readFileSync('docs/redis.md', 'utf8').matchAll(/^ACL SETUSER audit-query (.+)$/gm),
+].map(([, rules = '']) => rules.split(' '));
+
+interface Document {
+  id: string;
+  status: string;
+}
+
+interface Rights {
+  host: string;
+  /** The server that holds the records. */
+  client: Redis;
+  set: (...rules: string[]) => Promise<unknown>;
+  stop: () => Promise<void>;
+}
+
+async function startServer(): Promise<Rights> {
+  const redis = await RedisProcess.create({});
+  const { client } = redis;
+  return {
+    ...{ host: `redis://audit-query:PASSWORD@127.0.0.1:${redis.port}`, client },
+    set: (...rules) => client.call('ACL', 'SETUSER', 'audit-query', ...rules),
+    stop: () => redis.stop(),
+  };
+}
+
+async function startCluster(): Promise<Rights> {
+  const cluster = await RedisCluster.start();
+  const set = (...rules: string[]) =>
+    Promise.all(cluster.servers.map(({ client }) => client.call('ACL', 'SETUSER', 'audit-query', ...rules)));
+  await set(...CLUSTER_RULES);
+  const host = cluster.url.replace('//', '//audit-query:PASSWORD@');
+  return { host, client: cluster.client, set, stop: () => cluster.stop() };
+}
+
+let rights: Rights;
+let double: TableDouble;
+let api: ServiceProcess;
+let worker: ServiceProcess;
+
+async function start(startRedis: () => Promise<Rights>, ...less: string[]): Promise<void> {
+  const rows = { partitions: generateDays(RANGE.start, 4, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 };
+  [rights, double] = await Promise.all([
+    startRedis(),
+    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
+  ]);
+  await rights.set(...RULES, ...less);
+  const env = {
+    REDIS_URL: rights.host,
+    TABLE_CONNECTION_STRING: double.connectionString,
+    BOARD_READ_ONLY: 'false',
+    LOCK_SECONDS: '1',
+  };
+  [api, worker] = await Promise.all([startApi(env), startWorker(env)]);
+}
+
+afterEach(async () => {
+  const ends = await Promise.all([api, worker].map((process) => process.end()));
+  await Promise.all([rights.stop(), double.stop()]);
+  expect(ends).toEqual([0, 0]);
+});
+
+async function submit(): Promise<string> {
+  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  return ((await answer.json()) as Document).id;
+}
+
+async function ask<T = Document>(path: string, method = 'GET'): Promise<T> {
+  const answer = await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method });
+  expect([path, answer.ok]).toEqual([path, true]);
+  return (await answer.json()) as T;
+}
+
+async function ends(path: string, status: string): Promise<void> {
+  await waitUntil(
+    `${path} to be ${status}`,
+    () => ask(path),
+    (document) => document.status === status,
+  );
+}
+
+async function useBoard(path: string, method = 'GET'): Promise<void> {
+  const answer = await fetch(`${api.operatorUrl}/queues/api/${path}`, { method });
+  expect([path, answer.status]).toEqual([path, 200]);
+}
+
+const count = () => double.truth('audit', RANGE.start, RANGE.end).count;
+
+const readHealth = async ({ url }: ServiceProcess) => {
+  const answer = await fetch(`${url}/health/ready`);
+  return { status: answer.status, text: await answer.text() };
+};
+
+/** The commands that Redis has refused to the user. */
+async function listRefused(): Promise<unknown[]> {
+  const entries = (await rights.client.call('ACL', 'LOG')) as unknown[][];
+  return entries.map((entry) => entry[entry.indexOf('object') + 1]).sort();
+}
+
+describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
+  it.each([
+    ['one server', startServer],
+    ['a cluster', startCluster],
+  ])('are all that callers, operators, workers and the dashboard need of %s', async (_name, startRedis) => {
+    await start(startRedis);
+    await Promise.all([api, worker].map(waitUntilReady));
+    const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
+    expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
+
+    await ask('suspend', 'POST');
+    const terminated = await submit();
+    const stream = await fetch(`${api.url}/api/queries/${terminated}`, { headers: { accept: 'text/event-stream' } });
+    await ask(`queries/${terminated}/terminate?reason=test`, 'POST');
+    const statuses: unknown[] = [];
+    for await (const { data } of readEvents(stream)) statuses.push(data['status']);
+    expect(statuses.at(-1)).toBe('Terminated');
+    await ask('resume', 'POST');
+    const { id: restarted } = await ask(`queries/${terminated}/restart`, 'POST');
+    await ends(`queries/${restarted}?showHistory=true&showHistoryOutput=true`, 'Completed');
+
+    double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
+    const failed = await submit();
+    await ends(`queries/${failed}`, 'Failed');
+    double.configure({ faults: [] });
+    const { id: rewound } = await ask(`queries/${failed}/rewind`, 'POST');
+    await ends(`queries/${rewound}`, 'Completed');
+
+    for (const path of ['state', 'workers', 'audit', 'queries?status=Failed']) await ask(path);
+    expect(await (await fetch(`${api.operatorUrl}/metrics`)).text()).toContain('audit_query_redis_up{app="api"} 1');
+    expect(await (await fetch(`${worker.url}/metrics`)).text()).toContain('audit_query_redis_up{app="worker"} 1');
+    for (const path of [`queues/queries/${failed}`, 'queues?activeQueue=queries&page=1&jobsPerPage=9', 'redis/stats'])
+      await useBoard(path);
+    for (const path of ['pause', 'resume', 'clean/completed']) await useBoard(`queues/queries/${path}`, 'PUT');
+
+    const purge = await ask('queries?createdBefore=2099-01-01', 'DELETE');
+    await ends(`purges/${purge.id}`, 'Completed');
+    await Promise.all([api, worker].map(waitUntilReady));
+    // The dashboard shows no workers without the first, and `GET /operator/state` no `appendfsync` without the second.
+    expect(await listRefused()).toEqual(['client|list', 'config|get']);
+  });
+
+  it.each(['-xadd', '-eval', '-subscribe'])('are missed, named once and waited for: %s', async (less) => {
+    await start(startServer, less);
+    const log = await waitUntil(
+      'the entry of the API',
+      () => api.output(),
+      (text) => text.includes('Redis cannot be used'),
+    );
+    const named = less.slice(1).toUpperCase();
+    expect(log).toMatch(new RegExp(`"level":"error".*"missing":"[^"]*${named}\\b.*See docs/redis.md`));
+    const unfit = await waitUntil(
+      'the API not to be ready',
+      () => readHealth(api),
+      ({ status }) => status === 503,
+    );
+    expect(unfit.text).toContain('The store of queries lacks something that this service needs; the log says what.');
+    if (less !== '-subscribe') {
+      expect(
+        await waitUntil(
+          'the worker to say so',
+          () => readHealth(worker),
+          ({ text }) => text.includes('unfit'),
+        ),
+      ).toEqual({
+        status: 503,
+        text: expect.stringMatching(
+          new RegExp(`"redis":"unfit: lacks [^"]*${named}\\b.*"queue":"not taking jobs"`),
+        ) as string,
+      });
+    }
+    await rights.set(...RULES);
+    await Promise.all([api, worker].map(waitUntilReady));
+    for (const process of [api, worker]) {
+      const findings = process.output().match(/Redis cannot be used|Redis has all that this service needs/g) ?? [];
+      expect(findings.length).toBe(process === worker && less === '-subscribe' ? 0 : 2);
+    }
+    const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
+    expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
+  });
+
+  it('are missed when they were taken away before a reconnect', async () => {
+    await start(startServer);
+    await Promise.all([api, worker].map(waitUntilReady));
+    await rights.set('-lpos');
+    await rights.client.call('CLIENT', 'KILL', 'USER', 'audit-query');
+    for (const process of [api, worker])
+      await waitUntil(
+        'the process not to be ready',
+        () => readHealth(process),
+        ({ text }) => /lacks/.test(text),
+      );
+    await rights.set('+lpos');
+    await Promise.all([api, worker].map(waitUntilReady));
+  });
+});
