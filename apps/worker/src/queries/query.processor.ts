@@ -102,6 +102,15 @@ export class QueryProcessor extends WorkerHost {
     throw new WaitingError();
   }
 
+  @OnWorkerEvent('failed')
+  async onFailed(job: Job | undefined): Promise<void> {
+    if (job?.id === undefined) return;
+    await this.execution?.settle(job.id).catch((error: unknown) => {
+      // The next reader of the query does the same.
+      this.logger.debug({ queryId: job.id, err: error }, 'a failed job was not looked at');
+    });
+  }
+
   @OnWorkerEvent('error')
   onError(error: Error): void {
     // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
