@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { EVENT_TIMES } from '../../apps/api/src/public/queries/event-times';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
+import { readEvents } from '../support/read-events';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
@@ -146,6 +149,26 @@ describe('a query that is terminated', () => {
     await waitFor(other, 'another query to be done', isOver);
     expect(firstPages()).toHaveLength(DAYS);
     expect((await read(id)).status).toBe('Terminated');
+  });
+});
+
+describe('a query whose job BullMQ fails by itself', () => {
+  it('ends for those who wait for it, who do not have to ask', async () => {
+    const redis = new Redis(inject('redisUrl'));
+    const id = await submit();
+    // As if it had lost so many workers that BullMQ starts it no more.
+    await redis.hset(`${env['KEY_PREFIX']}:queries:${id}`, 'ats', 1_000);
+    redis.disconnect();
+    const events = readEvents(await checkedFetch(`${api.url}/api/queries/${id}/events`));
+    await events.next();
+    const poll = checkedFetch(`${api.url}/api/queries/${id}?wait=50`);
+    const openedAt = performance.now();
+    await addWorker();
+    const { value } = await events.next();
+    expect(value).toMatchObject({ event: 'end', data: { status: 'Failed', error: { code: 'WORKER_LOST' } } });
+    expect(await (await poll).json()).toMatchObject({ status: 'Failed' });
+    // Before the API looks by itself.
+    expect(performance.now() - openedAt).toBeLessThan(EVENT_TIMES.quietMs);
   });
 });
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
   const { hostname, port } = new URL(inject('redisUrl'));
   proxy = await startTcpProxy({ host: hostname, port: Number(port) });
   listener = await startPublicListener(`redis://127.0.0.1:${proxy.port}`, env, {
-    eventTimes: { commentMs: 10, lingerMs: 500 },
+    eventTimes: { commentMs: 10, lingerMs: 500, quietMs: 500 },
   });
   isStopped = false;
   readers = [];

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { PurgeProgress } from '#shared/contract/purge-job';
+import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job';
+import type { QueryRequest } from '#shared/contract/query-request';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { connectForWork } from '#shared/redis/connections';
 import { Outcomes } from '#shared/redis/outcomes';
@@ -9,6 +12,7 @@ import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { type PurgePorts, purgeQueries } from '../../apps/worker/src/purges/purge-queries';
+import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;
 const NOTHING: PurgeProgress = { looked: 0, purged: 0, after: null };
@@ -34,7 +38,8 @@ async function seed(count: number): Promise<void> {
     for (let i = begin; i < Math.min(count, begin + 1_000); i += 1) {
       const id = toId(i);
       const status = i % 3 === 0 ? 'Failed' : 'Completed';
-      const outcome = { status, caller: 'c', request: {}, createdAt: i, progress: {}, error: null };
+      const times = { createdAt: i, finishedAt: i, expiresAt: i };
+      const outcome = { status, caller: 'c', request: {}, ...times, progress: {}, error: null };
       pipeline.set(keys.outcome(id), JSON.stringify(outcome));
       pipeline.hset(keys.job(id), { data: '{}', progress: '{"ended":true}' });
       pipeline.zadd(`${keys.queue}:completed`, i, id);
@@ -92,6 +97,48 @@ describe('purging many queries', () => {
     await redis.set(keys.jobLock(toId(1)), 'somebody');
     await purgeQueries({ createdBefore: 3 }, ports, NOTHING, async () => {}, NEVER);
     expect(await redis.zrange(keys.allQueries, 0, -1)).toEqual([toId(0), toId(1)]);
+  });
+});
+
+describe('purging a query whose worker was lost', () => {
+  it('leaves nothing that BullMQ takes for a job, and the id can be queued again and runs once', async () => {
+    const connection = { connection: redis, prefix: keys.prefix };
+    const queue = new Queue(QUERY_QUEUE, connection);
+    const request = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
+    const payload = toJobPayload(request, 'c');
+    const id = toId(1);
+    await queue.add(QUERY_JOB, payload, { jobId: id, timestamp: 1 });
+    // Takes the job, and is gone: nothing renews its lock.
+    const lost = new Worker(QUERY_QUEUE, null, connection);
+    await lost.getNextJob('token');
+    const outcomes = new Outcomes(redis, keys, 60);
+    const states = new QueryStates(redis, keys, outcomes);
+    const checker = new Worker(QUERY_QUEUE, null, connection);
+    // The first check marks what is active, the next one looks at what was marked.
+    const check = async () => {
+      await redis.del(`${keys.queue}:stalled-check`);
+      await (checker as unknown as { moveStalledJobsToWait(): Promise<void> }).moveStalledJobsToWait();
+    };
+    await check();
+    await outcomes.terminate((await states.read(id))!, { caller: 'c' });
+    expect(await ports.purge.purge(id, 'c')).toBe('live');
+    await redis.del(keys.jobLock(id));
+    expect(await ports.purge.purge(id, 'c')).toBe('purged');
+    for (let i = 0; i < 2; i += 1) await check();
+    const lists = () => Promise.all(['wait', 'active'].map((list) => redis.lrange(`${keys.queue}:${list}`, 0, -1)));
+    expect(await redis.keys(`${keys.prefix}*${id}*`)).toEqual([]);
+    expect(await lists()).toEqual([[], []]);
+
+    await queue.add(QUERY_JOB, payload, { jobId: id, timestamp: 2 });
+    const taken: string[] = [];
+    const worker = new Worker(QUERY_QUEUE, async (job) => void taken.push(job.id ?? ''), connection);
+    await waitUntil(
+      'the job to be completed',
+      () => queue.getCompletedCount(),
+      (count) => count === 1,
+    );
+    expect([taken, await lists()]).toEqual([[id], [[], []]]);
+    await Promise.all([lost, checker, worker, queue].map((one) => one.close()));
   });
 });
 

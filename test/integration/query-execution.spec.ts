@@ -19,7 +19,8 @@ import { waitUntil } from '../support/wait-until';
 const ID = '0123456789abcdef0123456789abcdef';
 const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
 
-const TERMINATED = JSON.stringify({ status: 'Terminated', caller: 'c', request: REQUEST, createdAt: 1 });
+const TIMES = { createdAt: 1, finishedAt: 2, expiresAt: 3 };
+const TERMINATED = JSON.stringify({ status: 'Terminated', caller: 'c', request: REQUEST, ...TIMES });
 
 const redis = connectForWork(inject('redisUrl'));
 let keys: RecordKeys;
@@ -179,7 +180,7 @@ describe('a run of a query that has lost workers in a row', () => {
     else expect(caught).toMatchObject(reason);
     expect(begun).toEqual([]);
     expect(await readCounts()).toEqual(['2', null]);
-    expect(readJobProgress(await redis.hget(keys.job(ID), 'progress'))).toMatchObject({ percent: 40 });
+    expect(readJobProgress(await redis.hget(keys.job(ID), 'progress'), ID)).toMatchObject({ percent: 40 });
   });
 
   it('has all of its time once it is alone, however long it waited for that', async () => {

@@ -226,6 +226,42 @@ describe('a query that is terminated', () => {
   });
 });
 
+describe('a query that is terminated while its progress changes', () => {
+  it('keeps the progress that its run has told since the query was read', async () => {
+    await putJob({}, 'me');
+    await runs.begin(ID, 'me');
+    const state = await states.read(ID);
+    const progress = { ...noProgress(2), percent: 99.9, etaSeconds: 1.5 };
+    await runs.report(ID, 'me', { ...progress, startedAt: state?.startedAt ?? 0 }, UNPROVEN);
+    const { outcome } = await outcomes.terminate(state!, { caller: 'c' });
+    expect(outcome?.progress).toEqual({ ...progress, etaSeconds: null });
+  });
+});
+
+describe('a query that was read before it was purged', () => {
+  it('is not ended again, nor is another one that was submitted under its id since', async () => {
+    await putJob();
+    const state = await states.read(ID);
+    await redis.del(keys.job(ID));
+    expect(await outcomes.terminate(state!, { caller: 'c' })).toEqual({ written: false, outcome: undefined });
+    await putJob({ timestamp: CREATED_AT + 1 });
+    expect(await outcomes.terminate(state!, { caller: 'c' })).toEqual({ written: false, outcome: undefined });
+    expect(await states.read(ID)).toMatchObject({ status: 'Pending', createdAt: CREATED_AT + 1 });
+  });
+});
+
+describe('a job that was added after the query had ended', () => {
+  it('is no query again once the outcome has expired, though a worker has taken it', async () => {
+    await outcomes.publish(ID, FACTS);
+    await putJob({}, 'me');
+    expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
+    await redis.hset(keys.job(ID), { finishedOn: CREATED_AT + 5 });
+    await redis.del(keys.outcome(ID));
+    expect(await states.read(ID)).toBeUndefined();
+    expect(await redis.exists(keys.outcome(ID))).toBe(0);
+  });
+});
+
 describe('the workers that a query loses in a row', () => {
   /** The next worker takes the query; the run before, if it did not end, is lost by that. */
   async function take(token: string, isAlone = false) {

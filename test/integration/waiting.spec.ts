@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { RecordKeys } from '#shared/redis/record-keys';
+import { EVENT_TIMES } from '../../apps/api/src/public/queries/event-times';
 import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
@@ -24,7 +26,8 @@ let worker: ScriptedWorker;
 beforeAll(async () => {
   const { hostname, port } = new URL(inject('redisUrl'));
   proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-  listener = await startPublicListener(`redis://127.0.0.1:${proxy.port}`, { KEY_PREFIX: keyPrefix });
+  const eventTimes = { ...EVENT_TIMES, quietMs: 2_000 };
+  listener = await startPublicListener(`redis://127.0.0.1:${proxy.port}`, { KEY_PREFIX: keyPrefix }, { eventTimes });
   worker = new ScriptedWorker(inject('redisUrl'), keyPrefix);
 });
 afterAll(async () => {
@@ -124,6 +127,15 @@ describe('a long poll', () => {
     await worker.end(id);
     proxy.setMode('pass');
     expect((await polling).status).toBe(200);
+  });
+
+  it('is answered when the query has ended without a message', async () => {
+    const id = await submit();
+    const waiting = get(`${id}?wait=50`);
+    await waitForWaiters(1);
+    // As BullMQ leaves a job that it fails by itself, in a worker that is killed just then.
+    await worker.redis.hset(new RecordKeys(keyPrefix).job(id), { finishedOn: 1 });
+    expect(await (await waiting).json()).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
   });
 
   it('refuses a wait that is no number', async () => {

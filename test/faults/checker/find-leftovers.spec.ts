@@ -36,6 +36,13 @@ it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
     },
   ],
   [
+    'a query that counts as live, and whose outcome has expired',
+    async (client) => {
+      await client.hset('{t}:queries:a', 'progress', '{"ended":true}');
+      await client.zadd('{t}:live:anonymous', 1, 'a');
+    },
+  ],
+  [
     'a query that has ended and counts as running',
     async (client) => {
       await client.set('{t}:outcome:a', '{}', 'EX', 60);

@@ -54,7 +54,7 @@ async function findLiveEntries(redis: Redis, prefix: string, halfWay: number): P
   const unknown = new Set<string>();
   for (const key of [...callers, `${prefix}:status:Pending`, `${prefix}:status:Running`]) {
     for (const id of await redis.zrange(key, 0, -1)) {
-      if (await hasOutcome(redis, prefix, id)) violations.push(`I6: ${id} has ended and is still in ${key}`);
+      if (await hasEnded(redis, prefix, id)) violations.push(`I6: ${id} has ended and is still in ${key}`);
       else if ((await redis.exists(`${prefix}:queries:${id}`)) === 0) unknown.add(id);
     }
   }
@@ -63,6 +63,12 @@ async function findLiveEntries(redis: Redis, prefix: string, halfWay: number): P
     ...violations,
     `I6: ${unknown.size} queries are counted as live of which nothing is left: ${[...unknown].join(', ')}`,
   ];
+}
+
+/** It has an outcome, or had one that has expired. */
+async function hasEnded(redis: Redis, prefix: string, id: string): Promise<boolean> {
+  const progress = await redis.hget(`${prefix}:queries:${id}`, 'progress');
+  return progress?.includes('"ended":true') === true || hasOutcome(redis, prefix, id);
 }
 
 async function hasOutcome(redis: Redis, prefix: string, id: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { isHangUp } from '../errors/is-hang-up';
 import { toProblemError } from '../errors/to-problem-error';
 import { sendOperatorError } from './send-operator-error';
@@ -16,7 +17,9 @@ export class OperatorErrorFilter implements ExceptionFilter {
     const problem = toProblemError(thrown);
     const { code, status, cause } = problem;
     if (status === 503) this.logger.warn({ code, reason: String(cause) }, 'a request was not answered for now');
-    else if (status >= 500) this.logger.error({ code, err: cause }, 'a request failed');
+    // An unreadable record was logged where it was read, once.
+    else if (status >= 500 && !(thrown instanceof RecordUnreadableError))
+      this.logger.error({ code, err: cause }, 'a request failed');
     sendOperatorError(problem, request, host.switchToHttp().getResponse());
   }
 }

@@ -5,7 +5,6 @@ import { ApiConfig } from '#shared/config/api-config';
 import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { CallerQueries } from '#shared/redis/caller-queries';
-import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
@@ -38,20 +37,9 @@ export class QueryQueueModule {
         { provide: ApiConfig, useValue: config },
         { provide: Outcomes, useValue: outcomes },
         { provide: CallerQueries, useValue: new CallerQueries(redis, keys, config.resultTtlSeconds) },
-        { provide: JobRetirement, useValue: new JobRetirement(redis, keys) },
         { provide: QueryStates, useValue: new QueryStates(redis, keys, outcomes) },
       ],
-      exports: [
-        QueryQueue,
-        RedisClock,
-        REDIS,
-        ApiConfig,
-        Outcomes,
-        CallerQueries,
-        JobRetirement,
-        QueryStates,
-        BullModule,
-      ],
+      exports: [QueryQueue, RedisClock, REDIS, ApiConfig, Outcomes, CallerQueries, QueryStates, BullModule],
     };
   }
 }

@@ -23,17 +23,19 @@ describe('a job that nobody wants', () => {
   it('is asked to be taken off once, however many others there are whose removal is not answered yet', () => {
     const { queries, listIds } = createWorld();
     const ids = Array.from({ length: 100 }, (_, i) => `query-${i}`);
-    for (const id of ids) queries.discard(id);
+    for (const id of ids) queries.discard(id, () => {});
     expect(listIds()).toEqual(ids);
   });
 
   it('is taken off when Redis is back, if it could not be before', async () => {
     const { queries, redis, removals, listIds } = createWorld();
-    for (const id of ['a', 'b']) queries.discard(id);
+    const removed: string[] = [];
+    for (const id of ['a', 'b']) queries.discard(id, () => removed.push(id));
     removals[0]?.succeed();
     removals[1]?.fail();
     await new Promise(setImmediate);
     redis.emit('ready');
     expect(listIds()).toEqual(['a', 'b', 'b']);
+    expect(removed).toEqual(['a']);
   });
 });

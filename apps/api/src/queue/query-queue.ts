@@ -16,7 +16,8 @@ const DISCARD_AGAIN_MS = 1_000;
 @Injectable()
 export class QueryQueue {
   private readonly logger = new Logger(QueryQueue.name);
-  private readonly unwanted = new Set<string>();
+  /** What to do once the job is gone, by its id. */
+  private readonly unwanted = new Map<string, () => void>();
   private discarding: NodeJS.Timeout | undefined;
   private waiting = { countedAt: -Infinity, count: Promise.resolve(0) };
 
@@ -86,22 +87,24 @@ export class QueryQueue {
   }
 
   /**
-   * Takes a job off the queue that nobody wants, as soon as Redis is there to do it: that of a query that was
-   * terminated, so that no worker is woken for it, or one whose submitter was told that it was not taken, but
-   * whose command may still be on its way. A job that a worker holds stays.
+   * Removes the job of a submission that was answered with an error, as soon as Redis is there to do it: the command that
+   * adds it may still be on its way. Only for an id that no other submission can have. A job that a worker holds stays.
    */
-  discard(id: string): void {
-    this.unwanted.add(id);
+  discard(id: string, onRemoved: () => void): void {
+    this.unwanted.set(id, onRemoved);
     this.remove(id);
   }
 
   private discardUnwanted(): void {
-    for (const id of this.unwanted) this.remove(id);
+    for (const id of this.unwanted.keys()) this.remove(id);
   }
 
   private remove(id: string): void {
     this.queue.remove(id).then(
-      () => this.unwanted.delete(id),
+      () => {
+        this.unwanted.get(id)?.();
+        this.unwanted.delete(id);
+      },
       (error: unknown) => {
         this.logger.debug({ queryId: id, err: error }, 'a job stays on the queue for now');
         this.discardAgain();

@@ -195,4 +195,9 @@ export class QueryExecution {
     const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
     if (written && outcome !== undefined) this.observer?.onEnd(outcome);
   }
+
+  /** Publishes a query whose job BullMQ has ended by itself, for those who wait for it: no run of it could. */
+  async settle(id: string): Promise<void> {
+    await this.states.read(id);
+  }
 }

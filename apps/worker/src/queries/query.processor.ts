@@ -124,6 +124,15 @@ export class QueryProcessor extends WorkerHost {
     void this.worker.resume();
   }
 
+  @OnWorkerEvent('failed')
+  async onFailed(job: Job | undefined): Promise<void> {
+    if (job?.id === undefined) return;
+    await this.execution?.settle(job.id).catch((error: unknown) => {
+      // The next reader of the query does the same.
+      this.logger.debug({ queryId: job.id, err: error }, 'a failed job was not looked at');
+    });
+  }
+
   @OnWorkerEvent('error')
   onError(error: Error): void {
     const code = readReplyCode(error);

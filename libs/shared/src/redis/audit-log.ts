@@ -1,5 +1,6 @@
 import type { RedisClient } from './redis-client';
 import type { RecordKeys } from './record-keys';
+import { readRecord } from './unreadable-record';
 
 /** Some months of an operator's work. */
 const MOST_ENTRIES = 10_000;
@@ -17,8 +18,8 @@ export interface AuditEntry {
   outcome: string;
 }
 
-/** `at`: milliseconds since 1970 by Redis' clock. */
-export type AuditRecord = AuditEntry & { at: number };
+/** `at`: milliseconds since 1970 by Redis' clock. `parameters`: none where they cannot be read. */
+export type AuditRecord = Omit<AuditEntry, 'parameters'> & { at: number; parameters: Record<string, string> };
 
 /** What operators have done, newest last; the oldest are dropped. */
 export class AuditLog {
@@ -46,7 +47,12 @@ export class AuditLog {
       // Redis makes the id of an entry from its clock.
       const at = Number(id.split('-', 1)[0]);
       const [who, action, target] = [read('who'), read('action'), read('target')];
-      return { at, who, action, target, parameters: read('parameters'), outcome: read('outcome') };
+      const parameters = readRecord(this.keys.audit, read('parameters'), parseParameters) ?? {};
+      return { at, who, action, target, parameters, outcome: read('outcome') };
     });
   }
+}
+
+function parseParameters(text: string): Record<string, string> {
+  return JSON.parse(text) as Record<string, string>;
 }

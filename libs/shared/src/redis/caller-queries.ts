@@ -1,39 +1,76 @@
 import type { RedisClient } from './redis-client';
-import { LONGEST_LIFE_MS } from './query-life';
+import { forgetGone } from './forget-gone';
+import { LONGEST_LIFE_MS, QUEUED_WITHIN_MS } from './query-life';
+import { LEAVE_WAIT, STANDING, TAKE_OFF } from './query-standing';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
 
+type AdmissionVerdict = 'admitted' | 'refused' | 'ended';
+
 /**
- * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, window if the
- *   submission is still to be counted
- * ARGV id, most live queries, how long a query that has ended is kept in ms, length of the window in ms, limit
+ * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, lock of the job,
+ *   window if the submission is still to be counted
+ * ARGV id, most live queries, how long a query that has ended is kept in ms, within which time a submission queues its job
+ *   in ms, queue, length of the window in ms, limit
  */
-const ADMIT = new RedisScript<[admitted: 0 | 1, now: string, taken: number, msLeft: number]>(`${TAKE}
+const ADMIT = new RedisScript<[verdict: AdmissionVerdict, now: string, taken: number, msLeft: number]>(`
+${TAKE}${STANDING}${TAKE_OFF}
 local taken, msLeft = 0, 0
-if KEYS[7] then taken, msLeft = take(KEYS[7], ARGV[4]) end
+if KEYS[8] then taken, msLeft = take(KEYS[8], ARGV[6]) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
-local isRefused = KEYS[7] and taken > tonumber(ARGV[5])
-if isRefused then return { 0, text, taken, msLeft } end
+if KEYS[8] and taken > tonumber(ARGV[7]) then return { 'refused', text, taken, msLeft } end
+local is = standing(KEYS[5], KEYS[6])
+-- BullMQ keeps the job of a query that has expired until some other job ends, and adds none with its id meanwhile.
+if (is == 'expired' or is == 'none') and redis.call('EXISTS', KEYS[5]) == 1 and redis.call('EXISTS', KEYS[7]) == 0 then
+  takeOff(ARGV[5], ARGV[1])
+  is = 'none'
+end
+if is == 'ended' or is == 'expired' then return { 'ended', text, taken, msLeft } end
 -- Another submission of the same query may have been let in.
 local isFull = redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2])
-if isFull and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 0, text, taken, msLeft } end
-redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
-for i = 2, 3 do
-  redis.call('ZADD', KEYS[i], 'NX', now, ARGV[1])
-  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[3])
+if isFull and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'refused', text, taken, msLeft } end
+for i = 1, 3 do
+  local at = redis.call('ZSCORE', KEYS[i], ARGV[1])
+  -- Left by a submission that never queued its job: with its old date it could be forgotten before this one does.
+  local isLeft = at and is == 'none' and tonumber(at) <= now - ARGV[4]
+  if not at or isLeft then redis.call('ZADD', KEYS[i], now, ARGV[1]) end
+  if i > 1 then redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[3]) end
 end
 -- Else another submission of the same query was faster, and a worker may have begun it by now.
-if redis.call('EXISTS', KEYS[5], KEYS[6]) == 0 then
+if is == 'none' then
   redis.call('ZADD', KEYS[4], now, ARGV[1])
   redis.call('PEXPIRE', KEYS[4], ARGV[3])
 end
-return { 1, text, taken, msLeft }`);
+return { 'admitted', text, taken, msLeft }`);
+
+/**
+ * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, list of waiting
+ *   jobs; ARGV id, how long a query that has ended is kept in ms
+ * The query may have ended between the admission and the job: then the entries are gone, or the job is nobody's.
+ */
+const CONFIRM = new RedisScript<void>(`${STANDING}${LEAVE_WAIT}
+local is = standing(KEYS[5], KEYS[6])
+if is == 'ended' then
+  local fields = redis.call('HMGET', KEYS[5], 'data', 'progress')
+  -- Without the mark it was added after the outcome was written, and would be a query again once that has expired.
+  if fields[1] and not string.find(fields[2] or '', '"ended":true', 1, true) then
+    leaveWait(KEYS[7], KEYS[5], KEYS[6], ARGV[1])
+    redis.call('HSET', KEYS[5], 'progress', '{"ended":true}')
+  end
+elseif is == 'Pending' or is == 'Running' then
+  local at = redis.call('HGET', KEYS[5], 'timestamp')
+  for i = 1, is == 'Pending' and 4 or 3 do
+    if not redis.call('ZSCORE', KEYS[i], ARGV[1]) then redis.call('ZADD', KEYS[i], at, ARGV[1]) end
+  end
+  if is == 'Pending' then redis.call('PEXPIRE', KEYS[4], ARGV[2]) end
+end`);
 
 export interface Admission {
-  isAdmitted: boolean;
+  /** `refused`: by the window, or for too many live queries. `ended`: there is nothing to queue, the query has ended. */
+  verdict: AdmissionVerdict;
   /** By Redis' clock, in milliseconds since 1970. */
   now: number;
   /** Of zeros without a window. */
@@ -57,7 +94,7 @@ export interface ListRange {
 export interface OrderedQueries {
   /** At most `count`, of those that were created within the range and come after its `after` in the list. */
   list(range: ListRange, count: number): Promise<ListPosition[]>;
-  /** Forgets queries: they were never queued, or nothing is left of them. */
+  /** Forgets those of the queries of which nothing is left. */
   forget(ids: readonly string[]): Promise<void>;
 }
 
@@ -72,29 +109,49 @@ export class CallerQueries {
   ) {}
 
   /**
-   * Notes a query as its caller's, unless the caller has too many that have not ended.
+   * Notes a query as its caller's, unless it has ended, or the caller has too many that have not. Takes a job away that is
+   * left of a query that has expired.
    *
    * @param window Counts the submission, in the same step, and admits none beyond its limit.
    */
   async admit(caller: string, id: string, mostLive: number, window?: RateWindow): Promise<Admission> {
-    const lists = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries];
-    const records = [this.keys.queriesOf('Pending'), this.keys.job(id), this.keys.outcome(id)];
-    const keys = [...lists, ...records, ...(window ? [window.key] : [])];
-    const keepMs = this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS;
+    const records = [this.keys.job(id), this.keys.outcome(id), this.keys.jobLock(id)];
+    const keys = [...this.indexKeysOf(caller), ...records, ...(window ? [window.key] : [])];
     const counting = window ? [window.windowMs, window.limit] : [];
-    const [admitted, now, taken, msLeft] = await ADMIT.run(this.redis, keys, [id, mostLive, keepMs, ...counting]);
-    return { isAdmitted: admitted === 1, now: Number(now), count: { taken, msLeft } };
+    const args = [id, mostLive, this.keepMs, QUEUED_WITHIN_MS, this.keys.queue, ...counting];
+    const [verdict, now, taken, msLeft] = await ADMIT.run(this.redis, keys, args);
+    return { verdict, now: Number(now), count: { taken, msLeft } };
   }
 
-  /** Forgets a caller's queries: they were never queued, or nothing is left of them. */
-  forget(caller: string, ids: readonly string[]): Promise<void> {
-    const lists = [this.keys.liveQueries(caller), this.keys.callerQueries(caller), this.keys.allQueries];
-    return this.remove([...lists, this.keys.queriesOf('Pending')], ids);
+  /**
+   * Call once the job was added under an id that several may submit. A live query is in all indexes after that; a job that
+   * was added too late, to a query that has ended, is off the queue.
+   */
+  async confirm(caller: string, id: string): Promise<void> {
+    const records = [this.keys.job(id), this.keys.outcome(id), `${this.keys.queue}:wait`];
+    await CONFIRM.run(this.redis, [...this.indexKeysOf(caller), ...records], [id, this.keepMs]);
   }
 
-  /** The oldest of the queries that are thought live, of those that were noted before a time. */
-  listOldestLive(caller: string, before: number, count: number): Promise<string[]> {
-    return this.redis.zrangebyscore(this.keys.liveQueries(caller), '-inf', `(${before}`, 'LIMIT', 0, count);
+  /**
+   * Forgets those of a caller's queries that were never queued, that have ended, or of which nothing is left, each where
+   * that is so.
+   *
+   * @param graceMs See `forgetGone`.
+   */
+  forget(caller: string, ids: readonly string[], graceMs?: number): Promise<void> {
+    const [live, ofCaller, ofAll, pending] = this.indexKeysOf(caller);
+    const indexes = [
+      { key: live, holds: 'live' },
+      { key: ofCaller, holds: 'kept' },
+      { key: ofAll, holds: 'kept' },
+      { key: pending, holds: 'Pending' },
+    ] as const;
+    return forgetGone(this.redis, this.keys, indexes, ids, graceMs);
+  }
+
+  /** Of the queries that are thought live, oldest first, those that were noted before a time; `offset` are left out. */
+  listLive(caller: string, before: number, offset: number, count: number): Promise<string[]> {
+    return this.redis.zrangebyscore(this.keys.liveQueries(caller), '-inf', `(${before}`, 'LIMIT', offset, count);
   }
 
   /** The queries of one caller. */
@@ -110,12 +167,17 @@ export class CallerQueries {
     return {
       list: (range, count) => this.list(this.keys.allQueries, range, count),
       // From the list of its caller, who is unknown by then, it goes when that is looked at.
-      forget: (ids) => this.remove([this.keys.allQueries], ids),
+      forget: (ids) => forgetGone(this.redis, this.keys, [{ key: this.keys.allQueries, holds: 'kept' }], ids),
     };
   }
 
-  private async remove(keys: readonly string[], ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await Promise.all(keys.map((key) => this.redis.zrem(key, ...ids)));
+  private indexKeysOf(caller: string): [live: string, ofCaller: string, ofAll: string, pending: string] {
+    const { keys } = this;
+    return [keys.liveQueries(caller), keys.callerQueries(caller), keys.allQueries, keys.queriesOf('Pending')];
+  }
+
+  private get keepMs(): number {
+    return this.resultTtlSeconds * 1_000 + LONGEST_LIFE_MS;
   }
 
   private async list(key: string, range: ListRange, count: number): Promise<ListPosition[]> {

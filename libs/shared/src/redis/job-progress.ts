@@ -1,4 +1,5 @@
 import type { QueryProgress } from '../contract/query-document';
+import { readRecord } from './unreadable-record';
 
 /** What the worker keeps in the `progress` of BullMQ's job hash. */
 export interface JobProgress extends Partial<QueryProgress> {
@@ -8,8 +9,11 @@ export interface JobProgress extends Partial<QueryProgress> {
   ended?: true;
 }
 
-/** Reads the member of the job hash; BullMQ writes `0` for a job that has made none. */
-export function readJobProgress(text: string | null | undefined): JobProgress {
-  const value: unknown = text ? JSON.parse(text) : undefined;
+/**
+ * Reads the member of the job hash; BullMQ writes `0` for a job that has made none. One that cannot be read is none either:
+ * it decides nothing, and the next report replaces it.
+ */
+export function readJobProgress(text: string | null | undefined, key: string): JobProgress {
+  const value = text ? readRecord(key, text, (json) => JSON.parse(json) as unknown) : undefined;
   return typeof value === 'object' && value !== null ? value : {};
 }

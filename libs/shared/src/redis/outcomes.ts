@@ -4,29 +4,45 @@ import type { QueryOutcome, QueryState } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
 import { QueryStatus } from '../contract/query-status';
 import { parseOutcome } from './parse-outcome';
+import { LEAVE_WAIT, STANDING } from './query-standing';
 import type { RecordKeys } from './record-keys';
 import { RedisScript } from './redis-script';
+import { parseRecord } from './unreadable-record';
 
 /**
  * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended, events of the
- *   history, count of those dropped, pending queries, running queries, queries that have ended with this status
+ *   history, count of those dropped, pending queries, running queries, queries that have ended with this status, list of
+ *   waiting jobs
  * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
- *   channel of changes, id, status and code as they are counted, event of the history ('' for none; without its time)
+ *   channel of changes, id, status and code as they are counted, event of the history ('' for none; without its time),
+ *   when the query was created that is to end ('' where a token says which)
  * A full Redis refuses a script whose first write takes memory, and lets it go on after one that takes none: so the end
  * of a query, which frees more than it takes, begins with what it frees. Whoever terminates a query may have read it just
  * before it was begun.
  */
-const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`
+const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`${STANDING}${LEAVE_WAIT}
 if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
   return { 0, redis.call('GET', KEYS[1]) }
+end
+if ARGV[9] ~= '' then
+  -- Since it was read, the query may have been purged, and another one been submitted under its id.
+  local is = standing(KEYS[2], KEYS[1])
+  local isAnother = tonumber(redis.call('HGET', KEYS[2], 'timestamp')) ~= tonumber(ARGV[9])
+  if is == 'none' or is == 'expired' or is ~= 'ended' and isAnother then return { 0, false } end
 end
 redis.call('ZREM', KEYS[4], ARGV[6])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local times = string.format('"finishedAt":%.0f,"expiresAt":%.0f,', now, now + ARGV[2])
 local facts = string.sub(ARGV[1], 2)
-local begun = string.match(redis.call('HGET', KEYS[2], 'progress') or '', '"startedAt":%d+')
+local made = redis.call('HGET', KEYS[2], 'progress') or ''
+local begun = string.match(made, '"startedAt":%d+')
 if begun then facts = string.gsub(facts, '"startedAt":null', begun, 1) end
+-- A run has told of its progress since: what callers have seen must not go back.
+if ARGV[9] ~= '' and begun and pcall(cjson.decode, made) then
+  local latest = '"progress":' .. string.gsub(made, '"etaSeconds":[%d%.]+', '"etaSeconds":null')
+  facts = string.gsub(facts, '"progress":%b{}', function() return latest end, 1)
+end
 local outcome = '{' .. times .. facts
 if not redis.call('SET', KEYS[1], outcome, 'PX', ARGV[2], 'NX') then
   return { 0, redis.call('GET', KEYS[1]) }
@@ -40,6 +56,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[10], '-inf', now)
 redis.call('ZADD', KEYS[10], now + ARGV[2], ARGV[6])
 if ARGV[8] ~= '' then redis.call('RPUSH', KEYS[6], string.format('{"at":%.0f,', now) .. string.sub(ARGV[8], 2)) end
 for _, i in ipairs({ 6, 7, 10 }) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+if ARGV[9] ~= '' then leaveWait(KEYS[11], KEYS[2], KEYS[1], ARGV[6]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
@@ -49,7 +66,7 @@ export type OutcomeFacts = Omit<QueryOutcome, 'finishedAt' | 'expiresAt'>;
 export interface Publication {
   /** Whether this call decided the query. */
   written: boolean;
-  /** The outcome that holds, whoever wrote it; undefined when a lost lock kept this one from being written. */
+  /** The outcome that holds; undefined when the lock is lost, or the query gone, so that none was written. */
   outcome: QueryOutcome | undefined;
 }
 
@@ -67,20 +84,37 @@ export class Outcomes {
   /**
    * Writes the outcome unless there is one.
    *
-   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written. Absent for whoever
-   *   notices that BullMQ ended the job by itself.
+   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written.
    */
   publish(id: string, facts: OutcomeFacts, token = ''): Promise<Publication> {
-    return this.write(id, facts, token, '');
+    return this.write(id, facts, { token });
   }
 
-  /** Ends the query at a caller's or an operator's word, which needs no lock; its history tells whose, in the same step. */
+  /**
+   * Ends a query whose job BullMQ has ended by itself. Undefined when the query that was read is gone.
+   *
+   * @param state As it was read a moment ago.
+   */
+  async giveUp(state: Omit<QueryState, 'status' | 'finishedAt' | 'expiresAt'>): Promise<QueryOutcome | undefined> {
+    const facts = toEndedFacts(state, QueryStatus.Failed, 'WORKER_LOST');
+    return (await this.write(state.id, facts, { createdAt: state.createdAt })).outcome;
+  }
+
+  /**
+   * Ends the query at a caller's or an operator's word, which needs no lock; its history tells whose, and its job leaves
+   * the queue, in the same step. The outcome is undefined when the query that was read is gone.
+   */
   terminate(state: QueryState, by: Terminator): Promise<Publication> {
     const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
-    return this.write(state.id, facts, '', JSON.stringify({ kind: 'terminated', ...by }));
+    const event = JSON.stringify({ kind: 'terminated', ...by });
+    return this.write(state.id, facts, { event, createdAt: state.createdAt });
   }
 
-  private async write(id: string, facts: OutcomeFacts, token: string, event: string): Promise<Publication> {
+  private async write(
+    id: string,
+    facts: OutcomeFacts,
+    { token = '', event = '', createdAt }: { token?: string; event?: string; createdAt?: number },
+  ): Promise<Publication> {
     const progress = JSON.stringify({ ...facts.progress, startedAt: facts.startedAt ?? undefined, ended: true });
     const { events, dropped } = this.keys.history(id);
     const records = [this.keys.outcome(id), this.keys.job(id), this.keys.jobLock(id)];
@@ -89,7 +123,12 @@ export class Outcomes {
     );
     const [written, outcome] = await PUBLISH.run(
       this.redis,
-      [...records, this.keys.liveQueries(facts.caller), this.keys.endedCounts, events, dropped, ...statuses],
+      [
+        ...records,
+        this.keys.liveQueries(facts.caller),
+        this.keys.endedCounts,
+        ...[events, dropped, ...statuses, `${this.keys.queue}:wait`],
+      ],
       [
         JSON.stringify(facts),
         this.ttlSeconds * 1_000,
@@ -99,9 +138,13 @@ export class Outcomes {
         id,
         `${facts.status}:${facts.error?.code ?? ''}`,
         event,
+        createdAt ?? '',
       ],
     );
-    return { written: written === 1, outcome: outcome === null ? undefined : parseOutcome(outcome) };
+    return {
+      written: written === 1,
+      outcome: outcome === null ? undefined : parseRecord(this.keys.outcome(id), outcome, parseOutcome),
+    };
   }
 }
 

@@ -3,14 +3,15 @@ import { parseOutcome } from './parse-outcome';
 import { untilTaken } from './until-taken';
 import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
+import { readRecord } from './unreadable-record';
 
 /** An idle subscriber sends nothing, so that a peer that went silent would never be found out. */
 const PING_MS = 10_000;
 
 interface QueryChangesListener {
   onChange(id: string): void;
-  /** @param read Gives the query as it is from now on. */
-  onEnd(id: string, read: () => QueryState): void;
+  /** @param read The query as it is from now on; undefined where the message cannot be read. */
+  onEnd(id: string, read: () => QueryState | undefined): void;
   /** Any query may have changed. */
   onReturn(): void;
 }
@@ -32,7 +33,7 @@ export class QueryChanges {
     subscriber.on('message', (_channel, message: string) => {
       const [id = ''] = message.split(' ', 1);
       if (id.length === message.length) listener.onChange(id);
-      else listener.onEnd(id, () => ({ id, ...parseOutcome(message.slice(id.length)) }));
+      else listener.onEnd(id, () => toState(id, keys, message.slice(id.length)));
     });
     // Subscribed again by ioredis first: what is read from now on misses nothing.
     subscriber.on('ready', () => {
@@ -52,4 +53,9 @@ export class QueryChanges {
     this.closing.abort();
     this.subscriber.disconnect();
   }
+}
+
+function toState(id: string, keys: RecordKeys, text: string): QueryState | undefined {
+  const outcome = readRecord(`${keys.changes} ${id}`, text, parseOutcome);
+  return outcome && { id, ...outcome };
 }

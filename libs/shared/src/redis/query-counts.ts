@@ -1,4 +1,5 @@
 import { QueryStatus } from '../contract/query-status';
+import { forgetGone } from './forget-gone';
 import { QUEUED_WITHIN_MS } from './query-life';
 import type { QueryStates } from './query-states';
 import type { RecordKeys } from './record-keys';
@@ -42,12 +43,12 @@ export class QueryCounts {
     return Object.fromEntries(STATUSES.map((status, i) => [status, counts[i]])) as Record<QueryStatus, number>;
   }
 
-  private async forgetGone(status: QueryStatus): Promise<void> {
+  private async forgetGone(status: (typeof LIVE)[number]): Promise<void> {
     const key = this.keys.queriesOf(status);
     const before = (await readRedisClock(this.redis, key)) - QUEUED_WITHIN_MS;
     const ids = await this.redis.zrangebyscore(key, '-inf', before, 'LIMIT', 0, LOOKED_AT);
-    const states = await this.states.readMany(ids);
-    const gone = ids.filter((_, i) => states[i]?.status !== status);
-    if (gone.length > 0) await this.redis.zrem(key, ...gone);
+    // Writes the outcome of a query whose job BullMQ ended by itself.
+    await this.states.readMany(ids);
+    await forgetGone(this.redis, this.keys, [{ key, holds: status }], ids);
   }
 }

@@ -4,6 +4,7 @@ import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
 import { RedisScript } from './redis-script';
+import { readRecord } from './unreadable-record';
 import { isPassingRefusal } from './until-taken';
 
 /** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
@@ -51,7 +52,8 @@ export class QueryHistories {
   async read(id: string): Promise<QueryHistory> {
     const { events, dropped } = this.keys.history(id);
     const [texts, count] = await Promise.all([this.redis.lrange(events, 0, -1), this.redis.get(dropped)]);
-    return { events: texts.map((text) => JSON.parse(text) as HistoryEvent), dropped: Number(count ?? 0) };
+    const readable = texts.flatMap((text) => readRecord(events, text, parseEvent) ?? []);
+    return { events: readable, dropped: Number(count ?? 0) + texts.length - readable.length };
   }
 
   private async appendIfRoom(id: string, events: readonly HistoryEvent[], droppedBefore: number): Promise<boolean> {
@@ -62,4 +64,11 @@ export class QueryHistories {
     await APPEND.run(this.redis, [key, dropped, this.keys.outcome(id)], args);
     return true;
   }
+}
+
+function parseEvent(text: string): HistoryEvent {
+  const event = JSON.parse(text) as HistoryEvent;
+  // Shown as a date.
+  new Date(event.at).toISOString();
+  return event;
 }

@@ -9,7 +9,14 @@ export type RunVerdict = 'go on' | 'ended' | 'lost';
 
 const VERDICT = `
 local progress = redis.call('HGET', KEYS[1], 'progress') or ''
-if redis.call('EXISTS', KEYS[2]) == 1 or string.find(progress, '"ended":true', 1, true) then return { 'ended' } end
+local isMarked = string.find(progress, '"ended":true', 1, true)
+local hasOutcome = redis.call('EXISTS', KEYS[2]) == 1
+-- A job that was added after the outcome was written would be a query again once that has expired.
+local isBegun = string.find(progress, '"startedAt"', 1, true)
+if hasOutcome and not isMarked and not isBegun and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.pcall('HSET', KEYS[1], 'progress', '{"ended":true}')
+end
+if hasOutcome or isMarked then return { 'ended' } end
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'lost' } end`;
 
 /** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
@@ -119,7 +126,8 @@ export class QueryRuns {
     const args = [token, this.keys.changes, id, isAlone ? 1 : 0];
     const [verdict, progress, now, lostWorkers, ranMs] = await BEGIN.run(this.redis, keys, args);
     const trust = toTrust(lostWorkers);
-    return { verdict, lostWorkers, trust, progress: readJobProgress(progress), now: Number(now), ranMs: Number(ranMs) };
+    const made = readJobProgress(progress, this.keys.job(id));
+    return { verdict, lostWorkers, trust, progress: made, now: Number(now), ranMs: Number(ranMs) };
   }
 
   /** For a run that ends without an outcome, and leaves the query to another one: its worker is not lost. */

@@ -4,10 +4,11 @@ import { type QueryState, toKnownProgress } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
 import { QueryStatus } from '../contract/query-status';
 import { readJobProgress } from './job-progress';
-import { type Outcomes, toEndedFacts } from './outcomes';
+import type { Outcomes } from './outcomes';
 import { parseOutcome } from './parse-outcome';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
+import { parseRecord, RecordUnreadableError } from './unreadable-record';
 import { RedisScript } from './redis-script';
 
 type JobFields = [data: string | null, timestamp: string | null, progress: string | null, finishedOn: string | null];
@@ -41,7 +42,11 @@ export class QueryStates {
     private readonly outcomes: Outcomes,
   ) {}
 
-  /** The query with this id, in one round trip; undefined when it is unknown or has expired. */
+  /**
+   * The query with this id, in one round trip; undefined when it is unknown or has expired.
+   *
+   * @throws RecordUnreadableError rather than a status that may be wrong.
+   */
   async read(id: string): Promise<QueryState | undefined> {
     // Two commands that leave together, not ioredis' pipeline, which costs more than all else of a status request.
     const job = this.redis.hmget(this.keys.job(id), ...JOB_FIELDS);
@@ -57,9 +62,16 @@ export class QueryStates {
     return { count: { taken, msLeft }, state: job && (await this.decide(id, job, outcome)) };
   }
 
-  /** The same for many, in one round trip too. */
+  /** The same for many, in one round trip too; undefined also for one whose records cannot be read. */
   readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
-    return Promise.all(ids.map((id) => this.read(id)));
+    return Promise.all(
+      ids.map((id) =>
+        this.read(id).catch((error: unknown) => {
+          if (error instanceof RecordUnreadableError) return undefined;
+          throw error;
+        }),
+      ),
+    );
   }
 
   private async decide(
@@ -67,12 +79,13 @@ export class QueryStates {
     [data, timestamp, progress, finishedOn]: JobFields,
     outcome: string | null,
   ): Promise<QueryState | undefined> {
-    if (outcome !== null) return { id, ...parseOutcome(outcome) };
+    if (outcome !== null) return { id, ...parseRecord(this.keys.outcome(id), outcome, parseOutcome) };
     if (data === null) return undefined;
-    const { caller, request } = (JSON.parse(data) ?? {}) as Partial<QueryJobPayload>;
+    const payload = parseRecord(this.keys.job(id), data, (text) => JSON.parse(text) as Partial<QueryJobPayload> | null);
+    const { caller, request } = payload ?? {};
     // Put on the queue by something else: nobody was promised anything, and there is nothing that could be shown.
     if (caller === undefined || request === undefined) return undefined;
-    const { startedAt = null, ended, ...made } = readJobProgress(progress);
+    const { startedAt = null, ended, ...made } = readJobProgress(progress, this.keys.job(id));
     if (ended) return undefined;
     const state = {
       caller,
@@ -84,17 +97,12 @@ export class QueryStates {
       result: null,
       error: null,
     };
-    if (finishedOn !== null) return this.fail(id, state);
+    if (finishedOn !== null) {
+      // BullMQ ended the job without a run that could speak for it: the first reader writes the outcome.
+      const written = await this.outcomes.giveUp({ id, ...state });
+      return written && { id, ...written };
+    }
     const status = startedAt === null ? QueryStatus.Pending : QueryStatus.Running;
     return { id, status, ...state, finishedAt: null, expiresAt: null };
-  }
-
-  /** BullMQ ended the job without a run that could speak for it: whoever notices first writes the outcome. */
-  private async fail(
-    id: string,
-    state: Omit<QueryState, 'id' | 'status' | 'finishedAt' | 'expiresAt'>,
-  ): Promise<QueryState | undefined> {
-    const { outcome } = await this.outcomes.publish(id, toEndedFacts(state, QueryStatus.Failed, 'WORKER_LOST'));
-    return outcome && { id, ...outcome };
   }
 }

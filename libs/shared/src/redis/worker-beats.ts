@@ -4,6 +4,7 @@ import type { RecordKeys } from './record-keys';
 import { toMilliseconds } from './redis-clock';
 import { RedisScript } from './redis-script';
 import { runPipeline } from './run-pipeline';
+import { readRecord } from './unreadable-record';
 
 /** How often a worker says that it lives. */
 export const BEAT_MS = 2_000;
@@ -60,10 +61,19 @@ export class WorkerBeats {
     if (ids.length === 0) return [];
     const texts = await this.redis.mget(ids.map((id) => this.keys.worker(id)));
     return texts.flatMap((text, i) => {
-      if (text === null) return [];
+      const key = this.keys.worker(ids[i] ?? '');
+      const beat = text === null ? undefined : readRecord(key, text, parseBeat);
+      if (beat === undefined) return [];
       const lastBeatAt = Number(scored[i * 2 + 1]);
       const isAlive = toMilliseconds(time) - lastBeatAt < GONE_AFTER_MS;
-      return [{ ...(JSON.parse(text) as WorkerBeat), lastBeatAt, isAlive }];
+      return [{ ...beat, lastBeatAt, isAlive }];
     });
   }
+}
+
+function parseBeat(text: string): WorkerBeat {
+  const beat = JSON.parse(text) as WorkerBeat;
+  // Shown as dates.
+  for (const time of [beat.startedAt, ...beat.queries.map(({ since }) => since)]) new Date(time).toISOString();
+  return beat;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { QueryState } from '#shared/contract/query-document';
@@ -8,17 +9,18 @@ import { QueryStatus } from '#shared/contract/query-status';
 import { ApiConfig } from '#shared/config/api-config';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { JobHolders } from '#shared/redis/job-holders';
-import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
 import { readRedisClock } from '#shared/redis/redis-clock';
+import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { ProblemError } from '../../errors/problem-error';
 import { deriveQueryId } from '../../queries/new-query-id';
 import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
 import { QueryQueue } from '../../queue/query-queue';
+import { queueOnce } from '../../queue/queue-once';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
@@ -51,7 +53,6 @@ export class QueryManagement {
     private readonly states: QueryStates,
     private readonly outcomes: Outcomes,
     private readonly callerQueries: CallerQueries,
-    private readonly retirement: JobRetirement,
     private readonly histories: QueryHistories,
     private readonly holders: JobHolders,
     private readonly beats: WorkerBeats,
@@ -82,9 +83,7 @@ export class QueryManagement {
   /** @param reason For operators alone: the public document has the fixed text of its code. */
   terminate(id: string, operator: string, reason?: string): Promise<Termination> {
     const by = { operator, ...(reason === undefined ? {} : { reason }) };
-    return reachRedis(this.redis, async () =>
-      terminateQuery(await this.find(id), by, { outcomes: this.outcomes, queue: this.queue }),
-    );
+    return reachRedis(this.redis, async () => terminateQuery(await this.find(id), by, this.outcomes));
   }
 
   /**
@@ -114,7 +113,12 @@ export class QueryManagement {
   /** Takes all away that is kept of a query that has ended. @throws ProblemError QUERY_NOT_ENDED */
   purge(id: string): Promise<void> {
     return reachRedis(this.redis, async () => {
-      const { caller } = await this.find(id);
+      const state = await this.find(id).catch((error: unknown) => {
+        if (error instanceof RecordUnreadableError) return undefined;
+        throw error;
+      });
+      // Where the outcome cannot be read, the job still says whose it is.
+      const caller = state?.caller ?? (await this.queue.readPayload(id))?.caller ?? '';
       if ((await this.purging.purge(id, caller)) === 'purged') return;
       throw new ProblemError('QUERY_NOT_ENDED', { headers: { 'Retry-After': LET_GO_SECONDS } });
     });
@@ -136,12 +140,14 @@ export class QueryManagement {
     const id = deriveQueryId('', `${action} ${source}`);
     const present = await this.states.read(id);
     if (present !== undefined) return { state: present, wasThere: true };
-    await this.retirement.retire(id);
-    const { now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
+    const { verdict, now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
+    if (verdict === 'ended') return { state: await this.find(id), wasThere: true };
     const rewound = freshAsOf === undefined ? {} : { freshAsOf };
-    await this.queue.add(id, { ...toJobPayload(request, caller), ...rewound }, now);
-    await this.note(source, { kind: action, operator, successor: id });
-    return { state: await this.find(id), wasThere: false };
+    const payload = { ...toJobPayload(request, caller, randomUUID()), ...rewound };
+    const { queue, callerQueries, states } = this;
+    const { state, isOwn } = await queueOnce(id, payload, now, { queue, callerQueries, states });
+    if (isOwn) await this.note(source, { kind: action, operator, successor: id });
+    return { state, wasThere: !isOwn };
   }
 
   /** What was done is done, whether or not it can be told. */

@@ -12,8 +12,8 @@ export function toWorkerDocument({ queries, startedAt, lastBeatAt, ...worker }: 
 }
 
 /** What an operator has changed, or tried to. */
-export function toAuditDocument({ at, parameters, ...record }: AuditRecord) {
-  return { at: toIso(at), ...record, parameters: JSON.parse(parameters) as Record<string, string> };
+export function toAuditDocument({ at, ...record }: AuditRecord) {
+  return { at: toIso(at), ...record };
 }
 
 function toIso(time: number): string {

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { isQueryId } from '#shared/contract/query-id';
+import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { ClientGoneError } from '../queries/query-waiter';
 import type { ProblemError } from '../../errors/problem-error';
 import { isHangUp } from '../../errors/is-hang-up';
@@ -17,7 +18,9 @@ export class ErrorFilter implements ExceptionFilter {
     // There is nobody to answer.
     if (thrown instanceof ClientGoneError || isHangUp(thrown, request)) return;
     const problem = toProblemError(thrown);
-    if (problem.status >= 500) this.log(problem, request);
+    // Logged where it was read, once: whoever polls asks for it again and again.
+    const isLogged = thrown instanceof RecordUnreadableError;
+    if (problem.status >= 500 && !isLogged) this.log(problem, request);
     sendError(problem, request, host.switchToHttp().getResponse());
   }
 

@@ -9,12 +9,12 @@ import { type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
-import { JobRetirement } from '#shared/redis/job-retirement';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QUEUED_WITHIN_MS } from '#shared/redis/query-life';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue } from '../../queue/query-queue';
+import { queueOnce } from '../../queue/queue-once';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
@@ -25,8 +25,8 @@ import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
 const LIVE_RETRY_SECONDS = '10';
 
-/** How many queries that are thought live are looked at before a caller is refused. */
-const LIVE_LOOKED_AT = 20;
+/** How many queries that are thought live are looked at before a caller is refused: all with the default quota. */
+const LIVE_LOOKED_AT = 100;
 
 /** What a query that is to be submitted will be known by. */
 export interface QueryName {
@@ -41,8 +41,10 @@ export interface Submission {
   limits: RateLimitHeaders;
 }
 
-/** A submission that has been let in. */
+/** A submission that has been let in, or has come too late. */
 interface Entry {
+  /** By another submission under the same key, and its query has ended since. */
+  hasEnded: boolean;
   /** By Redis' clock, in milliseconds since 1970. */
   createdAt: number;
   limits: RateLimitHeaders;
@@ -59,7 +61,6 @@ export class QueryService {
     private readonly states: QueryStates,
     private readonly outcomes: Outcomes,
     private readonly callerQueries: CallerQueries,
-    private readonly retirement: JobRetirement,
     private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
     @Inject(REDIS) private readonly redis: RedisClient,
@@ -106,7 +107,7 @@ export class QueryService {
    */
   async terminate(id: string, caller: string): Promise<Termination> {
     const state = await this.read(id, caller);
-    return this.reach(() => terminateQuery(state, { caller }, { outcomes: this.outcomes, queue: this.queue }));
+    return this.reach(() => terminateQuery(state, { caller }, this.outcomes));
   }
 
   /** See `reachRedis`. */
@@ -123,15 +124,15 @@ export class QueryService {
     try {
       // Also the proof that Redis is there: without it BullMQ would keep the job for later.
       const entry = await this.admit(id, caller);
-      const state = await this.queueQuery(id, toJobPayload(request, caller), entry.createdAt);
+      const state = await this.queueNew(id, toJobPayload(request, caller), entry.createdAt);
       // The submitter has been told that it was not taken.
       if (isTooLate()) throw new Error('the submission was given up');
       return { state, isReplayed: false, limits: entry.limits };
     } catch (error) {
       if (error instanceof ProblemError) throw error;
       // Whether the job was queued, or will be when the command arrives after all, nobody knows of it.
-      this.queue.discard(id);
-      void this.callerQueries.forget(caller, [id]).catch(() => {});
+      const forget = () => void this.callerQueries.forget(caller, [id], 0).catch(() => {});
+      this.queue.discard(id, forget);
       throw error;
     }
   }
@@ -141,21 +142,21 @@ export class QueryService {
     const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.read(id)]);
     const limits = this.limiter.check(window, count);
     if (present !== undefined) return replay(present, request, limits);
-    await this.retirement.retire(id);
-    const submissionId = randomUUID();
     // If this fails half-way, whoever tries again means the same query. A job that arrives late stays: another submission
     // under the key, at the same time, may have been told that it is queued.
-    const { createdAt } = await this.admit(id, caller, limits);
-    const created = await this.queueQuery(id, toJobPayload(request, caller, submissionId), createdAt);
-    // BullMQ does not say whether it was this submission that made the job, or one at the same time.
-    const payload = await this.queue.readPayload(id);
-    if (payload?.submissionId === submissionId) return { state: created, isReplayed: false, limits };
-    const state = await this.states.read(id);
-    if (state === undefined) throw new Error('the job of another submission under the same key is gone again');
-    return replay(state, request, limits);
+    const { hasEnded, createdAt } = await this.admit(id, caller, limits);
+    if (hasEnded) {
+      const ended = await this.states.read(id);
+      if (ended === undefined) throw new Error('the query of another submission under the same key is gone again');
+      return replay(ended, request, limits);
+    }
+    const payload = toJobPayload(request, caller, randomUUID());
+    const { queue, callerQueries, states } = this;
+    const { state, isOwn } = await queueOnce(id, payload, createdAt, { queue, callerQueries, states });
+    return isOwn ? { state, isReplayed: false, limits } : replay(state, request, limits);
   }
 
-  private async queueQuery(id: string, payload: QueryJobPayload, createdAt: number): Promise<QueryState> {
+  private async queueNew(id: string, payload: QueryJobPayload, createdAt: number): Promise<QueryState> {
     await this.queue.add(id, payload, createdAt);
     const { caller, request } = payload;
     const progress = noProgress(countDays(request.start, request.end));
@@ -169,16 +170,16 @@ export class QueryService {
     const window = this.limiter.submissionsOf(caller);
     const first = await this.callerQueries.admit(caller, id, most, counted ? undefined : window);
     const limits = counted ?? this.limiter.check(window, first.count);
-    if (first.isAdmitted) return { createdAt: first.now, limits };
-    // Some may be live only on paper: their submission failed half-way, or an operator took them away.
-    const ids = await this.callerQueries.listOldestLive(caller, first.now - QUEUED_WITHIN_MS, LIVE_LOOKED_AT);
-    const states = await this.states.readMany(ids);
-    await this.callerQueries.forget(
-      caller,
-      ids.filter((_, i) => states[i] === undefined),
-    );
+    if (first.verdict !== 'refused') return { hasEnded: first.verdict === 'ended', createdAt: first.now, limits };
+    // Some may be live only on paper: their submission failed half-way, or an operator took them away. Where there are more
+    // than are looked at, they are others each time.
+    const offset = Math.floor(Math.random() * Math.max(1, most - LIVE_LOOKED_AT + 1));
+    const ids = await this.callerQueries.listLive(caller, first.now - QUEUED_WITHIN_MS, offset, LIVE_LOOKED_AT);
+    // Writes the outcome of a query whose job BullMQ ended by itself.
+    await this.states.readMany(ids);
+    await this.callerQueries.forget(caller, ids);
     const second = await this.callerQueries.admit(caller, id, most);
-    if (second.isAdmitted) return { createdAt: second.now, limits };
+    if (second.verdict !== 'refused') return { hasEnded: second.verdict === 'ended', createdAt: second.now, limits };
     throw new ProblemError('TOO_MANY_LIVE_QUERIES', { headers: { ...limits, 'Retry-After': LIVE_RETRY_SECONDS } });
   }
 }

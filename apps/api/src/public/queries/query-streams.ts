@@ -18,6 +18,9 @@ import { type Awaited, waitForQuery } from './query-waiter';
 import { QueryWatch } from './query-watch';
 import { toHangUp } from './to-hang-up';
 
+/** How often queries are looked for of which nothing was heard: it reads nothing of the others. */
+const LOOK_EVERY_MS = 1_000;
+
 /** Everyone who waits for a query, by a long poll or a stream: all are told by one subscription. */
 @Injectable()
 export class QueryStreams implements OnModuleDestroy {
@@ -25,6 +28,7 @@ export class QueryStreams implements OnModuleDestroy {
   private readonly changes: QueryChanges;
   private readonly closing = new AbortController();
   private readonly streams = new Set<QueryEvents>();
+  private readonly looks: NodeJS.Timeout;
 
   constructor(
     private readonly queries: QueryService,
@@ -36,6 +40,7 @@ export class QueryStreams implements OnModuleDestroy {
     // As many listen as wait.
     setMaxListeners(0, this.closing.signal);
     this.watch = new QueryWatch((id) => states.read(id));
+    this.looks = setInterval(() => this.watch.readQuiet(times.quietMs), LOOK_EVERY_MS).unref();
     this.changes = new QueryChanges(subscriber, new RecordKeys(config.keyPrefix), {
       onChange: (id) => this.watch.changed(id),
       onEnd: (id, read) => this.watch.ended(id, read),
@@ -60,6 +65,7 @@ export class QueryStreams implements OnModuleDestroy {
     const lingerMs = Math.min(this.times.lingerMs, this.config.shutdownGraceSeconds * 500);
     for (const events of this.streams) events.end(lingerMs);
     this.changes.close();
+    clearInterval(this.looks);
   }
 
   /**
