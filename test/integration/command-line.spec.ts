@@ -4,15 +4,25 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
+import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
+
+/** A whole status document, as far as it is shown. */
+const RUNNING = {
+  status: 'Running',
+  request: { start: '2021-10-10', end: '2021-12-10', maxAgeSeconds: 0 },
+  progress: { percent: 1, daysDone: 1, daysTotal: 62, entitiesRead: 9, atLeast: 3, etaSeconds: null },
+  result: null,
+  error: null,
+};
 
 type Reply = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -179,6 +189,49 @@ describe('a signal while a credential is read', () => {
     expect(ended).toBe(exitCode);
     await run.exitCode;
   });
+});
+
+describe('a wait in a process that collects its garbage', () => {
+  const collecting = { NODE_OPTIONS: `--require=${resolve('test/support/preload-gc.cjs')}` };
+  const openStream: Reply = (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`event: progress\nid: r1\ndata: ${JSON.stringify({ ...RUNNING, id: ID })}\n\n`);
+  };
+  const none = toStream('');
+  const silent: Reply = () => {};
+
+  it.each<[string, Reply[]]>([
+    ['an event stream', [openStream]],
+    ['a long poll', [none, none, none, silent]],
+    [
+      'a pause before the next request',
+      [none, none, none, toJson(200, { ...RUNNING, id: ID }, { 'retry-after': '60' })],
+    ],
+  ])(
+    'ends with --timeout, SIGINT and SIGTERM: %s',
+    async (_, script) => {
+      for (const [signal, exitCode] of [
+        [undefined, 8],
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const) {
+        const { url, asked } = await startScript(...script);
+        const args = ['watch', ID, '--url', url, ...(signal === undefined ? ['--timeout', '5'] : [])];
+        const run = startCommand(args, collecting);
+        onTestFinished(() => run.signal('SIGKILL'));
+        await waitUntil(
+          'the last request',
+          () => asked.length,
+          (requests) => requests === script.length,
+        );
+        // Several collections while nothing arrives.
+        await delay(1_000);
+        if (signal !== undefined) run.signal(signal);
+        expect(await Promise.race([run.exitCode, delay(8_000, 'still waiting')]), signal).toBe(exitCode);
+      }
+    },
+    60_000,
+  );
 });
 
 describe('following a query', () => {

@@ -7,6 +7,7 @@ import { readConfigFile } from './settings/read-config-file';
 import { readSettings } from './settings/read-settings';
 import { ProgressView } from './show/progress-view';
 import { formatDuration } from './show/format';
+import { InterruptKey } from './terminal/interrupt-key';
 import type { Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
@@ -62,7 +63,8 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
   const onTrouble = (error: CommandFailedError, waitMs: number) =>
     view.note(terminal.style.error('yellow', `${error.message} Trying again in ${formatDuration(waitMs / 1_000)}.`));
   const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
-  return { service, terminal, interrupts, view, isJson: json === true };
+  const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
+  return { service, terminal, interrupts, interruptKey, view, isJson: json === true };
 }
 
 async function report(error: unknown, terminal: Terminal, isJson: boolean): Promise<ExitCode> {

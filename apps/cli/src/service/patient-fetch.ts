@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { abortWith } from '../abort-with';
 import { CommandFailedError } from '../command-failed-error';
 import { ExitCode } from '../exit-code';
 import { type Refusal, toRefusal } from './to-service-error';
@@ -23,20 +24,21 @@ export interface Patience {
  * and gives only successful answers and 304. Bodies arrive as a whole, so that one cut off in the middle is sent for
  * again, except those of event streams.
  *
- * @returns Throws CommandFailedError for everything else, and the reason of the request's signal when that is aborted.
+ * @returns Takes its signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
+ *   Throws CommandFailedError for everything else, and the reason of the signal when that is aborted.
  */
-export function createPatientFetch({ retryMs, onTrouble }: Patience): (request: Request) => Promise<Response> {
-  return async (request) => {
+export function createPatientFetch({ retryMs, onTrouble }: Patience) {
+  return async (request: Request, signal: AbortSignal): Promise<Response> => {
     const giveUpAt = performance.now() + retryMs;
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await send(request.clone());
+      const answer = await send(request.clone(), signal);
       if (answer instanceof Response) return answer;
       const { error, isRetryable, retryAfterMs } = answer;
       // Gateways say 0, and mean that they know nothing.
       const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
       onTrouble(error, waitMs);
-      await delay(waitMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());
+      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };
 }
@@ -45,25 +47,30 @@ interface Trouble extends Refusal {
   retryAfterMs?: number | undefined;
 }
 
-async function send(request: Request): Promise<Response | Trouble> {
+async function send(request: Request, signal: AbortSignal): Promise<Response | Trouble> {
   const isStream = request.headers.get('accept') === 'text/event-stream';
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
+  const attempt = new AbortController();
+  let release = abortWith(attempt, signal);
+  const timer = setTimeout(() => attempt.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
   try {
-    const signal = AbortSignal.any([request.signal, limit.signal]);
     // A redirect would take the credential to wherever it says.
-    const answer = await fetch(request, { signal, redirect: 'manual' });
-    if (isStream && answer.ok) return answer;
+    const answer = await fetch(request, { signal: attempt.signal, redirect: 'manual' });
+    if (isStream && answer.ok) {
+      // Its body is read on after this.
+      release = () => {};
+      return answer;
+    }
     const text = await answer.text();
     if (answer.ok || answer.status === 304) return toReadAnswer(answer, text);
     const retryAfterMs = readRetryAfterMs(answer.headers.get('retry-after') ?? undefined);
     return { ...toRefusal(answer.status, text), retryAfterMs };
   } catch (error) {
-    request.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (error instanceof CommandFailedError) throw error;
     return toNetworkError(error, new URL(request.url).host);
   } finally {
     clearTimeout(timer);
+    release();
   }
 }
 

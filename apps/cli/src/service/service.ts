@@ -27,6 +27,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
 export class Service {
   private readonly client: Client<paths>;
+  private readonly fetch: ReturnType<typeof createPatientFetch>;
 
   constructor(
     { url, credential }: Settings,
@@ -38,13 +39,19 @@ export class Service {
       ...(credential?.kind === 'api-key' && { 'x-api-key': credential.value }),
       ...(credential?.kind === 'token' && { Authorization: `Bearer ${credential.value}` }),
     };
-    this.client = createClient<paths>({ baseUrl: url, headers, fetch: createPatientFetch(patience) });
+    this.fetch = createPatientFetch(patience);
+    this.client = createClient<paths>({ baseUrl: url, headers });
+  }
+
+  /** In place of the option `signal`: see `createPatientFetch`. */
+  private until(signal: AbortSignal): { fetch: (request: Request) => Promise<Response> } {
+    return { fetch: (request) => this.fetch(request, signal) };
   }
 
   /** @param key Makes all submissions under it one query, so that it can be sent again after a cut. */
   async submit(body: paths['/api/queries']['post']['requestBody']['content']['application/json'], key: string) {
     const params = { header: { 'Idempotency-Key': key } };
-    const { data } = await this.client.POST('/api/queries', { params, body, signal: this.signal });
+    const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal) });
     return data as Query;
   }
 
@@ -62,7 +69,7 @@ export class Service {
     const { data, response } = await this.client.GET('/api/queries/{id}', {
       params: { path: { id }, query: waitSeconds > 0 ? { wait: waitSeconds } : {} },
       ...(revision !== undefined && { headers: { 'If-None-Match': `"${revision}"` } }),
-      signal,
+      ...this.until(signal),
     });
     return {
       query: response.status === 304 ? undefined : (data as Query),
@@ -81,14 +88,15 @@ export class Service {
       params: { path: { id } },
       headers: { Accept: 'text/event-stream', ...(revision !== undefined && { 'Last-Event-ID': revision }) },
       parseAs: 'stream',
-      signal,
+      ...this.until(signal),
     });
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
     return isStream ? ((data as ReadableStream<Uint8Array> | null | undefined) ?? undefined) : undefined;
   }
 
   async list(filter: ListFilter): Promise<QueryPage> {
-    const { data } = await this.client.GET('/api/queries', { params: { query: filter }, signal: this.signal });
+    const params = { query: filter };
+    const { data } = await this.client.GET('/api/queries', { params, ...this.until(this.signal) });
     return data as QueryPage;
   }
 
@@ -96,7 +104,7 @@ export class Service {
   async terminate(id: string): Promise<{ query: Query; hadEnded: boolean }> {
     const { data, response } = await this.client.DELETE('/api/queries/{id}', {
       params: { path: { id } },
-      signal: this.signal,
+      ...this.until(this.signal),
     });
     return { query: data as Query, hadEnded: response.status === 200 };
   }

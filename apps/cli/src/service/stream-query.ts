@@ -1,3 +1,4 @@
+import { abortWith } from '../abort-with';
 import { parseEvents } from './parse-events';
 import type { Query } from './query';
 import type { Service } from './service';
@@ -28,8 +29,9 @@ export async function* streamQuery(
   revision: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<QueryEvent, void, undefined> {
-  const silence = new AbortController();
-  const giveUp = () => silence.abort(new StreamSilentError());
+  const stop = new AbortController();
+  const release = abortWith(stop, signal);
+  const giveUp = () => stop.abort(new StreamSilentError());
   // One that goes on may have no news for long, and says so by comments.
   let timer = setTimeout(giveUp, revision === undefined ? FIRST_BYTE_LIMIT_MS : SILENCE_LIMIT_MS);
   async function* listen(body: AsyncIterable<Uint8Array>) {
@@ -39,19 +41,19 @@ export async function* streamQuery(
       yield chunk;
     }
   }
-  const ending = AbortSignal.any([signal, silence.signal]);
   try {
-    const body = await service.openEvents(id, revision, ending);
+    const body = await service.openEvents(id, revision, stop.signal);
     if (body === undefined) return;
     for await (const { data, id: latest } of parseEvents(listen(body))) {
       yield { query: JSON.parse(data) as Query, revision: latest };
     }
   } catch (error) {
-    ending.throwIfAborted();
+    stop.signal.throwIfAborted();
     // A cut: what fetch says of a body that ends in the middle.
     if (!(error instanceof TypeError)) throw error;
   } finally {
     clearTimeout(timer);
-    silence.abort();
+    release();
+    stop.abort();
   }
 }
