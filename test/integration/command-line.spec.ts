@@ -17,11 +17,13 @@ const ID = '0123456789abcdef0123456789abcdef';
 
 /** A whole status document, as far as it is shown. */
 const RUNNING = {
+  id: ID,
   status: 'Running',
   request: { start: '2021-10-10', end: '2021-12-10', maxAgeSeconds: 0 },
   progress: { percent: 1, daysDone: 1, daysTotal: 62, entitiesRead: 9, atLeast: 3, etaSeconds: null },
   result: null,
   error: null,
+  ...{ createdAt: null, startedAt: null, finishedAt: null, expiresAt: null },
 };
 
 type Reply = (request: IncomingMessage, response: ServerResponse) => void;
@@ -35,7 +37,7 @@ const toProblem = (status: number, code: string, headers: Record<string, string>
   toJson(status, { code, detail: 'Why.' }, headers);
 
 const toQuery = (status: string, headers: Record<string, string> = { 'retry-after': '1' }) =>
-  toJson(200, { id: ID, status }, headers);
+  toJson(200, { ...RUNNING, status }, headers);
 
 const toStream =
   (text: string): Reply =>
@@ -117,6 +119,68 @@ describe('a request of the command line', () => {
   });
 });
 
+describe('what a hostile server sends', () => {
+  // The title, the screen, the cursor, the order of the text; U+009B is ESC [ in one character.
+  const HOSTILE = '\u001b]0;owned\u0007\u001b[2J\u009b2J\rfake\u202e';
+  // A terminal shows what is escaped, and obeys what is not.
+  const CONTROLS = /(?!\n)[\p{Cc}\u202e]/u;
+  const hostileQuery = {
+    ...RUNNING,
+    status: 'Failed',
+    request: { ...RUNNING.request, start: `2021${HOSTILE}`, end: HOSTILE },
+    error: { code: 'TABLE_NOT_FOUND', message: `No table.${HOSTILE}` },
+    [HOSTILE]: HOSTILE,
+  };
+  const event = `id: r${HOSTILE.replace('\r', '')}\ndata: ${JSON.stringify(hostileQuery)}\n\n`;
+
+  it.each<[string[], Reply]>([
+    [['status', ID], toJson(200, hostileQuery)],
+    [['result', ID], toJson(200, hostileQuery)],
+    [['status', ID, '--json'], toJson(200, hostileQuery)],
+    [['list'], toJson(200, { items: [hostileQuery], nextPageToken: null })],
+    [['list', '--json'], toJson(200, { items: [hostileQuery], nextPageToken: null })],
+    [['watch', ID], toStream(event)],
+    [['watch', ID, '--json'], toStream(event)],
+    [['terminate', ID], toJson(200, hostileQuery)],
+    [['status', ID], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
+    [['status', ID, '--json'], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
+  ])('moves nothing in a terminal: %s', async (args, reply) => {
+    const { url } = await startScript(reply);
+    const { stdout, stderr } = await runCommandLine([...args, '--url', url]);
+    expect(stdout + stderr).toMatch(/owned|Failed/);
+    expect(stdout + stderr).not.toMatch(CONTROLS);
+  });
+
+  it.each<[string, string[], object]>([
+    ['an id that is none', ['status', ID], { ...RUNNING, id: '$(reboot)' }],
+    ['a status that there is not', ['status', ID], { ...RUNNING, status: 'Done' }],
+    ['an error without a code', ['status', ID], { ...RUNNING, error: { code: 'a b', message: '' } }],
+    ['no progress', ['status', ID], { ...RUNNING, progress: null }],
+    ['a time that is none', ['status', ID], { ...RUNNING, createdAt: 'now' }],
+    ['no document at all', ['status', ID], []],
+    ['an id that is none in a list', ['list'], { items: [{ ...RUNNING, id: 'x' }], nextPageToken: null }],
+    ['a page token that a shell would run', ['list'], { items: [], nextPageToken: '; reboot' }],
+  ])('is not taken for an answer of the service: %s', async (_, args, body) => {
+    const { url } = await startScript(toJson(200, body));
+    const { exitCode, stdout, stderr } = await runCommandLine([...args, '--url', url]);
+    expect([exitCode, stdout, stderr]).toEqual([7, '', expect.stringContaining('(NOT_THE_SERVICE)')]);
+  });
+
+  it('gives no code of its own', async () => {
+    const { url } = await startScript(toJson(400, { code: 'fine) all is well', detail: 'No.' }));
+    const { exitCode, stderr } = await runCommandLine(['status', ID, '--url', url]);
+    expect([exitCode, stderr]).toEqual([7, expect.stringContaining('(NOT_THE_SERVICE)')]);
+  });
+
+  it('is no list without an end', async () => {
+    const page = toJson(200, { items: [RUNNING], nextPageToken: '1-0' });
+    const { url, asked } = await startScript(page, page);
+    const { exitCode, stdout, stderr } = await runCommandLine(['list', '--all', '--url', url]);
+    expect([exitCode, stdout, stderr]).toEqual([7, '', expect.stringContaining('(PAGE_TOKEN_REPEATED)')]);
+    expect(asked).toHaveLength(2);
+  });
+});
+
 describe('a submission that nobody knows the end of', () => {
   const page = (status: number): Reply => {
     return (_, response) => void response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
@@ -157,7 +221,7 @@ describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () =>
   });
 
   it('is no fault of what was asked for when it is a message', async () => {
-    const { url } = await startScript(toJson(202, { id: ID, status: 'Pending' }));
+    const { url } = await startScript(toJson(202, { ...RUNNING, status: 'Pending' }));
     const run = startInShell(`audit-query submit 2021-10-10 2021-12-10 --url ${url} 2> /dev/full`);
     expect([await run.exitCode, run.stdout()]).toEqual([0, `${ID}\n`]);
   });
@@ -195,7 +259,7 @@ describe('a wait in a process that collects its garbage', () => {
   const collecting = { NODE_OPTIONS: `--require=${resolve('test/support/preload-gc.cjs')}` };
   const openStream: Reply = (_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(`event: progress\nid: r1\ndata: ${JSON.stringify({ ...RUNNING, id: ID })}\n\n`);
+    response.write(`event: progress\nid: r1\ndata: ${JSON.stringify(RUNNING)}\n\n`);
   };
   const none = toStream('');
   const silent: Reply = () => {};
@@ -203,10 +267,7 @@ describe('a wait in a process that collects its garbage', () => {
   it.each<[string, Reply[]]>([
     ['an event stream', [openStream]],
     ['a long poll', [none, none, none, silent]],
-    [
-      'a pause before the next request',
-      [none, none, none, toJson(200, { ...RUNNING, id: ID }, { 'retry-after': '60' })],
-    ],
+    ['a pause before the next request', [none, none, none, toJson(200, RUNNING, { 'retry-after': '60' })]],
   ])(
     'ends with --timeout, SIGINT and SIGTERM: %s',
     async (_, script) => {
@@ -235,8 +296,8 @@ describe('a wait in a process that collects its garbage', () => {
 });
 
 describe('following a query', () => {
-  const running = `event: progress\nid: r1\ndata: {"id":"${ID}","status":"Running"}\n\n`;
-  const completed = `event: end\nid: r2\ndata: {"id":"${ID}","status":"Completed"}\n\n`;
+  const running = `event: progress\nid: r1\ndata: ${JSON.stringify(RUNNING)}\n\n`;
+  const completed = `event: end\nid: r2\ndata: ${JSON.stringify({ ...RUNNING, status: 'Completed' })}\n\n`;
 
   it('resumes a stream that ends before the query, with the last id', async () => {
     const { service, asked } = await startScript(toStream(running), toStream(''), toStream(completed));

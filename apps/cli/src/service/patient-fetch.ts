@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import { abortWith } from '../abort-with';
 import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { toForeignAnswer } from './foreign-answer';
 import { type Refusal, toRefusal } from './to-service-error';
 import { toNetworkError } from './to-network-error';
 
@@ -77,13 +78,9 @@ async function send(request: Request, signal: AbortSignal): Promise<Response | T
 function toReadAnswer({ status, headers }: Response, text: string): Response {
   const hasBody = status !== 204 && status !== 304;
   if (hasBody && !isJson(text)) {
-    throw new CommandFailedError({
-      exitCode: ExitCode.ServiceUnavailable,
-      code: 'NOT_THE_SERVICE',
-      message: 'What answers is not Audit Query (it does not speak JSON): check the URL.',
-    });
+    throw toForeignAnswer('it does not speak JSON');
   }
-  return new Response(hasBody ? text : null, { status, headers });
+  return new Response(hasBody ? stripControls(text) : null, { status, headers });
 }
 
 function isJson(text: string): boolean {

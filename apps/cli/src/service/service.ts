@@ -3,7 +3,7 @@ import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import type { Settings } from '../settings/settings';
 import type { operations, paths } from './openapi-client';
 import { createPatientFetch, type Patience } from './patient-fetch';
-import type { Query, QueryPage } from './query';
+import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';
 
 export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
 
@@ -52,7 +52,7 @@ export class Service {
   async submit(body: paths['/api/queries']['post']['requestBody']['content']['application/json'], key: string) {
     const params = { header: { 'Idempotency-Key': key } };
     const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal) });
-    return data as Query;
+    return parseQuery(data);
   }
 
   async read(id: string): Promise<Query> {
@@ -72,8 +72,8 @@ export class Service {
       ...this.until(signal),
     });
     return {
-      query: response.status === 304 ? undefined : (data as Query),
-      revision: response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2'),
+      query: response.status === 304 ? undefined : parseQuery(data),
+      revision: toRevision(response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2')),
       retryAfterMs: toPollDelayMs(readRetryAfterMs(response.headers.get('retry-after') ?? undefined)),
     };
   }
@@ -97,7 +97,7 @@ export class Service {
   async list(filter: ListFilter): Promise<QueryPage> {
     const params = { query: filter };
     const { data } = await this.client.GET('/api/queries', { params, ...this.until(this.signal) });
-    return data as QueryPage;
+    return parseQueryPage(data);
   }
 
   /** @returns Whether it had ended before. */
@@ -106,8 +106,13 @@ export class Service {
       params: { path: { id } },
       ...this.until(this.signal),
     });
-    return { query: data as Query, hadEnded: response.status === 200 };
+    return { query: parseQuery(data), hadEnded: response.status === 200 };
   }
+}
+
+/** Only one that a header takes: any other is none. */
+export function toRevision(text: string | undefined): string | undefined {
+  return text !== undefined && /^[\x21\x23-\x7e]{1,256}$/.test(text) ? text : undefined;
 }
 
 function toPollDelayMs(retryAfterMs: number = DEFAULT_RETRY_AFTER_MS): number {

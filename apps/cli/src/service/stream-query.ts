@@ -1,7 +1,8 @@
 import { abortWith } from '../abort-with';
 import { parseEvents } from './parse-events';
-import type { Query } from './query';
-import type { Service } from './service';
+import { stripControls } from '#shared/contract/control-characters';
+import { parseQuery, type Query } from './query';
+import { type Service, toRevision } from './service';
 
 /** The service tells the present state at once: later than this, something in between holds the stream back. */
 const FIRST_BYTE_LIMIT_MS = 5_000;
@@ -45,7 +46,7 @@ export async function* streamQuery(
     const body = await service.openEvents(id, revision, stop.signal);
     if (body === undefined) return;
     for await (const { data, id: latest } of parseEvents(listen(body))) {
-      yield { query: JSON.parse(data) as Query, revision: latest };
+      yield { query: parseQuery(parseJson(data)), revision: toRevision(latest) };
     }
   } catch (error) {
     stop.signal.throwIfAborted();
@@ -55,5 +56,14 @@ export async function* streamQuery(
     clearTimeout(timer);
     release();
     stop.abort();
+  }
+}
+
+/** @returns Undefined where it is none, which is no status document either. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(stripControls(text));
+  } catch {
+    return undefined;
   }
 }

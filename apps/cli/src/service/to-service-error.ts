@@ -1,6 +1,9 @@
+import { stripControls } from '#shared/contract/control-characters';
 import { CommandFailedError } from '../command-failed-error';
 import { ExitCode } from '../exit-code';
+import { toForeignAnswer } from './foreign-answer';
 import type { components } from './openapi-client';
+import { isCode } from './query';
 
 type Problem = components['schemas']['Problem'];
 
@@ -19,12 +22,10 @@ export function toRefusal(status: number, text: string): Refusal {
   const isRetryable = RETRYABLE.has(status);
   if (problem === undefined) {
     const isStrange = !isRetryable && status !== 401 && status !== 403;
-    const code = isStrange ? 'NOT_THE_SERVICE' : 'UNEXPLAINED';
-    const message = isStrange
-      ? `What answers is not Audit Query (HTTP status ${status}): check the URL.`
-      : `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
-    const exitCode = isStrange ? ExitCode.ServiceUnavailable : toExitCode(status, code);
-    return { error: new CommandFailedError({ exitCode, code, message }), isRetryable };
+    if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable };
+    const code = 'UNEXPLAINED';
+    const message = `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
+    return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message }), isRetryable };
   }
   const { code, detail } = problem;
   return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message: detail }), isRetryable };
@@ -41,8 +42,8 @@ function toExitCode(status: number, code: string): ExitCode {
 
 function readProblem(text: string): Pick<Problem, 'code' | 'detail'> | undefined {
   try {
-    const { code, detail } = JSON.parse(text) as Partial<Problem>;
-    return typeof code === 'string' && typeof detail === 'string' ? { code, detail } : undefined;
+    const { code, detail } = JSON.parse(stripControls(text)) as Partial<Problem>;
+    return isCode(code) && typeof detail === 'string' ? { code, detail } : undefined;
   } catch {
     // Not JSON: not written by the service.
     return undefined;
