@@ -240,7 +240,7 @@ describe('exit codes', () => {
     const args = ['list', '--json', '--url', `http://127.0.0.1:${proxy.port}`, '--retry-for'];
     const { exitCode, stdout, stderr } = await runCommandLine([...args, '1'], env);
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'SERVICE_UNREACHABLE' } }]);
-    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Trying again in/);
+    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Trying again in/);
     expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Trying again');
   });
 });
@@ -295,7 +295,7 @@ describe('a wait over a bad line', () => {
     const run = startCommand(['status', id], toLimited);
     await waitUntil('it to wait', run.stderr, (text) => text.includes('Trying again in'));
     // As long as the window lasts, which has just begun.
-    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s)\./);
+    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s), for /);
     run.signal('SIGINT');
     expect(await run.exitCode).toBe(130);
   });

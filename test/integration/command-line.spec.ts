@@ -54,16 +54,30 @@ async function startScript(...script: Reply[]) {
     reply(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
+  const stop = () => {
     server.close();
-  });
+    server.closeAllConnections();
+  };
+  onTestFinished(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const troubles: string[] = [];
   const onTrouble = ({ code }: CommandFailedError) => void troubles.push(code);
   const credential = { kind: 'token' as const, value: 'secret' };
   const { signal } = new AbortController();
-  return { asked, url, troubles, service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal) };
+  return {
+    asked,
+    url,
+    stop,
+    troubles,
+    service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
+  };
+}
+
+/** A port of this machine at which nobody listens. */
+async function findRefusingPort(): Promise<string> {
+  const { url, stop } = await startScript();
+  stop();
+  return new URL(url).port;
 }
 
 async function follow(service: Service): Promise<string[]> {
@@ -204,6 +218,58 @@ describe('a submission that nobody knows the end of', () => {
     expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
   });
 
+  it('is none where nobody listened, and says in two lines what to do', async () => {
+    const args = ['2021-10-10', '2021-12-10', '--url', `http://127.0.0.1:${await findRefusingPort()}`];
+    for (const command of ['submit', 'list']) {
+      const range = command === 'submit' ? args : args.slice(2);
+      const { exitCode, stdout, stderr } = await runCommandLine([command, ...range, '--retry-for', '2']);
+      const reason =
+        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to where it is, or run npm start.';
+      const [trouble, error, ...others] = stderr.split('\n');
+      expect([exitCode, stdout, others]).toEqual([7, '', ['']]);
+      expect(trouble).toMatch(/^127\.0\.0\.1:\d+ .* Trying again in 1 s, for 2 s at most\.$/);
+      expect(trouble).toContain(reason);
+      expect(error).toMatch(/^audit-query: 127\.0\.0\.1:\d+ /);
+      expect(error).toContain(`${reason} (SERVICE_UNREACHABLE)`);
+    }
+  });
+
+  it('is none either when it is interrupted before anybody listened', async () => {
+    const run = startCommand([
+      'submit',
+      '2021-10-10',
+      '2021-12-10',
+      '--url',
+      `http://127.0.0.1:${await findRefusingPort()}`,
+    ]);
+    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Trying again'));
+    run.signal('SIGINT');
+    expect([await run.exitCode, run.stderr()]).toEqual([
+      130,
+      expect.stringMatching(/\naudit-query: Interrupted\. \(INTERRUPTED\)\n$/),
+    ]);
+  });
+
+  it('is one when a cut came before the refusals', async () => {
+    const { url, asked, stop } = await startScript((request) => {
+      stop();
+      request.destroy();
+    });
+    const { exitCode, stderr } = await runCommandLine([
+      'submit',
+      '2021-10-10',
+      '2021-12-10',
+      '--retry-for',
+      '2',
+      '--url',
+      url,
+    ]);
+    expect([exitCode, stderr]).toEqual([
+      7,
+      expect.stringContaining(`--idempotency-key ${String(asked[0]?.headers['idempotency-key'])}`),
+    ]);
+  });
+
   it('is none that was refused', async () => {
     const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
     const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
@@ -252,6 +318,44 @@ describe('a signal while a credential is read', () => {
     await writer.close();
     expect(ended).toBe(exitCode);
     await run.exitCode;
+  });
+});
+
+describe('what a person types', () => {
+  const empty = toJson(200, { items: [], nextPageToken: null });
+
+  it('may have its options before the command', async () => {
+    const { url, asked } = await startScript(empty);
+    const run = await runCommandLine(['--url', url, '--json', '--status', 'Failed', 'list', '--page-size', '3']);
+    expect(run).toEqual({ exitCode: 0, stdout: '{"items":[],"nextPageToken":null}\n', stderr: '' });
+    expect(asked[0]?.path).toBe('/api/queries?pageSize=3&status=Failed');
+  });
+
+  it('gets a sentence for an empty list', async () => {
+    const { url } = await startScript(empty);
+    const run = await runCommandLine(['list', '--url', url]);
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'There are no such queries.\n' });
+  });
+
+  it.each<[string[], RegExp]>([
+    [['lsit'], /^audit-query: unknown command 'lsit'\n\(Did you mean list\?\)\nAll options: audit-query --help\n$/],
+    [['list', '--statsu', 'x'], /^audit-query: unknown option '--statsu'\n.*\nAll options: audit-query list --help\n$/],
+    [['--frob', 'list'], /^audit-query: unknown option '--frob'\nAll options: audit-query list --help\n$/],
+    [['list', '--url', 'x'], /^audit-query: --url must be like https:.*\(SETTINGS_INVALID\)\n$/],
+    [['list', '--api-key-file', '/dev/null'], /^audit-query: The API key of --api-key-file must be one line/],
+  ])('is answered with one prefix, its own words and what helps: %j', async (args, stderr) => {
+    expect(await runCommandLine(args)).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(stderr) as string,
+    });
+  });
+
+  it('has its own words in what the service refuses', async () => {
+    const detail = 'createdAfter must be a time, pageToken must be one that a page of this list gave';
+    const { url } = await startScript(toJson(400, { code: 'REQUEST_INVALID', detail }));
+    const { stderr } = await runCommandLine(['list', '--created-after', 'x', '--url', url]);
+    expect(stderr).toContain('audit-query: --created-after must be a time, --page-token must be one');
   });
 });
 

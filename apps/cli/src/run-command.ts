@@ -17,6 +17,8 @@ const GOES_ON = new Set<ExitCode>([
   ...[ExitCode.HungUp, ExitCode.Interrupted, ExitCode.ToldToEnd],
 ]);
 
+const OPTIONS = { url: '--url', apiKeyFile: '--api-key-file', tokenFile: '--token-file' };
+
 /** The process, as a command sees it. */
 export interface CommandContext {
   terminal: Terminal;
@@ -54,14 +56,16 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
   const { url, apiKeyFile, tokenFile, retryFor, json } = options;
   const view = new ProgressView(terminal);
   const settings = readSettings([
-    { place: 'the command line', url, apiKeyFile, tokenFile },
+    { place: 'the command line', names: OPTIONS, url, apiKeyFile, tokenFile },
     toEnvironmentSource(environment),
     readConfigFile(environment),
   ]);
   // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
   interrupts.listen();
-  const onTrouble = (error: CommandFailedError, waitMs: number) =>
-    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${formatDuration(waitMs / 1_000)}.`));
+  const onTrouble = (error: CommandFailedError, waitMs: number, retryMs: number) => {
+    const [wait, limit] = [waitMs, retryMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
+    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${wait}, for ${limit} at most.`));
+  };
   const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
   const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
   return { service, terminal, interrupts, interruptKey, view, isJson: json === true };

@@ -30,7 +30,9 @@ export function createListCommand(context: CommandContext) {
         },
         all === true,
       );
-      await terminal.print(isJson ? `${JSON.stringify(page)}\n` : toQueryTable(page.items));
+      if (isJson) await terminal.print(`${JSON.stringify(page)}\n`);
+      else if (page.items.length > 0) await terminal.print(toQueryTable(page.items));
+      else terminal.printError('There are no such queries.\n');
       if (!isJson && page.nextPageToken !== null) terminal.printError(`More: --page-token ${page.nextPageToken}\n`);
       return ExitCode.Done;
     }),

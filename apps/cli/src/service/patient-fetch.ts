@@ -16,8 +16,12 @@ const LONGEST_DELAY_MS = 5_000;
 export interface Patience {
   /** How long a request is tried again, in milliseconds; 0: never. */
   retryMs: number;
-  /** Told before each wait. */
-  onTrouble: (error: CommandFailedError, waitMs: number) => void;
+  /**
+   * Called before a wait, once for each kind of trouble that a request has.
+   *
+   * @param retryMs How long the request will be tried again at most.
+   */
+  onTrouble: (error: CommandFailedError, waitMs: number, retryMs: number) => void;
 }
 
 /**
@@ -25,20 +29,27 @@ export interface Patience {
  * and gives only successful answers and 304. Bodies arrive as a whole, so that one cut off in the middle is sent for
  * again, except those of event streams.
  *
- * @returns Takes its signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
+ * @returns Takes `onUncertain` for when the service may have done what was asked without an answer that says so; and its
+ *   signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
  *   Throws CommandFailedError for everything else, and the reason of the signal when that is aborted.
  */
 export function createPatientFetch({ retryMs, onTrouble }: Patience) {
-  return async (request: Request, signal: AbortSignal): Promise<Response> => {
+  return async (request: Request, signal: AbortSignal, onUncertain?: () => void): Promise<Response> => {
     const giveUpAt = performance.now() + retryMs;
+    let trouble: string | undefined;
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await send(request.clone(), signal);
+      const answer = await send(request.clone(), signal).catch((error: unknown) => {
+        onUncertain?.();
+        throw error;
+      });
       if (answer instanceof Response) return answer;
-      const { error, isRetryable, retryAfterMs } = answer;
+      const { error, isRetryable, mayBeDone, retryAfterMs } = answer;
+      if (mayBeDone) onUncertain?.();
       // Gateways say 0, and mean that they know nothing.
       const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
-      onTrouble(error, waitMs);
+      if (error.message !== trouble) onTrouble(error, waitMs, giveUpAt - performance.now());
+      trouble = error.message;
       await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };

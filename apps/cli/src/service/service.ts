@@ -44,14 +44,21 @@ export class Service {
   }
 
   /** In place of the option `signal`: see `createPatientFetch`. */
-  private until(signal: AbortSignal): { fetch: (request: Request) => Promise<Response> } {
-    return { fetch: (request) => this.fetch(request, signal) };
+  private until(signal: AbortSignal, onUncertain?: () => void): { fetch: (request: Request) => Promise<Response> } {
+    return { fetch: (request) => this.fetch(request, signal, onUncertain) };
   }
 
-  /** @param key Makes all submissions under it one query, so that it can be sent again after a cut. */
-  async submit(body: paths['/api/queries']['post']['requestBody']['content']['application/json'], key: string) {
+  /**
+   * @param key Makes all submissions under it one query, so that it can be sent again after a cut.
+   * @param onUncertain Called when the query may have been accepted without an answer that says so.
+   */
+  async submit(
+    body: paths['/api/queries']['post']['requestBody']['content']['application/json'],
+    key: string,
+    onUncertain: () => void,
+  ) {
     const params = { header: { 'Idempotency-Key': key } };
-    const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal) });
+    const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal, onUncertain) });
     return parseQuery(data);
   }
 

@@ -9,26 +9,46 @@ type Problem = components['schemas']['Problem'];
 
 const RETRYABLE = new Set([408, 429, 500, 502, 503, 504]);
 
+const OPTIONS = {
+  maxAgeSeconds: '--max-age',
+  createdAfter: '--created-after',
+  createdBefore: '--created-before',
+  pageSize: '--page-size',
+  pageToken: '--page-token',
+  'Idempotency-Key': '--idempotency-key',
+};
+
 /** An answer that is no success. */
 export interface Refusal {
   error: CommandFailedError;
   /** Whether the same request may succeed later; all that the command sends is idempotent. */
   isRetryable: boolean;
+  /** Whether the service may have done what was asked all the same. */
+  mayBeDone: boolean;
 }
 
 /** @param text The body, which may be a proxy's page as well as a problem document. */
 export function toRefusal(status: number, text: string): Refusal {
   const problem = readProblem(text);
   const isRetryable = RETRYABLE.has(status);
+  // By a gateway that waited too long, or by the service itself, whose Redis took the job and whose reply was lost.
+  const mayBeDone = isRetryable;
   if (problem === undefined) {
     const isStrange = !isRetryable && status !== 401 && status !== 403;
-    if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable };
+    if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable, mayBeDone };
     const code = 'UNEXPLAINED';
     const message = `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
-    return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message }), isRetryable };
+    const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message });
+    return { error, isRetryable, mayBeDone };
   }
   const { code, detail } = problem;
-  return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message: detail }), isRetryable };
+  const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message: toOptionNames(detail) });
+  return { error, isRetryable, mayBeDone };
+}
+
+/** The service speaks of its parameters, the user has typed options. */
+function toOptionNames(detail: string): string {
+  return Object.entries(OPTIONS).reduce((text, [name, option]) => text.replaceAll(name, option), detail);
 }
 
 function toExitCode(status: number, code: string): ExitCode {

@@ -62,7 +62,7 @@ function isPretty({ logFormat }: CommonConfig): boolean {
 function toPretty(destination?: DestinationStream): DestinationStream {
   return pretty({
     ignore: 'pid,service,context',
-    messageFormat: (log, key) => `[${String(log['context'] ?? '')}] ${String(log[key]).replaceAll('\n', ' ')}`,
+    messageFormat: ({ context, msg: text }) => `[${toText(context)}] ${toText(text).replaceAll('\n', ' ')}`,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
     colorize: process.stdout.isTTY,
@@ -70,4 +70,8 @@ function toPretty(destination?: DestinationStream): DestinationStream {
     sync: true,
     ...(destination === undefined ? {} : { destination }),
   });
+}
+
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
