@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -11,6 +11,7 @@ import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
+import { readCommands } from '../support/readme-commands';
 import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -319,6 +320,41 @@ describe('a signal while a credential is read', () => {
     expect(ended).toBe(exitCode);
     await run.exitCode;
   });
+});
+
+describe('the command of the README', () => {
+  it('never runs what a registry has under its name, in another folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'audit-query-elsewhere-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const paths: string[] = [];
+    const registry = createServer((request, response) => {
+      paths.push(request.url ?? '');
+      const dist = { tarball: `${url}/stranger.tgz`, shasum: '0'.repeat(40) };
+      const version = { name: 'audit-query', version: '9.0.0', bin: { 'audit-query': 'main.js' }, dist };
+      const document = { name: 'audit-query', 'dist-tags': { latest: '9.0.0' }, versions: { '9.0.0': version } };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void registry.close());
+    const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    const [program = '', ...words] =
+      readCommands()
+        .find((command) => command.startsWith('npx '))
+        ?.split(/(?<=audit-query) /)[0]
+        ?.split(' ') ?? [];
+    // As outside of any project, with nothing cached; what npm set for this run is of this one.
+    const env = {
+      ...{ PATH: process.env['PATH'], HOME: folder, npm_config_cache: folder, npm_config_fetch_retries: '0' },
+      npm_config_registry: url,
+    };
+    const [exitCode, stderr] = await new Promise<[unknown, string]>((resolve) => {
+      const options = { cwd: folder, env };
+      execFile(program, [...words, '--version'], options, (error, _, text) => resolve([error?.code ?? 0, text]));
+    });
+    expect(exitCode).not.toBe(0);
+    expect(stderr).not.toContain('will be installed');
+    expect(paths).not.toContain('/stranger.tgz');
+  }, 60_000);
 });
 
 describe('what a person types', () => {

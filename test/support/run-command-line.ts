@@ -44,7 +44,7 @@ export function startInTerminal(
 
 /** The command as the README has it, in a terminal. It has no registry to ask. */
 export function startThroughNpm(args: string[], env: Record<string, string> = {}): CommandRun {
-  return startInTerminal(args, { ...env, npm_config_offline: 'true' }, ['npx', 'audit-query']);
+  return startInTerminal(args, { ...env, npm_config_offline: 'true' }, ['npx', '--no-install', 'audit-query']);
 }
 
 /** Runs the command to its end. */
