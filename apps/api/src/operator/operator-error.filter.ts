@@ -14,8 +14,12 @@ export class OperatorErrorFilter implements ExceptionFilter {
     // There is nobody to answer.
     if (isHangUp(thrown, request)) return;
     const problem = toProblemError(thrown);
-    const { code, status, cause } = problem;
-    if (status === 503) this.logger.warn({ code, reason: String(cause) }, 'a request was not answered for now');
+    const { code, status, cause, detail } = problem;
+    if (status === 503)
+      this.logger.warn(
+        { code, reason: cause === undefined ? detail : String(cause) },
+        'a request was not answered for now',
+      );
     else if (status >= 500) this.logger.error({ code, err: cause }, 'a request failed');
     sendOperatorError(problem, request, host.switchToHttp().getResponse());
   }
