@@ -81,7 +81,11 @@ describe('an API without its Redis', () => {
     const lost = await startApi({ REDIS_URL: 'redis://127.0.0.1:1' });
     onTestFinished(async () => void (await lost.end()));
     expect((await fetch(`${lost.url}/health/ready`)).status).toBe(503);
-    await waitUntil('the log entry', lost.output, (output) => output.includes('a request was not answered for now'));
+    await waitUntil(
+      'the log entry',
+      () => lost.output(),
+      (output) => output.includes('a request was not answered for now'),
+    );
     expect(lost.output()).toContain('"reason":"The store of queries is unreachable."');
   });
 });

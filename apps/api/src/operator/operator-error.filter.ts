@@ -17,7 +17,7 @@ export class OperatorErrorFilter implements ExceptionFilter {
     const { code, status, cause, detail } = problem;
     if (status === 503)
       this.logger.warn(
-        { code, reason: cause === undefined ? detail : String(cause) },
+        { code, reason: cause instanceof Error ? String(cause) : detail },
         'a request was not answered for now',
       );
     else if (status >= 500) this.logger.error({ code, err: cause }, 'a request failed');

@@ -32,7 +32,7 @@ export class ErrorFilter implements ExceptionFilter {
     const about = { code, method, route: routeOptions.url, queryId, caller: caller || undefined };
     if (status === 503)
       this.logger.warn(
-        { ...about, reason: cause === undefined ? detail : String(cause) },
+        { ...about, reason: cause instanceof Error ? String(cause) : detail },
         'a request was not answered for now',
       );
     else this.logger.error({ ...about, err: cause }, 'a request failed');
