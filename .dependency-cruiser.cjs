@@ -21,7 +21,10 @@ module.exports = {
         'The command line has of the libraries only what is true of any client: the contract, and what HTTP says.',
       severity: 'error',
       from: { path: '^apps/cli/' },
-      to: { path: '^libs/', pathNot: '^libs/shared/src/(contract/|http/|config/environment\\.ts$)' },
+      to: {
+        path: '^libs/',
+        pathNot: '^libs/shared/src/(contract/|http/|(config/environment|lifecycle/check-node)\\.ts$)',
+      },
     },
     {
       name: 'libs-below-apps',

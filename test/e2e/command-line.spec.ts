@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
 import { startBufferingProxy } from '../support/buffering-proxy';
-import { runCommandLine, startCommand, startInTerminal } from '../support/run-command-line';
+import { runCommandLine, startCommand, startInTerminal, startThroughNpm } from '../support/run-command-line';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTableDouble } from '../support/table-double/start-table-double';
@@ -240,7 +240,7 @@ describe('exit codes', () => {
     const args = ['list', '--json', '--url', `http://127.0.0.1:${proxy.port}`, '--retry-for'];
     const { exitCode, stdout, stderr } = await runCommandLine([...args, '1'], env);
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'SERVICE_UNREACHABLE' } }]);
-    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Trying again in/);
+    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Trying again in/);
     expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Trying again');
   });
 });
@@ -295,7 +295,7 @@ describe('a wait over a bad line', () => {
     const run = startCommand(['status', id], toLimited);
     await waitUntil('it to wait', run.stderr, (text) => text.includes('Trying again in'));
     // As long as the window lasts, which has just begun.
-    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s)\./);
+    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s), for /);
     run.signal('SIGINT');
     expect(await run.exitCode).toBe(130);
   });
@@ -357,6 +357,37 @@ describe('Ctrl-C', () => {
     run.type('t\r');
     expect(await run.exitCode).toBe(5);
   });
+});
+
+describe('Ctrl-C through npx', () => {
+  it.each([
+    ['t terminates it: 5', 't\r', 5, 'Terminated'],
+    ['l leaves it running: 130', 'l\r', 130, 'Running'],
+  ])('asks what is to become of the query; %s', async (_, typed, exitCode, status) => {
+    slowDown(2_000);
+    const id = await submit();
+    const run = startThroughNpm(['watch', id], env);
+    await waitUntil('the bar', run.stdout, (shown) => /█.*% .*of 20 days/.test(shown));
+    run.type('\u0003');
+    await waitUntil('the question', run.stdout, (shown) => shown.includes('(w)aiting? '));
+    run.type(typed);
+    expect(await run.exitCode).toBe(exitCode);
+    expect((await readStatus(id)).status).toBe(status);
+    await runCommandLine(['terminate', id], env);
+  });
+});
+
+describe('a long wait in a process that collects its garbage', () => {
+  it('ends with --timeout after more than 15 s', async () => {
+    const workerless = await startApi({ ...common, KEY_PREFIX: `{t-${randomUUID()}}` });
+    onTestFinished(async () => void (await workerless.end()));
+    await waitUntilReady(workerless);
+    const { exitCode, stdout, stderr } = await runCommandLine(
+      ['submit', ...RANGE, '--wait', '--timeout', '16', '--url', workerless.url],
+      { NODE_OPTIONS: `--require=${resolve('test/support/preload-gc.cjs')}` },
+    );
+    expect([exitCode, stdout, stderr]).toEqual([8, '', expect.stringContaining('(WAIT_TIMEOUT)')]);
+  }, 40_000);
 });
 
 describe('a terminal', () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toCommands } from '../../apps/local/src/commands';
+import { pickAnyPort } from '../../apps/local/src/ports';
 import { README_ORIGINS, readCommands, RUN_AS_THEY_STAND } from '../support/readme-commands';
 import { waitUntil } from '../support/wait-until';
 
@@ -51,7 +52,8 @@ async function runReadme(origins: typeof README_ORIGINS, env: NodeJS.ProcessEnv)
 
 describe('npm start', () => {
   it('runs on the embedded Redis, prints what the README has, and all commands of the README work there', async () => {
-    const env = { ...process.env, PATH: await createPathWithoutRedis(), NO_COLOR: '1', REDIS_URL: '' };
+    const PORT = String(await pickAnyPort());
+    const env = { ...process.env, PATH: await createPathWithoutRedis(), NO_COLOR: '1', REDIS_URL: '', PORT };
     const started = run('npm', ['start'], env);
     onTestFinished(() => void started.child.kill('SIGKILL'));
     const text = await waitUntil(
@@ -63,9 +65,17 @@ describe('npm start', () => {
     expect(text.code, text.output).toBeNull();
     expect(text.output).toContain('for a look only');
     const [docs = '', dashboard = ''] = text.output.match(/http:\S+\/(api\/docs|queues)/g) ?? [];
+    expect(new URL(docs).port).toBe(PORT);
     const origins = { callers: new URL(docs).origin, operators: new URL(dashboard).origin };
     const pasted = text.output.split('\n').filter((line) => /^(submitted|location)=|^while /.test(line));
     expect(pasted).toEqual(Object.values(toCommands(origins.callers)));
+    expect(text.output).toContain(`Status page    ${origins.callers}/api/queries/ID`);
+    expect(text.output.trimEnd()).toMatch(/Ctrl-C stops it all\.$/);
+    const [, printed = ''] = /^Command line +(.*)$/m.exec(text.output) ?? [];
+    expect(printed).toContain(` --url ${origins.callers} submit `);
+    const counted = run('bash', ['-c', printed], { ...env, AUDIT_QUERY_URL: '' });
+    await counted.exited;
+    expect(counted.output()).toMatch(/^119$/m);
     for (const { command, exitCode, output } of await runReadme(origins, env)) {
       expect([exitCode, output], command).toEqual([0, expect.stringMatching(RUN_AS_THEY_STAND[command] ?? /never/)]);
     }

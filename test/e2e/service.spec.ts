@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createHttpPoller, type OperationResponse } from '@azure/core-lro';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import { checkedFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { waitUntil } from '../support/wait-until';
 
 const { start, end, count } = EXAMPLE_QUERY;
 const EXAMPLE = { start, end };
@@ -72,6 +73,20 @@ describe('the service, with the original’s own example', () => {
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
       expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     }
+  });
+});
+
+describe('an API without its Redis', () => {
+  it('logs why it is not ready', async () => {
+    const lost = await startApi({ REDIS_URL: 'redis://127.0.0.1:1' });
+    onTestFinished(async () => void (await lost.end()));
+    expect((await fetch(`${lost.url}/health/ready`)).status).toBe(503);
+    await waitUntil(
+      'the log entry',
+      () => lost.output(),
+      (output) => output.includes('a request was not answered for now'),
+    );
+    expect(lost.output()).toContain('"reason":"The store of queries is unreachable."');
   });
 });
 

@@ -1,18 +1,31 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
+import { readCommands } from '../support/readme-commands';
+import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
+
+/** A whole status document, as far as it is shown. */
+const RUNNING = {
+  id: ID,
+  status: 'Running',
+  request: { start: '2021-10-10', end: '2021-12-10', maxAgeSeconds: 0 },
+  progress: { percent: 1, daysDone: 1, daysTotal: 62, entitiesRead: 9, atLeast: 3, etaSeconds: null },
+  result: null,
+  error: null,
+  ...{ createdAt: null, startedAt: null, finishedAt: null, expiresAt: null },
+};
 
 type Reply = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -25,7 +38,7 @@ const toProblem = (status: number, code: string, headers: Record<string, string>
   toJson(status, { code, detail: 'Why.' }, headers);
 
 const toQuery = (status: string, headers: Record<string, string> = { 'retry-after': '1' }) =>
-  toJson(200, { id: ID, status }, headers);
+  toJson(200, { ...RUNNING, status }, headers);
 
 const toStream =
   (text: string): Reply =>
@@ -42,16 +55,30 @@ async function startScript(...script: Reply[]) {
     reply(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
+  const stop = () => {
     server.close();
-  });
+    server.closeAllConnections();
+  };
+  onTestFinished(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const troubles: string[] = [];
   const onTrouble = ({ code }: CommandFailedError) => void troubles.push(code);
   const credential = { kind: 'token' as const, value: 'secret' };
   const { signal } = new AbortController();
-  return { asked, url, troubles, service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal) };
+  return {
+    asked,
+    url,
+    stop,
+    troubles,
+    service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
+  };
+}
+
+/** A port of this machine at which nobody listens. */
+async function findRefusingPort(): Promise<string> {
+  const { url, stop } = await startScript();
+  stop();
+  return new URL(url).port;
 }
 
 async function follow(service: Service): Promise<string[]> {
@@ -107,6 +134,68 @@ describe('a request of the command line', () => {
   });
 });
 
+describe('what a hostile server sends', () => {
+  // The title, the screen, the cursor, the order of the text; U+009B is ESC [ in one character.
+  const HOSTILE = '\u001b]0;owned\u0007\u001b[2J\u009b2J\rfake\u202e';
+  // A terminal shows what is escaped, and obeys what is not.
+  const CONTROLS = /(?!\n)[\p{Cc}\u202e]/u;
+  const hostileQuery = {
+    ...RUNNING,
+    status: 'Failed',
+    request: { ...RUNNING.request, start: `2021${HOSTILE}`, end: HOSTILE },
+    error: { code: 'TABLE_NOT_FOUND', message: `No table.${HOSTILE}` },
+    [HOSTILE]: HOSTILE,
+  };
+  const event = `id: r${HOSTILE.replace('\r', '')}\ndata: ${JSON.stringify(hostileQuery)}\n\n`;
+
+  it.each<[string[], Reply]>([
+    [['status', ID], toJson(200, hostileQuery)],
+    [['result', ID], toJson(200, hostileQuery)],
+    [['status', ID, '--json'], toJson(200, hostileQuery)],
+    [['list'], toJson(200, { items: [hostileQuery], nextPageToken: null })],
+    [['list', '--json'], toJson(200, { items: [hostileQuery], nextPageToken: null })],
+    [['watch', ID], toStream(event)],
+    [['watch', ID, '--json'], toStream(event)],
+    [['terminate', ID], toJson(200, hostileQuery)],
+    [['status', ID], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
+    [['status', ID, '--json'], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
+  ])('moves nothing in a terminal: %s', async (args, reply) => {
+    const { url } = await startScript(reply);
+    const { stdout, stderr } = await runCommandLine([...args, '--url', url]);
+    expect(stdout + stderr).toMatch(/owned|Failed/);
+    expect(stdout + stderr).not.toMatch(CONTROLS);
+  });
+
+  it.each<[string, string[], object]>([
+    ['an id that is none', ['status', ID], { ...RUNNING, id: '$(reboot)' }],
+    ['a status that there is not', ['status', ID], { ...RUNNING, status: 'Done' }],
+    ['an error without a code', ['status', ID], { ...RUNNING, error: { code: 'a b', message: '' } }],
+    ['no progress', ['status', ID], { ...RUNNING, progress: null }],
+    ['a time that is none', ['status', ID], { ...RUNNING, createdAt: 'now' }],
+    ['no document at all', ['status', ID], []],
+    ['an id that is none in a list', ['list'], { items: [{ ...RUNNING, id: 'x' }], nextPageToken: null }],
+    ['a page token that a shell would run', ['list'], { items: [], nextPageToken: '; reboot' }],
+  ])('is not taken for an answer of the service: %s', async (_, args, body) => {
+    const { url } = await startScript(toJson(200, body));
+    const { exitCode, stdout, stderr } = await runCommandLine([...args, '--url', url]);
+    expect([exitCode, stdout, stderr]).toEqual([7, '', expect.stringContaining('(NOT_THE_SERVICE)')]);
+  });
+
+  it('gives no code of its own', async () => {
+    const { url } = await startScript(toJson(400, { code: 'fine) all is well', detail: 'No.' }));
+    const { exitCode, stderr } = await runCommandLine(['status', ID, '--url', url]);
+    expect([exitCode, stderr]).toEqual([7, expect.stringContaining('(NOT_THE_SERVICE)')]);
+  });
+
+  it('is no list without an end', async () => {
+    const page = toJson(200, { items: [RUNNING], nextPageToken: '1-0' });
+    const { url, asked } = await startScript(page, page);
+    const { exitCode, stdout, stderr } = await runCommandLine(['list', '--all', '--url', url]);
+    expect([exitCode, stdout, stderr]).toEqual([7, '', expect.stringContaining('(PAGE_TOKEN_REPEATED)')]);
+    expect(asked).toHaveLength(2);
+  });
+});
+
 describe('a submission that nobody knows the end of', () => {
   const page = (status: number): Reply => {
     return (_, response) => void response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
@@ -130,6 +219,58 @@ describe('a submission that nobody knows the end of', () => {
     expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
   });
 
+  it('is none where nobody listened, and says in two lines what to do', async () => {
+    const args = ['2021-10-10', '2021-12-10', '--url', `http://127.0.0.1:${await findRefusingPort()}`];
+    for (const command of ['submit', 'list']) {
+      const range = command === 'submit' ? args : args.slice(2);
+      const { exitCode, stdout, stderr } = await runCommandLine([command, ...range, '--retry-for', '2']);
+      const reason =
+        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to where it is, or run npm start.';
+      const [trouble, error, ...others] = stderr.split('\n');
+      expect([exitCode, stdout, others]).toEqual([7, '', ['']]);
+      expect(trouble).toMatch(/^127\.0\.0\.1:\d+ .* Trying again in 1 s, for 2 s at most\.$/);
+      expect(trouble).toContain(reason);
+      expect(error).toMatch(/^audit-query: 127\.0\.0\.1:\d+ /);
+      expect(error).toContain(`${reason} (SERVICE_UNREACHABLE)`);
+    }
+  });
+
+  it('is none either when it is interrupted before anybody listened', async () => {
+    const run = startCommand([
+      'submit',
+      '2021-10-10',
+      '2021-12-10',
+      '--url',
+      `http://127.0.0.1:${await findRefusingPort()}`,
+    ]);
+    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Trying again'));
+    run.signal('SIGINT');
+    expect([await run.exitCode, run.stderr()]).toEqual([
+      130,
+      expect.stringMatching(/\naudit-query: Interrupted\. \(INTERRUPTED\)\n$/),
+    ]);
+  });
+
+  it('is one when a cut came before the refusals', async () => {
+    const { url, asked, stop } = await startScript((request) => {
+      stop();
+      request.destroy();
+    });
+    const { exitCode, stderr } = await runCommandLine([
+      'submit',
+      '2021-10-10',
+      '2021-12-10',
+      '--retry-for',
+      '2',
+      '--url',
+      url,
+    ]);
+    expect([exitCode, stderr]).toEqual([
+      7,
+      expect.stringContaining(`--idempotency-key ${String(asked[0]?.headers['idempotency-key'])}`),
+    ]);
+  });
+
   it('is none that was refused', async () => {
     const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
     const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
@@ -147,7 +288,7 @@ describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () =>
   });
 
   it('is no fault of what was asked for when it is a message', async () => {
-    const { url } = await startScript(toJson(202, { id: ID, status: 'Pending' }));
+    const { url } = await startScript(toJson(202, { ...RUNNING, status: 'Pending' }));
     const run = startInShell(`audit-query submit 2021-10-10 2021-12-10 --url ${url} 2> /dev/full`);
     expect([await run.exitCode, run.stdout()]).toEqual([0, `${ID}\n`]);
   });
@@ -181,9 +322,122 @@ describe('a signal while a credential is read', () => {
   });
 });
 
+describe('the command of the README', () => {
+  it('never runs what a registry has under its name, in another folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'audit-query-elsewhere-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const paths: string[] = [];
+    const registry = createServer((request, response) => {
+      paths.push(request.url ?? '');
+      const dist = { tarball: `${url}/stranger.tgz`, shasum: '0'.repeat(40) };
+      const version = { name: 'audit-query', version: '9.0.0', bin: { 'audit-query': 'main.js' }, dist };
+      const document = { name: 'audit-query', 'dist-tags': { latest: '9.0.0' }, versions: { '9.0.0': version } };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void registry.close());
+    const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+    const [program = '', ...words] =
+      readCommands()
+        .find((command) => command.startsWith('npx '))
+        ?.split(/(?<=audit-query) /)[0]
+        ?.split(' ') ?? [];
+    // As outside of any project, with nothing cached; what npm set for this run is of this one.
+    const env = {
+      ...{ PATH: process.env['PATH'], HOME: folder, npm_config_cache: folder, npm_config_fetch_retries: '0' },
+      npm_config_registry: url,
+    };
+    const [exitCode, stderr] = await new Promise<[unknown, string]>((resolve) => {
+      const options = { cwd: folder, env };
+      execFile(program, [...words, '--version'], options, (error, _, text) => resolve([error?.code ?? 0, text]));
+    });
+    expect(exitCode).not.toBe(0);
+    expect(stderr).not.toContain('will be installed');
+    expect(paths).not.toContain('/stranger.tgz');
+  }, 60_000);
+});
+
+describe('what a person types', () => {
+  const empty = toJson(200, { items: [], nextPageToken: null });
+
+  it('may have its options before the command', async () => {
+    const { url, asked } = await startScript(empty);
+    const run = await runCommandLine(['--url', url, '--json', '--status', 'Failed', 'list', '--page-size', '3']);
+    expect(run).toEqual({ exitCode: 0, stdout: '{"items":[],"nextPageToken":null}\n', stderr: '' });
+    expect(asked[0]?.path).toBe('/api/queries?pageSize=3&status=Failed');
+  });
+
+  it('gets a sentence for an empty list', async () => {
+    const { url } = await startScript(empty);
+    const run = await runCommandLine(['list', '--url', url]);
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'There are no such queries.\n' });
+  });
+
+  it.each<[string[], RegExp]>([
+    [['lsit'], /^audit-query: unknown command 'lsit'\n\(Did you mean list\?\)\nAll options: audit-query --help\n$/],
+    [['list', '--statsu', 'x'], /^audit-query: unknown option '--statsu'\n.*\nAll options: audit-query list --help\n$/],
+    [['--frob', 'list'], /^audit-query: unknown option '--frob'\nAll options: audit-query list --help\n$/],
+    [['list', '--url', 'x'], /^audit-query: --url must be like https:.*\(SETTINGS_INVALID\)\n$/],
+    [['list', '--api-key-file', '/dev/null'], /^audit-query: The API key of --api-key-file must be one line/],
+  ])('is answered with one prefix, its own words and what helps: %j', async (args, stderr) => {
+    expect(await runCommandLine(args)).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(stderr) as string,
+    });
+  });
+
+  it('has its own words in what the service refuses', async () => {
+    const detail = 'createdAfter must be a time, pageToken must be one that a page of this list gave';
+    const { url } = await startScript(toJson(400, { code: 'REQUEST_INVALID', detail }));
+    const { stderr } = await runCommandLine(['list', '--created-after', 'x', '--url', url]);
+    expect(stderr).toContain('audit-query: --created-after must be a time, --page-token must be one');
+  });
+});
+
+describe('a wait in a process that collects its garbage', () => {
+  const collecting = { NODE_OPTIONS: `--require=${resolve('test/support/preload-gc.cjs')}` };
+  const openStream: Reply = (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(`event: progress\nid: r1\ndata: ${JSON.stringify(RUNNING)}\n\n`);
+  };
+  const none = toStream('');
+  const silent: Reply = () => {};
+
+  it.each<[string, Reply[]]>([
+    ['an event stream', [openStream]],
+    ['a long poll', [none, none, none, silent]],
+    ['a pause before the next request', [none, none, none, toJson(200, RUNNING, { 'retry-after': '60' })]],
+  ])(
+    'ends with --timeout, SIGINT and SIGTERM: %s',
+    async (_, script) => {
+      for (const [signal, exitCode] of [
+        [undefined, 8],
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const) {
+        const { url, asked } = await startScript(...script);
+        const args = ['watch', ID, '--url', url, ...(signal === undefined ? ['--timeout', '5'] : [])];
+        const run = startCommand(args, collecting);
+        onTestFinished(() => run.signal('SIGKILL'));
+        await waitUntil(
+          'the last request',
+          () => asked.length,
+          (requests) => requests === script.length,
+        );
+        // Several collections while nothing arrives.
+        await delay(1_000);
+        if (signal !== undefined) run.signal(signal);
+        expect(await Promise.race([run.exitCode, delay(8_000, 'still waiting')]), signal).toBe(exitCode);
+      }
+    },
+    60_000,
+  );
+});
+
 describe('following a query', () => {
-  const running = `event: progress\nid: r1\ndata: {"id":"${ID}","status":"Running"}\n\n`;
-  const completed = `event: end\nid: r2\ndata: {"id":"${ID}","status":"Completed"}\n\n`;
+  const running = `event: progress\nid: r1\ndata: ${JSON.stringify(RUNNING)}\n\n`;
+  const completed = `event: end\nid: r2\ndata: ${JSON.stringify({ ...RUNNING, status: 'Completed' })}\n\n`;
 
   it('resumes a stream that ends before the query, with the last id', async () => {
     const { service, asked } = await startScript(toStream(running), toStream(''), toStream(completed));

@@ -33,9 +33,18 @@ export function startInShell(line: string): CommandRun {
 /**
  * The command in a terminal of its own (a pseudo-terminal of util-linux' `script`); what it prints is all in `stdout`.
  */
-export function startInTerminal(args: string[], env: Record<string, string> = {}): CommandRun {
-  const command = ['exec', process.execPath, MAIN, ...args].join(' ');
+export function startInTerminal(
+  args: string[],
+  env: Record<string, string> = {},
+  program = [process.execPath, MAIN],
+): CommandRun {
+  const command = ['exec', ...program, ...args].join(' ');
   return start('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], env, undefined);
+}
+
+/** The command as the README has it, in a terminal. It has no registry to ask. */
+export function startThroughNpm(args: string[], env: Record<string, string> = {}): CommandRun {
+  return startInTerminal(args, { ...env, npm_config_offline: 'true' }, ['npx', '--no-install', 'audit-query']);
 }
 
 /** Runs the command to its end. */

@@ -1,3 +1,4 @@
+import '#shared/lifecycle/check-node';
 import 'reflect-metadata';
 import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';

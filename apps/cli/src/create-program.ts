@@ -1,4 +1,4 @@
-import { Command } from '@commander-js/extra-typings';
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { createCompletionCommand } from './commands/completion.command';
 import { createListCommand } from './commands/list.command';
 import { createResultCommand } from './commands/result.command';
@@ -34,6 +34,31 @@ export function createProgram(context: CommandContext, version: string) {
   ];
   for (const command of commands) program.addCommand(command);
   // Commands that are added inherit nothing.
-  for (const command of [program, ...program.commands]) command.exitOverride().showSuggestionAfterError();
+  for (const command of [program, ...program.commands]) {
+    const name = command === program ? 'audit-query' : `audit-query ${command.name()}`;
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .showHelpAfterError(`All options: ${name} --help`)
+      .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'audit-query:')) });
+  }
   return program;
+}
+
+/**
+ * The arguments with the options that stand before the command put behind it, where commander looks for them.
+ *
+ * @param args Without the program's own name.
+ */
+export function moveOptions(program: CommandUnknownOpts, args: readonly string[]): string[] {
+  const options = program.commands.flatMap((command) => command.options);
+  let count = 0;
+  for (; args[count]?.startsWith('--'); count += 1) {
+    const option = options.find(({ long }) => long === args[count]);
+    if (option?.required) count += 1;
+  }
+  const [command, ...others] = args.slice(count);
+  // Options alone, such as --version.
+  if (command === undefined) return [...args];
+  return [command, ...args.slice(0, count), ...others];
 }

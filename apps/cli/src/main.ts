@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+import '#shared/lifecycle/check-node';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
-import { createProgram } from './create-program';
+import { createProgram, moveOptions } from './create-program';
 import { ExitCode } from './exit-code';
 import type { CommandContext } from './run-command';
 import { createTerminal } from './terminal/terminal';
@@ -21,7 +22,8 @@ async function main(): Promise<ExitCode> {
   };
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   try {
-    await createProgram(context, version).parseAsync();
+    const program = createProgram(context, version);
+    await program.parseAsync(moveOptions(program, process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // It has said why, or printed the help that was asked for.

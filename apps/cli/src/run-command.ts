@@ -7,6 +7,7 @@ import { readConfigFile } from './settings/read-config-file';
 import { readSettings } from './settings/read-settings';
 import { ProgressView } from './show/progress-view';
 import { formatDuration } from './show/format';
+import { InterruptKey } from './terminal/interrupt-key';
 import type { Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
@@ -15,6 +16,8 @@ const GOES_ON = new Set<ExitCode>([
   ...[ExitCode.NotFinished, ExitCode.ServiceUnavailable],
   ...[ExitCode.HungUp, ExitCode.Interrupted, ExitCode.ToldToEnd],
 ]);
+
+const OPTIONS = { url: '--url', apiKeyFile: '--api-key-file', tokenFile: '--token-file' };
 
 /** The process, as a command sees it. */
 export interface CommandContext {
@@ -53,16 +56,19 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
   const { url, apiKeyFile, tokenFile, retryFor, json } = options;
   const view = new ProgressView(terminal);
   const settings = readSettings([
-    { place: 'the command line', url, apiKeyFile, tokenFile },
+    { place: 'the command line', names: OPTIONS, url, apiKeyFile, tokenFile },
     toEnvironmentSource(environment),
     readConfigFile(environment),
   ]);
   // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
   interrupts.listen();
-  const onTrouble = (error: CommandFailedError, waitMs: number) =>
-    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${formatDuration(waitMs / 1_000)}.`));
+  const onTrouble = (error: CommandFailedError, waitMs: number, retryMs: number) => {
+    const [wait, limit] = [waitMs, retryMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
+    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${wait}, for ${limit} at most.`));
+  };
   const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
-  return { service, terminal, interrupts, view, isJson: json === true };
+  const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
+  return { service, terminal, interrupts, interruptKey, view, isJson: json === true };
 }
 
 async function report(error: unknown, terminal: Terminal, isJson: boolean): Promise<ExitCode> {

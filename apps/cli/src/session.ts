@@ -1,5 +1,6 @@
 import type { Service } from './service/service';
 import type { ProgressView } from './show/progress-view';
+import type { InterruptKey } from './terminal/interrupt-key';
 import type { Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
@@ -8,6 +9,7 @@ export interface Session {
   service: Service;
   terminal: Terminal;
   interrupts: Interrupts;
+  interruptKey: InterruptKey;
   view: ProgressView;
   isJson: boolean;
 }

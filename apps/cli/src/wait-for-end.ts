@@ -1,3 +1,4 @@
+import { abortWith } from './abort-with';
 import { CommandFailedError } from './command-failed-error';
 import { ExitCode } from './exit-code';
 import { followQuery } from './service/follow-query';
@@ -22,26 +23,30 @@ const QUESTION = 'The query is still running. (t)erminate it, (l)eave it running
  * @throws CommandFailedError INTERRUPTED or WAIT_TIMEOUT, while the query goes on; or as followQuery does.
  */
 export async function waitForEnd(session: Session, id: string, options: WaitOptions = {}): Promise<Query> {
-  const { terminal, view, interrupts } = session;
-  const limit = new AbortController();
-  const timer = options.timeout === undefined ? undefined : setTimeout(() => limit.abort(), options.timeout * 1_000);
+  const { terminal, view, interrupts, interruptKey } = session;
+  const waiting = new AbortController();
+  const release = abortWith(waiting, interrupts.signal);
+  const timer =
+    options.timeout === undefined ? undefined : setTimeout(() => waiting.abort(toTimeout(id)), options.timeout * 1_000);
   const over = new AbortController();
-  if (terminal.isInteractive) interrupts.onInterrupt = () => void askWhatToDo(session, id, over.signal);
+  if (terminal.isInteractive) {
+    interrupts.onInterrupt = () => void askWhatToDo(session, id, over.signal);
+    interruptKey.listen();
+  }
   let latest: Query | undefined;
   try {
-    const signal = AbortSignal.any([interrupts.signal, limit.signal]);
-    for await (const query of followQuery(session.service, id, signal)) {
+    for await (const query of followQuery(session.service, id, waiting.signal)) {
       latest = query;
       if (options.isEachPrinted) await terminal.print(`${JSON.stringify(query)}\n`);
       else view.show(query);
     }
   } catch (error) {
-    if (limit.signal.aborted) throw toTimeout(id, error);
-    if (interrupts.signal.aborted) throw withId(interrupts.signal.reason, id);
-    throw withId(error, id);
+    throw withId(waiting.signal.aborted ? waiting.signal.reason : error, id);
   } finally {
     clearTimeout(timer);
+    release();
     interrupts.onInterrupt = undefined;
+    interruptKey.stop();
     over.abort();
     view.clear();
   }
@@ -50,13 +55,15 @@ export async function waitForEnd(session: Session, id: string, options: WaitOpti
 }
 
 async function askWhatToDo(session: Session, id: string, over: AbortSignal): Promise<void> {
-  const { service, view, interrupts } = session;
+  const { service, view, interrupts, interruptKey } = session;
   // The signals that come while it is asked are not for a second question.
   interrupts.onInterrupt = () => interrupts.end();
   view.pause();
+  interruptKey.stop();
   const answer = await ask(QUESTION, ['t', 'l', 'w'], over);
   view.resume();
   if (over.aborted) return;
+  interruptKey.listen();
   interrupts.onInterrupt = () => void askWhatToDo(session, id, over);
   if (answer === 'w') return;
   if (answer !== 't') return interrupts.end();
@@ -67,9 +74,9 @@ async function askWhatToDo(session: Session, id: string, over: AbortSignal): Pro
   });
 }
 
-function toTimeout(id: string, cause: unknown): CommandFailedError {
+function toTimeout(id: string): CommandFailedError {
   const message = 'The query has not ended in the time that --timeout gives.';
-  return new CommandFailedError({ exitCode: ExitCode.NotFinished, code: 'WAIT_TIMEOUT', message, id, cause });
+  return new CommandFailedError({ exitCode: ExitCode.NotFinished, code: 'WAIT_TIMEOUT', message, id });
 }
 
 /** So that whoever reads the error can go on with the query. */

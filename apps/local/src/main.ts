@@ -13,6 +13,9 @@ import { showStep } from './show-step';
 
 const TABLE_NAME = 'audit';
 
+/** Where the command line looks by itself. */
+const COMMAND_LINE_PORT = 3_000;
+
 /** npm hands on a Ctrl-C that the terminal has sent us already; a person takes longer for a second one. */
 const SECOND_SIGNAL_AFTER_MS = 1_000;
 
@@ -116,6 +119,8 @@ function toLoadedText(size: number): string {
 function toWelcome({ port, operatorPort }: Api, folder: string): string {
   const origin = `http://${LOOPBACK}:${port}`;
   const { submit, follow, result } = toCommands(origin);
+  const { start, end, count } = EXAMPLE_QUERY;
+  const url = port === COMMAND_LINE_PORT ? '' : ` --url ${origin}`;
   return `
 Paste these into another terminal, one after the other.
 
@@ -127,10 +132,12 @@ Follow it; Retry-After says when to ask again:
 
 ${follow}
 
-Wait for the result, which is ${EXAMPLE_QUERY.count}:
+Wait for the result, which is ${count}:
 
 ${result}
 
+Command line   npx --no-install audit-query${url} submit ${start} ${end} --wait
+Status page    ${origin}/api/queries/ID, in a browser, with an id from above
 Documentation  ${origin}/api/docs
 Dashboard      http://${LOOPBACK}:${operatorPort}/queues
 Logs           ${join(folder, '{api,worker}.log')}

@@ -41,6 +41,14 @@ describe('choosePort', () => {
     await expect(refusal).rejects.toThrow(`PORT=${port} cannot be had: it is in use.`);
   });
 
+  it.skipIf(process.getuid?.() === 0)(
+    'says of a port that needs other rights that it does, not that it is in use',
+    async () => {
+      const refusal = choosePort('PORT', '1', 3_000);
+      await expect(refusal).rejects.toThrow('PORT=1 cannot be had: this user may not listen on it (EACCES).');
+    },
+  );
+
   it('refuses a port that is asked for and spoken for', async () => {
     const free = await pickAnyPort();
     await expect(choosePort('OPERATOR_PORT', String(free), 3_001, [free])).rejects.toThrow(PortUnusableError);

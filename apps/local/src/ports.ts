@@ -29,15 +29,16 @@ export async function choosePort(
   }
   if (port === 0) return pickAnyPort();
   if (taken.includes(port)) throw new PortUnusableError(`${name}=${port} is used for another listener already.`);
-  if (await isFree(port)) return port;
+  const listening = await tryListen(port);
+  if (listening.port !== undefined) return port;
   throw new PortUnusableError(
-    `${name}=${port} cannot be had: it is in use. Without ${name} the next free port is taken.`,
+    `${name}=${port} cannot be had: ${toReason(listening.code)}. Without ${name} the next free port is taken.`,
   );
 }
 
 /** Some free port. Another process may have taken it by the time that it is used. */
 export async function pickAnyPort(): Promise<number> {
-  const port = await tryListen(0);
+  const { port } = await tryListen(0);
   if (port === undefined) throw new PortUnusableError('There is no free port.');
   return port;
 }
@@ -50,21 +51,27 @@ async function findFreePort(from: number, taken: readonly number[]): Promise<num
 }
 
 async function isFree(port: number): Promise<boolean> {
-  return (await tryListen(port)) !== undefined;
+  return (await tryListen(port)).port !== undefined;
 }
 
-/** The port that could be listened on, or undefined where it could not. */
-async function tryListen(port: number): Promise<number | undefined> {
+function toReason(code: string): string {
+  if (code === 'EADDRINUSE') return 'it is in use';
+  if (code === 'EACCES') return 'this user may not listen on it (EACCES)';
+  return code;
+}
+
+/** The port that could be listened on, or why it could not. */
+async function tryListen(port: number): Promise<{ port: number } | { port: undefined; code: string }> {
   const server = createServer();
   try {
     server.listen(port, LOOPBACK);
     await once(server, 'listening');
-  } catch {
-    // In use, or below 1024 and not ours to have.
-    return undefined;
+  } catch (error) {
+    return { port: undefined, code: (error as NodeJS.ErrnoException).code ?? 'unknown' };
   }
   const address = server.address();
   server.close();
   await once(server, 'close');
-  return typeof address === 'object' ? address?.port : undefined;
+  if (typeof address !== 'object' || address === null) throw new Error('a TCP server has no port');
+  return { port: address.port };
 }

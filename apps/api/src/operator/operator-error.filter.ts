@@ -15,8 +15,12 @@ export class OperatorErrorFilter implements ExceptionFilter {
     // There is nobody to answer.
     if (isHangUp(thrown, request)) return;
     const problem = toProblemError(thrown);
-    const { code, status, cause } = problem;
-    if (status === 503) this.logger.warn({ code, reason: String(cause) }, 'a request was not answered for now');
+    const { code, status, cause, detail } = problem;
+    if (status === 503)
+      this.logger.warn(
+        { code, reason: cause instanceof Error ? String(cause) : detail },
+        'a request was not answered for now',
+      );
     // An unreadable record was logged where it was read, once.
     else if (status >= 500 && !(thrown instanceof RecordUnreadableError))
       this.logger.error({ code, err: cause }, 'a request failed');

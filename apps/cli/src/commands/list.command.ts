@@ -1,4 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { CommandFailedError } from '../command-failed-error';
 import { ExitCode } from '../exit-code';
 import { type CommandContext, runCommand } from '../run-command';
 import { type QueryPage, STATUSES } from '../service/query';
@@ -29,19 +30,33 @@ export function createListCommand(context: CommandContext) {
         },
         all === true,
       );
-      await terminal.print(isJson ? `${JSON.stringify(page)}\n` : toQueryTable(page.items));
+      if (isJson) await terminal.print(`${JSON.stringify(page)}\n`);
+      else if (page.items.length > 0) await terminal.print(toQueryTable(page.items));
+      else terminal.printError('There are no such queries.\n');
       if (!isJson && page.nextPageToken !== null) terminal.printError(`More: --page-token ${page.nextPageToken}\n`);
       return ExitCode.Done;
     }),
   );
 }
 
+function toEndlessList(): CommandFailedError {
+  return new CommandFailedError({
+    exitCode: ExitCode.ServiceUnavailable,
+    code: 'PAGE_TOKEN_REPEATED',
+    message: 'The service sent the same page token twice, so the list has no end.',
+  });
+}
+
+/** @throws CommandFailedError PAGE_TOKEN_REPEATED; otherwise as Service does. */
 async function readPages(service: Service, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
   const page = await service.list(filter);
   if (!isAll) return page;
   const { items } = page;
   let { nextPageToken } = page;
+  const tokens = new Set<string>();
   while (nextPageToken !== null) {
+    if (tokens.has(nextPageToken)) throw toEndlessList();
+    tokens.add(nextPageToken);
     const next = await service.list({ ...filter, pageToken: nextPageToken });
     items.push(...next.items);
     nextPageToken = next.nextPageToken;

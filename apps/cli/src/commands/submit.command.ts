@@ -37,19 +37,17 @@ export function createSubmitCommand(context: CommandContext) {
 }
 
 async function submit({ service }: Session, submission: Submission, key: string): Promise<Query> {
+  let isUncertain = false;
   try {
-    return await service.submit(submission, key);
+    return await service.submit(submission, key, () => (isUncertain = true));
   } catch (error) {
-    if (!(error instanceof CommandFailedError) || !mayBeAccepted(error)) throw error;
+    if (!isUncertain || !(error instanceof CommandFailedError) || !isUnanswered(error)) throw error;
     const message = `${error.message} Whether the query was accepted is not known: submit it again with --idempotency-key ${key}, and it is one query.`;
     throw new CommandFailedError({ exitCode: error.exitCode, code: error.code, message, cause: error });
   }
 }
 
-/**
- * The request may have arrived and only its answer not, whoever says so: a gateway that waited too long, or the service
- * itself, whose Redis took the job and whose reply was lost. What was refused the last time may have been taken before.
- */
-function mayBeAccepted({ exitCode, code }: CommandFailedError): boolean {
+/** Whether the last answer says nothing of the query. What was refused the last time may have been taken before. */
+function isUnanswered({ exitCode, code }: CommandFailedError): boolean {
   return exitCode === ExitCode.ServiceUnavailable || code === 'INTERRUPTED';
 }

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { abortWith } from '../abort-with';
 import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { toForeignAnswer } from './foreign-answer';
 import { type Refusal, toRefusal } from './to-service-error';
 import { toNetworkError } from './to-network-error';
 
@@ -14,8 +16,12 @@ const LONGEST_DELAY_MS = 5_000;
 export interface Patience {
   /** How long a request is tried again, in milliseconds; 0: never. */
   retryMs: number;
-  /** Told before each wait. */
-  onTrouble: (error: CommandFailedError, waitMs: number) => void;
+  /**
+   * Called before a wait, once for each kind of trouble that a request has.
+   *
+   * @param retryMs How long the request will be tried again at most.
+   */
+  onTrouble: (error: CommandFailedError, waitMs: number, retryMs: number) => void;
 }
 
 /**
@@ -23,20 +29,28 @@ export interface Patience {
  * and gives only successful answers and 304. Bodies arrive as a whole, so that one cut off in the middle is sent for
  * again, except those of event streams.
  *
- * @returns Throws CommandFailedError for everything else, and the reason of the request's signal when that is aborted.
+ * @returns Takes `onUncertain` for when the service may have done what was asked without an answer that says so; and its
+ *   signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
+ *   Throws CommandFailedError for everything else, and the reason of the signal when that is aborted.
  */
-export function createPatientFetch({ retryMs, onTrouble }: Patience): (request: Request) => Promise<Response> {
-  return async (request) => {
+export function createPatientFetch({ retryMs, onTrouble }: Patience) {
+  return async (request: Request, signal: AbortSignal, onUncertain?: () => void): Promise<Response> => {
     const giveUpAt = performance.now() + retryMs;
+    let trouble: string | undefined;
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await send(request.clone());
+      const answer = await send(request.clone(), signal).catch((error: unknown) => {
+        onUncertain?.();
+        throw error;
+      });
       if (answer instanceof Response) return answer;
-      const { error, isRetryable, retryAfterMs } = answer;
+      const { error, isRetryable, mayBeDone, retryAfterMs } = answer;
+      if (mayBeDone) onUncertain?.();
       // Gateways say 0, and mean that they know nothing.
       const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
-      onTrouble(error, waitMs);
-      await delay(waitMs, undefined, { signal: request.signal }).catch(() => request.signal.throwIfAborted());
+      if (error.message !== trouble) onTrouble(error, waitMs, giveUpAt - performance.now());
+      trouble = error.message;
+      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };
 }
@@ -45,38 +59,39 @@ interface Trouble extends Refusal {
   retryAfterMs?: number | undefined;
 }
 
-async function send(request: Request): Promise<Response | Trouble> {
+async function send(request: Request, signal: AbortSignal): Promise<Response | Trouble> {
   const isStream = request.headers.get('accept') === 'text/event-stream';
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
+  const attempt = new AbortController();
+  let release = abortWith(attempt, signal);
+  const timer = setTimeout(() => attempt.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
   try {
-    const signal = AbortSignal.any([request.signal, limit.signal]);
     // A redirect would take the credential to wherever it says.
-    const answer = await fetch(request, { signal, redirect: 'manual' });
-    if (isStream && answer.ok) return answer;
+    const answer = await fetch(request, { signal: attempt.signal, redirect: 'manual' });
+    if (isStream && answer.ok) {
+      // Its body is read on after this.
+      release = () => {};
+      return answer;
+    }
     const text = await answer.text();
     if (answer.ok || answer.status === 304) return toReadAnswer(answer, text);
     const retryAfterMs = readRetryAfterMs(answer.headers.get('retry-after') ?? undefined);
     return { ...toRefusal(answer.status, text), retryAfterMs };
   } catch (error) {
-    request.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (error instanceof CommandFailedError) throw error;
     return toNetworkError(error, new URL(request.url).host);
   } finally {
     clearTimeout(timer);
+    release();
   }
 }
 
 function toReadAnswer({ status, headers }: Response, text: string): Response {
   const hasBody = status !== 204 && status !== 304;
   if (hasBody && !isJson(text)) {
-    throw new CommandFailedError({
-      exitCode: ExitCode.ServiceUnavailable,
-      code: 'NOT_THE_SERVICE',
-      message: 'What answers is not Audit Query (it does not speak JSON): check the URL.',
-    });
+    throw toForeignAnswer('it does not speak JSON');
   }
-  return new Response(hasBody ? text : null, { status, headers });
+  return new Response(hasBody ? stripControls(text) : null, { status, headers });
 }
 
 function isJson(text: string): boolean {

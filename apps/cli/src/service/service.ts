@@ -3,7 +3,7 @@ import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import type { Settings } from '../settings/settings';
 import type { operations, paths } from './openapi-client';
 import { createPatientFetch, type Patience } from './patient-fetch';
-import type { Query, QueryPage } from './query';
+import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';
 
 export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
 
@@ -27,6 +27,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
 export class Service {
   private readonly client: Client<paths>;
+  private readonly fetch: ReturnType<typeof createPatientFetch>;
 
   constructor(
     { url, credential }: Settings,
@@ -38,14 +39,27 @@ export class Service {
       ...(credential?.kind === 'api-key' && { 'x-api-key': credential.value }),
       ...(credential?.kind === 'token' && { Authorization: `Bearer ${credential.value}` }),
     };
-    this.client = createClient<paths>({ baseUrl: url, headers, fetch: createPatientFetch(patience) });
+    this.fetch = createPatientFetch(patience);
+    this.client = createClient<paths>({ baseUrl: url, headers });
   }
 
-  /** @param key Makes all submissions under it one query, so that it can be sent again after a cut. */
-  async submit(body: paths['/api/queries']['post']['requestBody']['content']['application/json'], key: string) {
+  /** In place of the option `signal`: see `createPatientFetch`. */
+  private until(signal: AbortSignal, onUncertain?: () => void): { fetch: (request: Request) => Promise<Response> } {
+    return { fetch: (request) => this.fetch(request, signal, onUncertain) };
+  }
+
+  /**
+   * @param key Makes all submissions under it one query, so that it can be sent again after a cut.
+   * @param onUncertain Called when the query may have been accepted without an answer that says so.
+   */
+  async submit(
+    body: paths['/api/queries']['post']['requestBody']['content']['application/json'],
+    key: string,
+    onUncertain: () => void,
+  ) {
     const params = { header: { 'Idempotency-Key': key } };
-    const { data } = await this.client.POST('/api/queries', { params, body, signal: this.signal });
-    return data as Query;
+    const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal, onUncertain) });
+    return parseQuery(data);
   }
 
   async read(id: string): Promise<Query> {
@@ -62,11 +76,11 @@ export class Service {
     const { data, response } = await this.client.GET('/api/queries/{id}', {
       params: { path: { id }, query: waitSeconds > 0 ? { wait: waitSeconds } : {} },
       ...(revision !== undefined && { headers: { 'If-None-Match': `"${revision}"` } }),
-      signal,
+      ...this.until(signal),
     });
     return {
-      query: response.status === 304 ? undefined : (data as Query),
-      revision: response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2'),
+      query: response.status === 304 ? undefined : parseQuery(data),
+      revision: toRevision(response.headers.get('etag')?.replace(/^(W\/)?"(.*)"$/, '$2')),
       retryAfterMs: toPollDelayMs(readRetryAfterMs(response.headers.get('retry-after') ?? undefined)),
     };
   }
@@ -81,25 +95,31 @@ export class Service {
       params: { path: { id } },
       headers: { Accept: 'text/event-stream', ...(revision !== undefined && { 'Last-Event-ID': revision }) },
       parseAs: 'stream',
-      signal,
+      ...this.until(signal),
     });
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
     return isStream ? ((data as ReadableStream<Uint8Array> | null | undefined) ?? undefined) : undefined;
   }
 
   async list(filter: ListFilter): Promise<QueryPage> {
-    const { data } = await this.client.GET('/api/queries', { params: { query: filter }, signal: this.signal });
-    return data as QueryPage;
+    const params = { query: filter };
+    const { data } = await this.client.GET('/api/queries', { params, ...this.until(this.signal) });
+    return parseQueryPage(data);
   }
 
   /** @returns Whether it had ended before. */
   async terminate(id: string): Promise<{ query: Query; hadEnded: boolean }> {
     const { data, response } = await this.client.DELETE('/api/queries/{id}', {
       params: { path: { id } },
-      signal: this.signal,
+      ...this.until(this.signal),
     });
-    return { query: data as Query, hadEnded: response.status === 200 };
+    return { query: parseQuery(data), hadEnded: response.status === 200 };
   }
+}
+
+/** Only one that a header takes: any other is none. */
+export function toRevision(text: string | undefined): string | undefined {
+  return text !== undefined && /^[\x21\x23-\x7e]{1,256}$/.test(text) ? text : undefined;
 }
 
 function toPollDelayMs(retryAfterMs: number = DEFAULT_RETRY_AFTER_MS): number {

@@ -1,6 +1,8 @@
+import { abortWith } from '../abort-with';
 import { parseEvents } from './parse-events';
-import type { Query } from './query';
-import type { Service } from './service';
+import { stripControls } from '#shared/contract/control-characters';
+import { parseQuery, type Query } from './query';
+import { type Service, toRevision } from './service';
 
 /** The service tells the present state at once: later than this, something in between holds the stream back. */
 const FIRST_BYTE_LIMIT_MS = 5_000;
@@ -28,8 +30,9 @@ export async function* streamQuery(
   revision: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<QueryEvent, void, undefined> {
-  const silence = new AbortController();
-  const giveUp = () => silence.abort(new StreamSilentError());
+  const stop = new AbortController();
+  const release = abortWith(stop, signal);
+  const giveUp = () => stop.abort(new StreamSilentError());
   // One that goes on may have no news for long, and says so by comments.
   let timer = setTimeout(giveUp, revision === undefined ? FIRST_BYTE_LIMIT_MS : SILENCE_LIMIT_MS);
   async function* listen(body: AsyncIterable<Uint8Array>) {
@@ -39,19 +42,28 @@ export async function* streamQuery(
       yield chunk;
     }
   }
-  const ending = AbortSignal.any([signal, silence.signal]);
   try {
-    const body = await service.openEvents(id, revision, ending);
+    const body = await service.openEvents(id, revision, stop.signal);
     if (body === undefined) return;
     for await (const { data, id: latest } of parseEvents(listen(body))) {
-      yield { query: JSON.parse(data) as Query, revision: latest };
+      yield { query: parseQuery(parseJson(data)), revision: toRevision(latest) };
     }
   } catch (error) {
-    ending.throwIfAborted();
+    stop.signal.throwIfAborted();
     // A cut: what fetch says of a body that ends in the middle.
     if (!(error instanceof TypeError)) throw error;
   } finally {
     clearTimeout(timer);
-    silence.abort();
+    release();
+    stop.abort();
+  }
+}
+
+/** @returns Undefined where it is none, which is no status document either. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(stripControls(text));
+  } catch {
+    return undefined;
   }
 }

@@ -1,33 +1,54 @@
+import { stripControls } from '#shared/contract/control-characters';
 import { CommandFailedError } from '../command-failed-error';
 import { ExitCode } from '../exit-code';
+import { toForeignAnswer } from './foreign-answer';
 import type { components } from './openapi-client';
+import { isCode } from './query';
 
 type Problem = components['schemas']['Problem'];
 
 const RETRYABLE = new Set([408, 429, 500, 502, 503, 504]);
+
+const OPTIONS = {
+  maxAgeSeconds: '--max-age',
+  createdAfter: '--created-after',
+  createdBefore: '--created-before',
+  pageSize: '--page-size',
+  pageToken: '--page-token',
+  'Idempotency-Key': '--idempotency-key',
+};
 
 /** An answer that is no success. */
 export interface Refusal {
   error: CommandFailedError;
   /** Whether the same request may succeed later; all that the command sends is idempotent. */
   isRetryable: boolean;
+  /** Whether the service may have done what was asked all the same. */
+  mayBeDone: boolean;
 }
 
 /** @param text The body, which may be a proxy's page as well as a problem document. */
 export function toRefusal(status: number, text: string): Refusal {
   const problem = readProblem(text);
   const isRetryable = RETRYABLE.has(status);
+  // By a gateway that waited too long, or by the service itself, whose Redis took the job and whose reply was lost.
+  const mayBeDone = isRetryable;
   if (problem === undefined) {
     const isStrange = !isRetryable && status !== 401 && status !== 403;
-    const code = isStrange ? 'NOT_THE_SERVICE' : 'UNEXPLAINED';
-    const message = isStrange
-      ? `What answers is not Audit Query (HTTP status ${status}): check the URL.`
-      : `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
-    const exitCode = isStrange ? ExitCode.ServiceUnavailable : toExitCode(status, code);
-    return { error: new CommandFailedError({ exitCode, code, message }), isRetryable };
+    if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable, mayBeDone };
+    const code = 'UNEXPLAINED';
+    const message = `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
+    const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message });
+    return { error, isRetryable, mayBeDone };
   }
   const { code, detail } = problem;
-  return { error: new CommandFailedError({ exitCode: toExitCode(status, code), code, message: detail }), isRetryable };
+  const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message: toOptionNames(detail) });
+  return { error, isRetryable, mayBeDone };
+}
+
+/** The service speaks of its parameters, the user has typed options. */
+function toOptionNames(detail: string): string {
+  return Object.entries(OPTIONS).reduce((text, [name, option]) => text.replaceAll(name, option), detail);
 }
 
 function toExitCode(status: number, code: string): ExitCode {
@@ -41,8 +62,8 @@ function toExitCode(status: number, code: string): ExitCode {
 
 function readProblem(text: string): Pick<Problem, 'code' | 'detail'> | undefined {
   try {
-    const { code, detail } = JSON.parse(text) as Partial<Problem>;
-    return typeof code === 'string' && typeof detail === 'string' ? { code, detail } : undefined;
+    const { code, detail } = JSON.parse(stripControls(text)) as Partial<Problem>;
+    return isCode(code) && typeof detail === 'string' ? { code, detail } : undefined;
   } catch {
     // Not JSON: not written by the service.
     return undefined;

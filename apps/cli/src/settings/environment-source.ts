@@ -22,6 +22,7 @@ export function toEnvironmentSource(env: Environment): SettingsSource {
     throw toSettingsError(`${VARIABLES.allowHttp} must be true or false.`);
   return {
     place: 'the environment',
+    names: VARIABLES,
     url: read('url'),
     apiKey: read('apiKey'),
     apiKeyFile: read('apiKeyFile'),

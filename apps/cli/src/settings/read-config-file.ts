@@ -12,7 +12,7 @@ const TYPES = {
   token: 'string',
   tokenFile: 'string',
   allowHttp: 'boolean',
-} as const satisfies Record<Exclude<keyof SettingsSource, 'place'>, string>;
+} as const satisfies Record<Exclude<keyof SettingsSource, 'place' | 'names'>, string>;
 
 const OF_OTHERS = 0o077;
 

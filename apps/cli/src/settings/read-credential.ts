@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Credential, SettingsSource } from './settings';
+import { type Credential, type SettingsSource, toSettingName } from './settings';
 import { toSettingsError } from './settings-error';
 
 const STDIN = 0;
@@ -14,10 +14,10 @@ const CREDENTIAL = /^[\x21-\x7e]{1,8192}$/;
  */
 export function readCredential(source: SettingsSource): Credential | undefined {
   const given = [
-    { kind: 'api-key' as const, value: source.apiKey },
-    { kind: 'api-key' as const, path: source.apiKeyFile },
-    { kind: 'token' as const, value: source.token },
-    { kind: 'token' as const, path: source.tokenFile },
+    { kind: 'api-key' as const, member: 'apiKey' as const, value: source.apiKey },
+    { kind: 'api-key' as const, member: 'apiKeyFile' as const, path: source.apiKeyFile },
+    { kind: 'token' as const, member: 'token' as const, value: source.token },
+    { kind: 'token' as const, member: 'tokenFile' as const, path: source.tokenFile },
   ].filter(({ value, path }) => value !== undefined || path !== undefined);
   const [first] = given;
   if (first === undefined) return undefined;
@@ -26,7 +26,9 @@ export function readCredential(source: SettingsSource): Credential | undefined {
   const value = first.value ?? readFirstLine(first.path ?? '');
   if (!CREDENTIAL.test(value)) {
     const what = first.kind === 'api-key' ? 'API key' : 'token';
-    throw toSettingsError(`The ${what} of ${source.place} must be one line of printable characters without blanks.`);
+    throw toSettingsError(
+      `The ${what} of ${toSettingName(source, first.member)} must be one line of printable characters without blanks.`,
+    );
   }
   return { kind: first.kind, value };
 }

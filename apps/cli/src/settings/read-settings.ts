@@ -1,5 +1,5 @@
 import { readCredential } from './read-credential';
-import type { Settings, SettingsSource } from './settings';
+import { type Settings, type SettingsSource, toSettingName } from './settings';
 import { toSettingsError } from './settings-error';
 
 /** Where `npm start` puts the service when the port is free. */
@@ -16,8 +16,8 @@ const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
  */
 export function readSettings(sources: readonly SettingsSource[]): Settings {
   const allowHttp = sources.find((source) => source.allowHttp !== undefined)?.allowHttp ?? false;
-  const { url: text = DEFAULT_URL, place = '' } = sources.find(({ url }) => url !== undefined) ?? {};
-  const url = parseUrl(text, place);
+  const urlSource = sources.find((one) => one.url !== undefined);
+  const url = parseUrl(urlSource?.url ?? DEFAULT_URL, urlSource && toSettingName(urlSource, 'url'));
   const source = sources.find((one) => one.apiKey ?? one.apiKeyFile ?? one.token ?? one.tokenFile);
   const credential = source && readCredential(source);
   if (credential !== undefined && url.protocol === 'http:' && !LOOPBACK.has(url.hostname) && !allowHttp) {
@@ -28,8 +28,8 @@ export function readSettings(sources: readonly SettingsSource[]): Settings {
   return { url: url.href.replace(/\/+$/, ''), credential };
 }
 
-function parseUrl(text: string, place: string): URL {
-  const rule = `The URL of the service (in ${place}) must be like https://audit.example`;
+function parseUrl(text: string, name = 'url'): URL {
+  const rule = `${name} must be like https://audit.example`;
   if (!URL.canParse(text)) throw toSettingsError(`${rule}.`);
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw toSettingsError(`${rule}, with http or https.`);

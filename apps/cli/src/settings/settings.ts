@@ -11,10 +11,19 @@ export interface Settings {
   credential: Credential | undefined;
 }
 
+type MemberName = Exclude<keyof SettingsSource, 'place' | 'names'>;
+
+/** What a message calls a member, such as `--url`, `AUDIT_QUERY_URL` or `url in /home/me/config.json`. */
+export function toSettingName({ place, names }: SettingsSource, member: MemberName): string {
+  return names?.[member] ?? `${member} in ${place}`;
+}
+
 /** What one of the three places says: the command line, the environment, or the file. */
 export interface SettingsSource {
-  /** Put before a member's name in a message, to say where it is: `--`, or the path of the file. */
+  /** As part of a sentence. */
   place: string;
+  /** What a person has typed for a member; absent: its own name, in the file of `place`. */
+  names?: Readonly<Partial<Record<MemberName, string>>>;
   url?: string | undefined;
   apiKey?: string | undefined;
   apiKeyFile?: string | undefined;

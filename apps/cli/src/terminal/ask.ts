@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { abortWith } from '../abort-with';
 
 /**
  * Asks on the terminal until one of the letters is given.
@@ -16,18 +17,19 @@ export async function ask<T extends string>(
   // While a line is read, the terminal gives Ctrl-C to the reader and sends no signal.
   lines.on('SIGINT', () => closing.abort());
   lines.on('close', () => closing.abort());
-  const ends = AbortSignal.any([signal, closing.signal]);
+  const release = abortWith(closing, signal);
   try {
     for (;;) {
-      const answer = (await lines.question(question, { signal: ends })).trim().toLowerCase().slice(0, 1);
+      const answer = (await lines.question(question, { signal: closing.signal })).trim().toLowerCase().slice(0, 1);
       const letter = letters.find((one) => one === answer);
       if (letter !== undefined) return letter;
     }
   } catch (error) {
-    if (!ends.aborted) throw error;
+    if (!closing.signal.aborted) throw error;
     process.stderr.write('\n');
     return undefined;
   } finally {
+    release();
     lines.close();
   }
 }

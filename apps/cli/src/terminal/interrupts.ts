@@ -21,10 +21,15 @@ export class Interrupts {
   listen(): void {
     for (const [name, exitCode] of Object.entries(SIGNALS)) {
       process.on(name, () => {
-        if (name === 'SIGINT' && this.onInterrupt !== undefined) this.onInterrupt();
+        if (name === 'SIGINT') this.interrupt();
         else this.end(exitCode);
       });
     }
+  }
+
+  interrupt(): void {
+    if (this.onInterrupt === undefined) this.end();
+    else this.onInterrupt();
   }
 
   end(exitCode: ExitCode = ExitCode.Interrupted): void {

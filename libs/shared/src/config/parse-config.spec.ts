@@ -39,6 +39,10 @@ describe('parseConfig', () => {
     expect(problems.join()).not.toContain('S3CRET');
   });
 
+  it('names a rule once', () => {
+    expect(problemsOf(ApiConfig, { PORT: 'abc' })).toEqual(['PORT must be a whole number from 0 to 65535']);
+  });
+
   it('refuses HOST beyond loopback while anyone may call', () => {
     expect(problemsOf(ApiConfig, { HOST: '0.0.0.0' })).toEqual([expect.stringContaining('HOST must be a loopback')]);
     expect(problemsOf(ApiConfig, { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' })).toEqual([]);

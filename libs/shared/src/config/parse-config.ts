@@ -38,5 +38,7 @@ export function toVariableName(member: string): string {
 
 function describeProblem({ property, constraints }: ValidationError): string[] {
   const name = toVariableName(property);
-  return Object.values(constraints ?? {}).map((rule) => `${name} ${rule.replace(`${property} `, '')}`);
+  // A rule of several constraints, such as a whole number in a range, is one sentence.
+  const rules = new Set(Object.values(constraints ?? {}));
+  return [...rules].map((rule) => `${name} ${rule.replace(`${property} `, '')}`);
 }

@@ -64,6 +64,21 @@ describe('createLogger', () => {
     expect(output).toMatch(/^\[[\d:.]+\] WARN: \[Somewhere\] password=\[redacted\] \{"queryId":"q1"\}\n$/);
   });
 
+  it.each([
+    ['pretty', /^\[[\d:.]+\] WARN: \[Somewhere\] a b\[2J2Jgnp \{"place":"\]0;x"\}\n$/],
+    ['json', /"place":"\\u001b\]0;x\\u0007","msg":"a\\nb\\u001b\[2J\\u009b2J\\u202egnp"\}\n$/],
+  ])('writes no control character that a caller sent: %s', (format, line) => {
+    create({ LOG_FORMAT: format });
+    new Logger('Somewhere').warn({ place: '\u001b]0;x\u0007' }, 'a\nb\u001b[2J\u009b2J\u202egnp');
+    expect(output).toMatch(line);
+  });
+
+  it('writes the frames of an error on lines of their own for people', () => {
+    create({ LOG_FORMAT: 'pretty' });
+    new Logger('Somewhere').error({ err: new Error('broken') }, 'text');
+    expect(output).toMatch(/ERROR: \[Somewhere\] text ?\n(?:.*\n)* +at .*\n +at /);
+  });
+
   it('tells of an error its name, code, text, frames and causes, and nothing else', () => {
     create({ LOG_FORMAT: 'json' });
     const request = createPipelineRequest({

@@ -3,6 +3,7 @@ import { Logger, type PinoLogger } from 'nestjs-pino';
 import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import type { CommonConfig } from '../config/common-config';
+import { escapeControls, stripControls } from '../contract/control-characters';
 import type { ServiceName } from './service-name';
 import { scrubSecrets } from './scrub-secrets';
 import { toLoggedError } from './to-logged-error';
@@ -31,6 +32,8 @@ export interface LoggerParts {
  */
 export function createLogger(config: CommonConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
   const { readContext } = parts;
+  // What a caller sent, or a table, must not move the cursor of whoever reads the log. Frames need their line breaks.
+  const toSafe = isPretty(config) ? (line: string) => `${stripControls(line.trimEnd(), ['\\n'])}\n` : escapeControls;
   const options: LoggerOptions = {
     level: config.logLevel,
     base: { service, pid: process.pid },
@@ -39,7 +42,7 @@ export function createLogger(config: CommonConfig, service: ServiceName, parts: 
     serializers: { err: (error: unknown) => toLoggedError(error) },
     redact: { paths: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     // The last word on every line, whoever wrote its texts.
-    hooks: { streamWrite: scrubSecrets },
+    hooks: { streamWrite: (line) => toSafe(scrubSecrets(line)) },
     ...(readContext ? { mixin: readContext } : {}),
   };
   const destination = isPretty(config) ? toPretty(parts.destination) : parts.destination;
@@ -59,7 +62,7 @@ function isPretty({ logFormat }: CommonConfig): boolean {
 function toPretty(destination?: DestinationStream): DestinationStream {
   return pretty({
     ignore: 'pid,service,context',
-    messageFormat: '[{context}] {msg}',
+    messageFormat: ({ context, msg: text }) => `[${toText(context)}] ${toText(text).replaceAll('\n', ' ')}`,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
     colorize: process.stdout.isTTY,
@@ -67,4 +70,8 @@ function toPretty(destination?: DestinationStream): DestinationStream {
     sync: true,
     ...(destination === undefined ? {} : { destination }),
   });
+}
+
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

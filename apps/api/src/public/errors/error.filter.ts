@@ -25,12 +25,19 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   /** Only what is this service's fault, or its surroundings', is worth a line; only the former a stack. */
-  private log({ code, status, cause }: ProblemError, { method, routeOptions, params, caller }: FastifyRequest): void {
+  private log(
+    { code, status, cause, detail }: ProblemError,
+    { method, routeOptions, params, caller }: FastifyRequest,
+  ): void {
     const { id } = (params ?? {}) as { id?: string };
     // The route's pattern and an id that is one: never what a caller wrote.
     const queryId = id && isQueryId(id) ? id : undefined;
     const about = { code, method, route: routeOptions.url, queryId, caller: caller || undefined };
-    if (status === 503) this.logger.warn({ ...about, reason: String(cause) }, 'a request was not answered for now');
+    if (status === 503)
+      this.logger.warn(
+        { ...about, reason: cause instanceof Error ? String(cause) : detail },
+        'a request was not answered for now',
+      );
     else this.logger.error({ ...about, err: cause }, 'a request failed');
   }
 }
