@@ -129,8 +129,13 @@ describe.runIf(hasRedisServer()).each([
     }
     await Promise.all([api, worker].map(waitUntilReady));
     await holder.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expect((await fetch(`${api.url}/health/ready`)).status).toBe(503);
-    expect(await (await fetch(`${worker.url}/health/ready`)).text()).toContain('evicting');
+    for (const process of [api, worker]) {
+      await waitUntil(
+        'the process to notice',
+        async () => (await fetch(`${process.url}/health/ready`)).text(),
+        (text) => text.includes('evict'),
+      );
+    }
     await holder.config('SET', 'maxmemory-policy', 'noeviction');
     await Promise.all([api, worker].map(waitUntilReady));
   });

@@ -45,6 +45,12 @@ async function codeOf(answer: Response): Promise<[status: number, code: unknown]
 
 /** Opens a stream and a long poll, and waits until both wait. */
 async function wait(id: string) {
+  // Before that, those who wait look for themselves.
+  await waitUntil(
+    'the listener to hear of changes',
+    () => worker.redis.pubsub('NUMSUB', keys.changes),
+    ([, count]) => Number(count) > 0,
+  );
   const events = readEvents(await get(`${id}/events`));
   await events.next();
   const poll = get(`${id}?wait=50`);
@@ -62,9 +68,8 @@ describe('an outcome that cannot be read', () => {
   it.each(UNREADABLE)('%s: where only the message is broken, those who wait are told what is stored', async (text) => {
     const id = await submit();
     const { events, poll } = await wait(id);
-    // Stored without a word to those who wait.
-    await worker.redis.set(keys.outcome(id), await toOutcome(id), 'EX', 60);
-    await worker.redis.publish(keys.changes, `${id} ${text}`);
+    const outcome = await toOutcome(id);
+    await worker.redis.multi().set(keys.outcome(id), outcome, 'EX', 60).publish(keys.changes, `${id} ${text}`).exec();
     expect(await (await poll).json()).toMatchObject({ status: 'Completed' });
     expect((await events.next()).value).toMatchObject({ event: 'end' });
     expect(logged).toEqual([{ code: 'RECORD_UNREADABLE', key: `${keys.changes} ${id}` }].map(asLogged));

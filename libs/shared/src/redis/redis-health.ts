@@ -11,8 +11,8 @@ const ANSWER_LIMIT_MS = 2_000;
 /** Of the memory limit; from here on Redis is as good as full. */
 const SPARE_FROM = 0.8;
 
-/** How long an answer is kept: anybody may ask for readiness, however often. */
-const MAX_AGE_MS = 2_000;
+/** How long an answer is kept, since anyone may ask for readiness, however often: that it is ready, and that it is not. */
+const MAX_AGE_MS = { ready: 2_000, notReady: 250 };
 
 /** KEYS probe; ARGV time to live in ms. A write by a script, as all of the service's are. */
 const PROBE = new RedisScript<void>(`redis.call('SET', KEYS[1], '', 'PX', ARGV[1])`);
@@ -64,9 +64,9 @@ function toProblem(code: string | undefined): RedisProblem {
   return code === undefined ? { kind: 'unreachable' } : { kind: 'refused', code };
 }
 
-/** The problem of one connection, looked for every other second at the most. */
+/** The problem of one connection; however many ask, Redis is asked once in a while. */
 export class RedisHealth {
-  private latest: { at: number; problem: Promise<RedisProblem | undefined> } | undefined;
+  private latest: { problem: Promise<RedisProblem | undefined>; until: number } | undefined;
 
   constructor(
     private readonly redis: RedisClient,
@@ -76,10 +76,14 @@ export class RedisHealth {
   /** As `findRedisProblem`. That there is no connection is known at once. */
   findProblem(): Promise<RedisProblem | undefined> {
     const { latest, redis } = this;
-    const isFresh = latest !== undefined && performance.now() - latest.at < MAX_AGE_MS;
+    const isFresh = latest !== undefined && performance.now() < latest.until;
     if (isFresh && redis.status === 'ready') return latest.problem;
     const problem = findRedisProblem(redis, this.expectations);
-    this.latest = { at: performance.now(), problem };
+    const asked = { problem, until: Infinity };
+    this.latest = asked;
+    void problem.then((found) => {
+      asked.until = performance.now() + (found === undefined ? MAX_AGE_MS.ready : MAX_AGE_MS.notReady);
+    });
     return problem;
   }
 }
