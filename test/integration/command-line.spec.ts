@@ -74,7 +74,7 @@ async function startScript(...script: Reply[]) {
   };
 }
 
-/** A port of this machine at which nobody listens. */
+/** A port of this machine without a listener. */
 async function findRefusingPort(): Promise<string> {
   const { url, stop } = await startScript();
   stop();
@@ -219,7 +219,7 @@ describe('a submission that nobody knows the end of', () => {
     expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
   });
 
-  it('is none where nobody listened, and says in two lines what to do', async () => {
+  it('is none where no service listened, and says in two lines what to do', async () => {
     const args = ['2021-10-10', '2021-12-10', '--url', `http://127.0.0.1:${await findRefusingPort()}`];
     for (const command of ['submit', 'list']) {
       const range = command === 'submit' ? args : args.slice(2);

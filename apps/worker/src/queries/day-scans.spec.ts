@@ -385,7 +385,7 @@ function createRetryingWorld() {
       }),
   };
   const scans = new DayScans({ ...ports, pages });
-  /** A query for the day that counts the entities that it is told of; its promise never rejects. */
+  /** A query for the day that counts the entities reported to it; its promise never rejects. */
   const query = (createdAt = 900) => {
     const told = { entities: 0 };
     const onPage = (entities: number) => void (told.entities += entities);

@@ -14,7 +14,7 @@ export interface DayScanPorts {
   hash: IdentifierHash;
 }
 
-/** What all are told that wait for a scan, and the claim of each to its pages. */
+/** A query that waits for a scan: what it wants to hear, and its claim to the pages. */
 type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint' | keyof SlotClaim>;
 
 /** What a scan has of those who wait for it: they come and go. */

@@ -32,7 +32,7 @@ export interface LoggerParts {
  */
 export function createLogger(config: CommonConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
   const { readContext } = parts;
-  // What a caller sent, or a table, must not move the cursor of whoever reads the log. Frames need their line breaks.
+  // Text of a caller or of a table must not move the cursor of a terminal. Frames of a stack need their line breaks.
   const toSafe = isPretty(config) ? (line: string) => `${stripControls(line.trimEnd(), ['\\n'])}\n` : escapeControls;
   const options: LoggerOptions = {
     level: config.logLevel,

@@ -49,7 +49,7 @@ return { 'admitted', text, taken, msLeft }`);
 /**
  * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, list of waiting
  *   jobs; ARGV id, how long a query that has ended is kept in ms
- * The query may have ended between the admission and the job: then the entries are gone, or the job is nobody's.
+ * The query may have ended between the admission and the job: then its entries are gone, or the job belongs to no query.
  */
 const CONFIRM = new RedisScript<void>(`${STANDING}${LEAVE_WAIT}
 local is = standing(KEYS[5], KEYS[6])

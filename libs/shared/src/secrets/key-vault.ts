@@ -30,7 +30,7 @@ export class KeyVault {
 
   /**
    * The value of a secret, which is not empty. Blanks and line ends around it are removed: a secret that was set from a file
-   * often ends in one. Asks once: whoever wants it decides about asking again.
+   * often ends in one. Asks once; the caller decides about retries.
    *
    * @throws SecretError with the code of what is wrong and, where the vault says so, how long to leave it alone.
    */

@@ -18,7 +18,7 @@ export class ErrorFilter implements ExceptionFilter {
     // There is nobody to answer.
     if (thrown instanceof ClientGoneError || isHangUp(thrown, request)) return;
     const problem = toProblemError(thrown);
-    // Logged where it was read, once: whoever polls asks for it again and again.
+    // Logged once, where it was read: a caller that polls reads it again and again.
     const isLogged = thrown instanceof RecordUnreadableError;
     if (problem.status >= 500 && !isLogged) this.log(problem, request);
     sendError(problem, request, host.switchToHttp().getResponse());
