@@ -51,7 +51,7 @@ const RESULT = {
   oldestScanAt: time('When the oldest of the readings behind the count began.'),
 } satisfies Members<QueryResult>;
 
-export const LINK_SCHEMA: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
+export const LINK_SCHEMA: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 2_048 };
 
 /** What both listeners show of every query; where to go on differs. */
 export const QUERY_MEMBERS = {

@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from './etag';
-import { toQueryDocument } from '../../queries/query-document';
 import type { EventTimes } from './event-times';
 import { toHangUp } from './to-hang-up';
 
@@ -22,11 +21,13 @@ export class QueryEvents {
   private cut: NodeJS.Timeout | undefined;
 
   /**
+   * @param toDocument The status document as text.
    * @param lastRevision What the client has seen already (`Last-Event-ID`): not sent again.
    * @param onClose Called once, when the stream has ended, whoever ended it.
    */
   constructor(
     private readonly response: ServerResponse,
+    private readonly toDocument: (state: QueryState) => string,
     private lastRevision: string | undefined,
     private readonly times: EventTimes,
     onClose: () => void,
@@ -72,7 +73,7 @@ export class QueryEvents {
     if (this.latest === undefined || !this.isWritable) return;
     const state = this.latest;
     this.latest = undefined;
-    const data = JSON.stringify(toQueryDocument(state));
+    const data = this.toDocument(state);
     const revision = toETag(data).slice(1, -1);
     const isEnd = isTerminal(state.status);
     if (revision !== this.lastRevision)
