@@ -83,7 +83,13 @@ export function queryPage(description: string, item: string): JsonSchema {
 
 export const QUERY_SCHEMAS: Record<string, JsonSchema> = {
   QuerySubmission: {
-    ...closedObject('What is asked: how many distinct people, from the first day to the last.', REQUEST),
+    ...closedObject('What is asked: how many distinct people, from the first day to the last.', {
+      ...REQUEST,
+      maxAgeSeconds: {
+        ...orNull(REQUEST.maxAgeSeconds),
+        description: `${String(REQUEST.maxAgeSeconds.description)} Null: the default.`,
+      },
+    }),
     required: ['start', 'end'],
   },
   QueryRequest: closedObject('What was asked.', REQUEST),
