@@ -234,9 +234,9 @@ export interface components {
             end: string;
             /**
              * Format: int64
-             * @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew.
+             * @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew. Null: the default.
              */
-            maxAgeSeconds?: number;
+            maxAgeSeconds?: number | null;
         };
         /** @description What was asked. */
         QueryRequest: {
@@ -438,11 +438,8 @@ export interface components {
              * @enum {string}
              */
             status: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
-            /**
-             * Format: int64
-             * @description The count; a code and a text where there is none; null while the query is alive.
-             */
-            result: number | string | null;
+            /** @description A whole number when the query is Completed; a text that begins with a code when it is Failed or Terminated; null before. */
+            result: unknown;
         };
         /** @description All is well. */
         Health: {
@@ -568,7 +565,8 @@ export interface components {
                     /** @enum {unknown} */
                     code: "ROUTE_NOT_FOUND";
                 };
-                "text/plain": "Job not found";
+                /** @example Job not found */
+                "text/plain": string;
             };
         };
     };
@@ -2435,7 +2433,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": "Job not found";
+                    /** @example Job not found */
+                    "text/plain": string;
                 };
             };
             /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */

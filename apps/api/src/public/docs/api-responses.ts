@@ -64,7 +64,7 @@ export function problems(headers: RouteHeaders, codes: readonly ErrorCode[]): Re
 export function originalErrors(headers: RouteHeaders, codes: readonly ErrorCode[]): Record<number, Answer> {
   return byStatus(headers, [...codes, 'INTERNAL_ERROR'], (status, ofStatus) =>
     status === 404
-      ? { 'text/plain': { schema: { type: 'string', enum: ['Job not found'] } } }
+      ? { 'text/plain': { schema: { type: 'string', pattern: '\\S', maxLength: 64 }, example: 'Job not found' } }
       : {
           'application/json': {
             schema: toSchema('OriginalError'),

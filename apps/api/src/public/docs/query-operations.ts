@@ -294,10 +294,10 @@ const EVENTS = {
   schema: {
     type: 'string',
     description: '`data` is a status document; `id` is its revision, for `Last-Event-ID`.',
-    pattern: '^(event: (progress|end)\\nid: |: still there)',
+    pattern: '^(retry: \\d+\\n|event: (progress|end)\\nid: |: still there)',
     maxLength: 10_000_000,
   },
-  examples: { progress: { value: 'event: progress\nid: 2jmj7l5rSw0yVb_vlWAYkK_YBwk\ndata: {"id":"433ebcfe…"}\n\n' } },
+  examples: { progress: { value: 'retry: 3000\n\nevent: progress\nid: 2jmj7l5rSw0yVb_vlWAYkK_YBwk\ndata: {"id":"433ebcfe…"}\n\n' } },
 } satisfies { schema: JsonSchema; examples: object };
 
 const NOTHING_NEW: Answer = {

@@ -5,6 +5,9 @@ import { toETag } from './etag';
 import type { EventTimes } from './event-times';
 import { toHangUp } from './to-hang-up';
 
+/** When a client comes back to a stream that was cut. Some have no default of their own, or come back at once. */
+const RECONNECT_MS = 3_000;
+
 /**
  * One open stream of Server-Sent Events: each event is a whole status document, `progress` or at last `end`.
  *
@@ -32,6 +35,7 @@ export class QueryEvents {
     private readonly times: EventTimes,
     onClose: () => void,
   ) {
+    response.write(`retry: ${RECONNECT_MS}\n\n`);
     response.on('drain', () => this.flush());
     // Fastify hears the first error alone, and one that nobody hears ends the process.
     response.on('error', () => response.destroy());
