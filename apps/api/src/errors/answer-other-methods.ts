@@ -4,8 +4,10 @@ import { ProblemError } from './problem-error';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A GET that changes something: HEAD, which link checkers and caches send unasked, is no method of it. */
-    hasNoHead?: boolean;
+    /**
+     * A GET that changes something. It has no HEAD, which link checkers and caches send unasked.
+     */
+    isChange?: boolean;
   }
 }
 
@@ -27,7 +29,7 @@ export function answerOtherMethods(
   fastify.addHook('onRoute', ({ url, method, config }: RouteOptions) => {
     const methods = methodsByUrl.get(url) ?? new Set();
     // Fastify itself has given a GET its HEAD, which the hook below keeps from its handler.
-    for (const one of [method].flat()) if (one !== 'HEAD' || !config?.hasNoHead) methods.add(one);
+    for (const one of [method].flat()) if (one !== 'HEAD' || !config?.isChange) methods.add(one);
     methodsByUrl.set(url, methods);
   });
   // The one hook that goes before that of CORS, which lets no preflight through to a handler.
@@ -38,7 +40,7 @@ export function answerOtherMethods(
   });
   // After the hooks whose headers every answer has, and before a credential is asked for, as with other methods.
   fastify.addHook('preParsing', (request, reply, _payload, done) => {
-    if (request.method !== 'HEAD' || !request.routeOptions.config.hasNoHead) return done();
+    if (request.method !== 'HEAD' || !request.routeOptions.config.isChange) return done();
     const Allow = allowByUrl.get(request.routeOptions.url ?? '') ?? '';
     sendError(new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow } }), request, reply);
   });

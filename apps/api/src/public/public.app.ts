@@ -12,6 +12,7 @@ import { RECEIVE_TIMES } from '../receive-times';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
+import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
 import { answerOtherMethods } from '../errors/answer-other-methods';
@@ -86,7 +87,14 @@ export async function createPublicApp({
   // Half of what the process has: others have to end too, after this.
   endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
   sendSecurityHeaders(fastify, config);
-  authenticateRequests(fastify, authenticator);
+  // Without a credential, which a page of another site lacks, the browser of anyone who is let in could be used by it.
+  const trustedOrigins = [
+    ...config.corsOrigins,
+    ...(config.publicBaseUrl ? [new URL(config.publicBaseUrl).origin] : []),
+  ];
+  authenticateRequests(fastify, authenticator, (headers) => {
+    if (config.authMode === 'none') refuseCrossSite(headers, trustedOrigins);
+  });
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { ApiAnswers, AUTH_CODES, originalErrors, type RouteHeaders } from './api-responses';
+import { ApiAnswers, AUTH_CODES, CHANGE_CODES, originalErrors, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { closedObject, type JsonSchema, toSchema } from '../../openapi/json-schema';
 import { ID_PARAMETER } from './parameters';
@@ -55,7 +55,7 @@ export function SubmitOriginalOperation(operationId: 'submitOriginalQuery' | 'po
         },
       },
       ...originalErrors(HEADERS, [
-        ...AUTH_CODES,
+        ...CHANGE_CODES,
         'REQUEST_INVALID',
         'QUERY_RANGE_INVALID',
         'QUERY_RANGE_TOO_LONG',

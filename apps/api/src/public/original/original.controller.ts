@@ -21,7 +21,7 @@ export class OriginalController {
   ) {}
 
   @Get('submit/query')
-  @RouteConfig({ hasNoHead: true })
+  @RouteConfig({ isChange: true })
   @SubmitOriginalOperation('submitOriginalQuery')
   submit(
     @Query('s') s: unknown,
