@@ -26,12 +26,18 @@ param operatorRequiredRole string = ''
 @description('Origins whose scripts may call, with commas between.')
 param corsOrigins string = ''
 
+@description('What callers reach the service by, such as https://gateway.example/audit. Empty: the name of the app in its environment.')
+param publicBaseUrl string = ''
+param environmentDefaultDomain string
+
 @description('Where traces go, by OTLP. Empty: there are none.')
 param otlpEndpoint string = ''
 
 param minReplicas int = 1
 param maxReplicas int = 5
 
+var appName = 'api'
+var ownUrl = 'https://${appName}.${environmentDefaultDomain}'
 var port = 3000
 var operatorPort = 3001
 var shutdownGraceSeconds = 25
@@ -39,7 +45,7 @@ var shutdownGraceSeconds = 25
 var keyPrefix = '{audit-query}'
 
 resource api 'Microsoft.App/containerApps@2025-01-01' = {
-  name: 'api'
+  name: appName
   location: location
   tags: { 'azd-env-name': environmentName, 'azd-service-name': 'api' }
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
@@ -93,6 +99,7 @@ resource api 'Microsoft.App/containerApps@2025-01-01' = {
             { name: 'ENTRA_REQUIRED_ROLE', value: entraRequiredRole }
             { name: 'ENTRA_REQUIRED_SCOPE', value: entraRequiredScope }
             { name: 'CORS_ORIGINS', value: corsOrigins }
+            { name: 'PUBLIC_BASE_URL', value: empty(publicBaseUrl) ? ownUrl : publicBaseUrl }
           ]
           probes: [
             { type: 'Startup', httpGet: { path: '/health/live', port: port }, periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 10 }
@@ -111,4 +118,4 @@ resource api 'Microsoft.App/containerApps@2025-01-01' = {
   }
 }
 
-output API_URL string = 'https://${api.properties.configuration.ingress.fqdn}'
+output API_URL string = ownUrl

@@ -140,6 +140,7 @@ module environment './modules/environment.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.endpoint
 output AZURE_CONTAINER_APPS_ENVIRONMENT_ID string = environment.outputs.id
+output AZURE_CONTAINER_APPS_ENVIRONMENT_DEFAULT_DOMAIN string = environment.outputs.defaultDomain
 output API_IDENTITY_ID string = identities.outputs.apiId
 output API_IDENTITY_CLIENT_ID string = identities.outputs.apiClientId
 output WORKER_IDENTITY_ID string = identities.outputs.workerId

@@ -28,3 +28,4 @@ resource environment 'Microsoft.App/managedEnvironments@2025-01-01' = {
 }
 
 output id string = environment.id
+output defaultDomain string = environment.properties.defaultDomain

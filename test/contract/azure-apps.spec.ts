@@ -32,7 +32,6 @@ const KEEPS_DEFAULT = {
     OPERATOR_KEYS_FILE: 'the vault has the list',
     API_KEYS_FILE: 'the vault has the list',
     BOARD_READ_ONLY: 'nobody throws jobs away by a click',
-    PUBLIC_BASE_URL: 'a relative Location holds under every name of the app',
     ALLOW_ANONYMOUS: 'the app is on the Internet',
     ENTRA_AUTHORITY: 'the public cloud',
     MAX_RANGE_DAYS: DEFAULT_IS_RIGHT,
@@ -138,6 +137,9 @@ const appRules: Rules<Apps> = {
     toEnvironment(api)['KEY_PREFIX'] === toEnvironment(worker)['KEY_PREFIX'],
   'is found by azd': ({ api, worker }) =>
     api.tags['azd-service-name'] === 'api' && worker.tags['azd-service-name'] === 'worker',
+  'tells the API the address that callers know': ({ api }) =>
+    parseConfig(ApiConfig, toEnvironment(api, SECRETS)).publicBaseUrl ===
+    `https://${api.name}.${DEPLOYED.environmentDefaultDomain}`,
   'has an API always and workers when there is work': ({ api, worker }) =>
     api.properties.template.scale.minReplicas >= 1 && worker.properties.template.scale.minReplicas === 0,
 };
@@ -218,6 +220,7 @@ describe('the container apps', () => {
     ],
     ['gives both apps one prefix of keys', 'worker', "'{audit-query}'", "'{audit}'"],
     ['is found by azd', 'worker', "'azd-service-name': 'worker'", "'azd-service-name': 'api'"],
+    ['tells the API the address that callers know', 'api', "ownUrl = 'https://${appName}", "ownUrl = 'https://web"],
     ['has an API always and workers when there is work', 'worker', 'minReplicas: 0', 'minReplicas: 1'],
   ])('that break "%s" are found (%s, %s)', async (rule, app, part, replacement) => {
     const text = { api: API, worker: WORKER };
@@ -246,6 +249,12 @@ describe('the container apps', () => {
     expect(config).toMatchObject({ nodeEnv: 'production', redisUrl: SECRETS['redis-url'], ...expected });
     expect(config).toMatchObject({ operatorHost: '0.0.0.0', assumeNoeviction: true, keyPrefix: '{audit-query}' });
     expect(config.maxWaitSeconds).toBeLessThan(240);
+  });
+
+  it('tell the api the address of a gateway where there is one', async () => {
+    const publicBaseUrl = 'https://gateway.example/audit';
+    const api = await readContainerApp(API, { publicBaseUrl });
+    expect(parseConfig(ApiConfig, toEnvironment(api, SECRETS))).toMatchObject({ publicBaseUrl });
   });
 
   it.each<[string, object, object]>([

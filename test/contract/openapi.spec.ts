@@ -155,7 +155,7 @@ describe('what is answered is what is documented', () => {
     const events = await ask(links.events);
     await ask(links.self, { method: 'DELETE' });
     const told = await events.text();
-    expect(told).toMatch(/^event: progress\n[^]*\nevent: end\n/);
+    expect(told).toMatch(/^retry: 3000\n\nevent: progress\n[^]*\nevent: end\n/);
     const ended = await ask(links.self, { method: 'DELETE' });
     await ask(links.self, { method: 'DELETE', headers: { 'if-none-match': ended.headers.get('etag') ?? '' } });
     await ask(links.result);

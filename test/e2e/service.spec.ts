@@ -102,3 +102,15 @@ async function toOperationResponse(method: string, answer: Response): Promise<Op
     },
   };
 }
+
+describe('an API that listens beyond loopback', () => {
+  it.each([
+    ['warns that Location is relative', {}, true],
+    ['is silent where it knows its address', { PUBLIC_BASE_URL: 'https://audit.example' }, false],
+  ])('%s', async (_name, env, isWarned) => {
+    const open = { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true', REDIS_URL: inject('redisUrl') };
+    const exposed = await startApi({ ...open, KEY_PREFIX: `{t-${randomUUID()}}`, ...env });
+    expect(await exposed.end()).toBe(0);
+    expect(exposed.output().includes('PUBLIC_BASE_URL is not set')).toBe(isWarned);
+  });
+});

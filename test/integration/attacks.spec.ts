@@ -244,10 +244,10 @@ describe('an address that the request gives', () => {
       ALLOW_ANONYMOUS: 'true',
     });
     const submitted = await ask(own.url, 'POST', '/api/queries', JSON.stringify(RANGE));
-    const { links } = JSON.parse(submitted.body) as { links: Record<string, string> };
+    const { id } = JSON.parse(submitted.body) as { id: string };
     const answers = [
       submitted,
-      await ask(own.url, 'GET', links['result'] ?? ''),
+      await ask(own.url, 'GET', `/api/queries/${id}/result`),
       await ask(own.url, 'GET', '/api/submit/query?s=10/10/2021&e=10/12/2021'),
     ];
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);

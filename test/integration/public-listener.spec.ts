@@ -213,6 +213,11 @@ describe('bad input', () => {
   it('names the methods that a route has', async () => {
     expect((await inject_('PUT', '/api/queries')).headers['allow']).toBe('POST, GET, HEAD');
     expect((await inject_('PATCH', `/api/queries/${UNKNOWN}`)).headers['allow']).toBe('GET, HEAD, DELETE');
+    // HEAD, which link checkers send, would submit a query as GET does.
+    for (const method of ['HEAD', 'PUT'] as const) {
+      const answer = await inject_(method, '/api/submit/query?s=10/10/2021&e=12/10/2021');
+      expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'GET, POST']);
+    }
     const options = await inject_('OPTIONS', '/api/queries');
     expect([options.statusCode, options.headers['allow']]).toEqual([204, 'POST, GET, HEAD']);
   });
@@ -264,6 +269,8 @@ describe('the original’s routes', () => {
     const answer = await inject_(method, '/api/submit/query?s=10/10/2021&e=10/12/2021', headers, payload);
     const { statusUri } = answer.json<{ statusUri: string }>();
     expect(answer.statusCode).toBe(202);
+    const refused = await inject_(method, '/api/submit/query/?s=10/10/2021', headers, payload);
+    expect([refused.statusCode, refused.json()]).toEqual([400, { error: 'Empty end date.' }]);
     expect(answer.json()).toEqual({ statusUri: answer.headers['location'] });
     // A thousand are waiting by now.
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(50);

@@ -67,6 +67,14 @@ describe('the job of a query', () => {
 });
 
 describe('an idempotency key', () => {
+  it('takes null for an optional member as the member left out', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const first = await submitUntilTaken(headers, { ...RANGE, maxAgeSeconds: null });
+    const again = await submitUntilTaken(headers, RANGE);
+    expect([first.status, again.status, again.headers.get('idempotency-replayed')]).toEqual([202, 202, 'true']);
+    expect(await idOf(again)).toBe(await idOf(first));
+  });
+
   it('makes 200 submissions to three processes one query', async () => {
     const waiting = await worker.redis.llen(`${keys.queue}:wait`);
     const key = randomUUID();

@@ -78,7 +78,9 @@ function findAnswer(file: string, { method }: Request, pathname: string, status:
   if (path === undefined) return `${file}#/x-other-paths`;
   const item = `${file}#/paths/${escape(path)}`;
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-  if (paths[path]?.[verb] !== undefined) return `${item}/${verb}/responses/${status}`;
+  // A GET that changes something has no HEAD.
+  const isRefusedHead = method === 'HEAD' && status === 405;
+  if (paths[path]?.[verb] !== undefined && !isRefusedHead) return `${item}/${verb}/responses/${status}`;
   return `${item}/${method === 'OPTIONS' ? 'x-options' : 'x-other-methods'}`;
 }
 

@@ -14,7 +14,7 @@ export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [submit]: /^HTTP\/1\.1 202 Accepted$/m,
   [follow]: /^HTTP\/1\.1 20[02] /m,
   [result]: /^"count":119$/m,
-  [`curl -s -X POST ${README_ORIGINS.callers}/api/queries -H 'content-type: application/json' -H 'prefer: wait=20' -d '{"start":"2021-10-10","end":"2021-12-10"}'`]:
+  [`curl -s -X POST ${README_ORIGINS.callers}/api/queries -H 'content-type: application/json' -H 'prefer: wait=20' -H "idempotency-key: $(date +%s)-$$" -d '{"start":"2021-10-10","end":"2021-12-10"}'`]:
     /"status":"Completed".*"count":119/,
   [`curl -s '${README_ORIGINS.callers}/api/queries?status=Completed&pageSize=5'`]: /^\{"items":\[\{"id":"[0-9a-f]{32}"/,
   'npx --no-install audit-query submit 2021-10-10 2021-12-10 --wait': /^119$/m,

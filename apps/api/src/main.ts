@@ -2,6 +2,7 @@ import '#shared/lifecycle/check-node';
 import 'reflect-metadata';
 import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';
+import { LOOPBACK } from '#shared/config/rules';
 import { parseConfig } from '#shared/config/parse-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
@@ -30,6 +31,9 @@ void runUntilSignal(async () => {
   const operatorApp = await createOperatorApp({ config, redis, logger, metrics });
   await publicApp.listen(config.port, config.host);
   await operatorApp.listen(config.operatorPort, config.operatorHost);
+  if (config.publicBaseUrl === undefined && !LOOPBACK.has(config.host)) {
+    logger.warn('PUBLIC_BASE_URL is not set: Location is relative, which clients without a base address cannot follow');
+  }
   logger.log(`Public listener at ${await publicApp.getUrl()}`);
   logger.log(`Operator listener at ${await operatorApp.getUrl()}`);
   return {

@@ -2,6 +2,7 @@ import { readBicep } from './read-bicep';
 
 /** The parts of Microsoft.App/containerApps@2025-01-01 that matter here. */
 export interface ContainerApp {
+  readonly name: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly identity: { readonly userAssignedIdentities: Readonly<Record<string, object>> };
   readonly properties: {
@@ -41,6 +42,7 @@ export interface ScaleRule {
 /** What a deployment gives both apps. */
 export const DEPLOYED = {
   environmentName: 'test',
+  environmentDefaultDomain: 'happyhill-1234.westeurope.azurecontainerapps.io',
   location: 'westeurope',
   identityId: '/identities/own',
   identityClientId: '11111111-1111-4111-8111-111111111111',

@@ -2,6 +2,15 @@ import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { ProblemError } from './problem-error';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * A GET that changes something. It has no HEAD, which link checkers and caches send unasked.
+     */
+    isChange?: boolean;
+  }
+}
+
 /**
  * Lets every route say which methods it has: OPTIONS is answered with 204 and `Allow`, any other method that it lacks
  * with 405 and `Allow` (RFC 9110, 15.5.6), where the router alone would say 404. None has TRACE, which would send a
@@ -17,9 +26,10 @@ export function answerOtherMethods(
   const fastify = adapter.getInstance();
   const methodsByUrl = new Map<string, Set<string>>();
   const allowByUrl = new Map<string, string>();
-  fastify.addHook('onRoute', ({ url, method }: RouteOptions) => {
+  fastify.addHook('onRoute', ({ url, method, config }: RouteOptions) => {
     const methods = methodsByUrl.get(url) ?? new Set();
-    for (const one of [method].flat()) methods.add(one);
+    // Fastify itself has given a GET its HEAD, which the hook below keeps from its handler.
+    for (const one of [method].flat()) if (one !== 'HEAD' || !config?.isChange) methods.add(one);
     methodsByUrl.set(url, methods);
   });
   // The one hook that goes before that of CORS, which lets no preflight through to a handler.
@@ -28,13 +38,19 @@ export function answerOtherMethods(
     if (allow) void reply.header('Allow', allow);
     done();
   });
+  // After the hooks whose headers every answer has, and before a credential is asked for, as with other methods.
+  fastify.addHook('preParsing', (request, reply, _payload, done) => {
+    if (request.method !== 'HEAD' || !request.routeOptions.config.isChange) return done();
+    const Allow = allowByUrl.get(request.routeOptions.url ?? '') ?? '';
+    sendError(new ProblemError('METHOD_NOT_ALLOWED', { headers: { Allow } }), request, reply);
+  });
   return () => {
     for (const [url, present] of [...methodsByUrl].filter(([path]) => !path.includes('*'))) {
       const Allow = [...present].join(', ');
       allowByUrl.set(url, Allow);
       fastify.route({
         url,
-        method: fastify.supportedMethods.filter((method) => !present.has(method)),
+        method: fastify.supportedMethods.filter((method) => !present.has(method) && !fastify.hasRoute({ url, method })),
         config: { isOpen: true },
         handler: (request, reply) => {
           if (request.method === 'OPTIONS') return reply.status(204).send();

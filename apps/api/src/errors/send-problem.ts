@@ -6,14 +6,17 @@ import type { ProblemError } from './problem-error';
  * Problem details (RFC 9457).
  *
  * @param explanation Where the listener explains its codes; the code follows it.
+ * @param basePath What a gateway has stripped from the request's path: `ApiConfig.publicBasePath`.
  */
 export function sendProblem(
   problem: ProblemError,
   explanation: string,
   request: FastifyRequest,
   reply: FastifyReply,
+  basePath = '',
 ): void {
-  const document = toProblemDocument(problem, explanation, problem.instance ?? request.url.split('?', 1)[0]);
+  const instance = problem.instance ?? `${basePath}${request.url.split('?', 1)[0]}`;
+  const document = toProblemDocument(problem, explanation, instance);
   void reply
     .status(problem.status)
     .headers({ ...problem.headers, 'Cache-Control': 'no-store' })

@@ -13,6 +13,13 @@ const FRAMEWORK_CODES: ReadonlyMap<number, ErrorCode> = new Map([
 /** Whatever was thrown, as an answer; what nobody foresaw is an INTERNAL_ERROR that tells nothing. */
 export function toProblemError(thrown: unknown): ProblemError {
   if (thrown instanceof ProblemError) return thrown;
-  const status = thrown instanceof HttpException ? thrown.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
-  return new ProblemError(FRAMEWORK_CODES.get(status) ?? 'INTERNAL_ERROR', { cause: thrown });
+  const code = FRAMEWORK_CODES.get(readStatus(thrown)) ?? 'INTERNAL_ERROR';
+  return new ProblemError(code, { cause: thrown });
+}
+
+/** Nest's errors have a method for it, those of Fastify and its plugins a member. */
+function readStatus(thrown: unknown): number {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const { statusCode } = (thrown ?? {}) as { statusCode?: unknown };
+  return thrown instanceof Error && typeof statusCode === 'number' ? statusCode : HttpStatus.INTERNAL_SERVER_ERROR;
 }

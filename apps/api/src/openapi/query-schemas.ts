@@ -51,7 +51,7 @@ const RESULT = {
   oldestScanAt: time('When the oldest of the readings behind the count began.'),
 } satisfies Members<QueryResult>;
 
-export const LINK_SCHEMA: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 64 };
+export const LINK_SCHEMA: JsonSchema = { type: 'string', format: 'uri-reference', maxLength: 2_048 };
 
 /** What both listeners show of every query; where to go on differs. */
 export const QUERY_MEMBERS = {
@@ -83,7 +83,13 @@ export function queryPage(description: string, item: string): JsonSchema {
 
 export const QUERY_SCHEMAS: Record<string, JsonSchema> = {
   QuerySubmission: {
-    ...closedObject('What is asked: how many distinct people, from the first day to the last.', REQUEST),
+    ...closedObject('What is asked: how many distinct people, from the first day to the last.', {
+      ...REQUEST,
+      maxAgeSeconds: {
+        ...orNull(REQUEST.maxAgeSeconds),
+        description: `${String(REQUEST.maxAgeSeconds.description)} Null: the default.`,
+      },
+    }),
     required: ['start', 'end'],
   },
   QueryRequest: closedObject('What was asked.', REQUEST),

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import { toProblemError } from '../errors/to-problem-error';
-import { refuseCrossSite } from './refuse-cross-site';
+import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
 
 /**
@@ -20,6 +20,9 @@ const POLICY = [
   `form-action 'none'`,
   `frame-ancestors 'none'`,
 ].join('; ');
+
+/** Methods that change nothing; a page of another site could send them, and cannot read the answer. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** On every answer of the listener. */
 export const LISTENER_HEADERS = {
@@ -41,7 +44,7 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
     void reply.headers(LISTENER_HEADERS);
     try {
       const operator = await authenticator.authenticate(request.headers);
-      refuseCrossSite(request.method, request.headers);
+      if (!SAFE_METHODS.has(request.method)) refuseCrossSite(request.headers);
       request.operator = operator;
       return undefined;
     } catch (error) {

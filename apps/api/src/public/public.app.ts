@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -11,6 +12,7 @@ import { RECEIVE_TIMES } from '../receive-times';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
+import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
 import { answerOtherMethods } from '../errors/answer-other-methods';
@@ -49,6 +51,9 @@ export async function createPublicApp({
   receiveTimes = RECEIVE_TIMES,
 }: PublicListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createAuthenticator(config);
+  const basePath = config.publicBasePath;
+  const answerError = (problem: ProblemError, request: FastifyRequest, reply: FastifyReply) =>
+    sendError(problem, request, reply, basePath);
   const adapter = new FastifyAdapter({
     ...receiveTimes,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -57,16 +62,17 @@ export async function createPublicApp({
     // Its 503 has none of the shape of ours, and what still comes can be answered.
     return503OnClosing: false,
     // Longer than any id; what is longer than that is no route.
-    routerOptions: { maxParamLength: 2_000 },
+    // `/api/submit/query/?…` is the same route, as it is for the original.
+    routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: true },
     // What the router itself refuses, such as a path with a bad percent-encoding.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      sendError(new ProblemError('ROUTE_NOT_FOUND', { headers: STRICT_HEADERS }), request, reply),
-    clientErrorHandler: answerUnreadable,
+      answerError(new ProblemError('ROUTE_NOT_FOUND', { headers: STRICT_HEADERS }), request, reply),
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => answerUnreadable(error, socket, basePath),
   });
   const fastify = adapter.getInstance();
   if (metrics) observeRequests(metrics, fastify);
   if (isTracing(config)) traceSubmissions(fastify);
-  const finishRoutes = answerOtherMethods(adapter, sendError);
+  const finishRoutes = answerOtherMethods(adapter, answerError);
   const module = PublicModule.register(QueryQueueModule.register(config, redis), {
     subscriber,
     authenticator,
@@ -81,7 +87,14 @@ export async function createPublicApp({
   // Half of what the process has: others have to end too, after this.
   endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
   sendSecurityHeaders(fastify, config);
-  authenticateRequests(fastify, authenticator);
+  // Without a credential, which a page of another site lacks, the browser of anyone who is let in could be used by it.
+  const trustedOrigins = [
+    ...config.corsOrigins,
+    ...(config.publicBaseUrl ? [new URL(config.publicBaseUrl).origin] : []),
+  ];
+  authenticateRequests(fastify, authenticator, (headers) => {
+    if (config.authMode === 'none') refuseCrossSite(headers, trustedOrigins);
+  });
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,
@@ -91,7 +104,7 @@ export async function createPublicApp({
       strictPreflight: false,
     });
   }
-  setupDocs(app);
+  setupDocs(app, basePath);
   await app.init();
   finishRoutes();
   if (metrics) observeWaiting(metrics, app.get(QueryStreams));

@@ -1,5 +1,15 @@
 import { plainToInstance, Transform } from 'class-transformer';
-import { IsDate, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import {
+  IsDate,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  type ValidationArguments,
+} from 'class-validator';
 import { QueryStatus } from '#shared/contract/query-status';
 import { ProblemError } from '../errors/problem-error';
 import { validateMembers } from './validate-members';
@@ -9,9 +19,9 @@ const DEFAULT_PAGE = 20;
 
 const STATUS_RULE = `status must be one of ${Object.values(QueryStatus).join(', ')}`;
 const PAGE_RULE = `pageSize must be a whole number from 1 to ${LARGEST_PAGE}`;
-const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
 
-const DAY_LENGTH = '2021-10-10'.length;
+/** A blank before the offset is a `+` that the client did not encode in the address. */
+const TIME = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+ -]\d\d:?\d\d)?)?$/i;
 
 /** A Date would take 30 February for 2 March. */
 function isDay(text: string): boolean {
@@ -19,11 +29,25 @@ function isDay(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
+/** The time that a text gives, with any number of fractional digits (RFC 3339); else what is wrong with it. */
+export function readTime(value: unknown): Date | string {
+  const [, day = '', clock, zone] = (typeof value === 'string' && TIME.exec(value)) || [];
+  if (day === '') return 'must be a time such as 2021-10-10T08:30:00Z, or a day';
+  if (!isDay(day)) return 'names a day that does not exist';
+  if (clock === undefined) return new Date(day);
+  if (zone === undefined)
+    return 'needs a zone behind its time: Z, or an offset such as +01:00 (in an address %2B01:00)';
+  const time = new Date(`${day}T${clock}${zone.replace(' ', '+').toUpperCase()}`);
+  return Number.isNaN(time.getTime()) ? 'names a time that does not exist' : time;
+}
+
 /** A time as ISO 8601 with its zone, or a day, which begins at midnight UTC. */
 export function Time(name: string): PropertyDecorator {
-  const message = `${name} must be a time such as 2021-10-10T08:30:00Z, or a day`;
-  const toDate = ({ value }: { value: unknown }) =>
-    typeof value === 'string' && TIME.test(value) && isDay(value.slice(0, DAY_LENGTH)) ? new Date(value) : value;
+  const toDate = ({ value }: { value: unknown }) => {
+    const time = readTime(value);
+    return time instanceof Date ? time : value;
+  };
+  const message = ({ value }: ValidationArguments) => `${name} ${String(readTime(value))}`;
   return (target, member) => {
     Transform(toDate)(target, member);
     IsOptional()(target, member);

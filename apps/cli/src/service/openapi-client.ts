@@ -234,9 +234,9 @@ export interface components {
             end: string;
             /**
              * Format: int64
-             * @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew.
+             * @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew. Null: the default.
              */
-            maxAgeSeconds?: number;
+            maxAgeSeconds?: number | null;
         };
         /** @description What was asked. */
         QueryRequest: {
@@ -402,7 +402,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -415,7 +415,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             message: string;
         };
@@ -438,11 +438,8 @@ export interface components {
              * @enum {string}
              */
             status: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
-            /**
-             * Format: int64
-             * @description The count; a code and a text where there is none; null while the query is alive.
-             */
-            result: number | string | null;
+            /** @description A whole number when the query is Completed; a text that begins with a code when it is Failed or Terminated; null before. */
+            result: unknown;
         };
         /** @description All is well. */
         Health: {
@@ -568,7 +565,8 @@ export interface components {
                     /** @enum {unknown} */
                     code: "ROUTE_NOT_FOUND";
                 };
-                "text/plain": "Job not found";
+                /** @example Job not found */
+                "text/plain": string;
             };
         };
     };
@@ -904,6 +902,7 @@ export interface operations {
             /**
              * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
              *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
              */
             403: {
                 headers: {
@@ -923,7 +922,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST";
                     };
                 };
             };
@@ -1457,6 +1456,7 @@ export interface operations {
             /**
              * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
              *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
              */
             403: {
                 headers: {
@@ -1472,7 +1472,7 @@ export interface operations {
                         /** @constant */
                         status: 403;
                         /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
+                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST";
                     };
                 };
             };
@@ -2100,6 +2100,7 @@ export interface operations {
             /**
              * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
              *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
              */
             403: {
                 headers: {
@@ -2240,6 +2241,7 @@ export interface operations {
             /**
              * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
              *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
              */
             403: {
                 headers: {
@@ -2435,7 +2437,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": "Job not found";
+                    /** @example Job not found */
+                    "text/plain": string;
                 };
             };
             /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */

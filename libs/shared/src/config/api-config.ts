@@ -28,6 +28,11 @@ export class ApiConfig extends AuthConfig {
   @BaseUrl()
   publicBaseUrl: string | undefined = undefined;
 
+  /** The path of `publicBaseUrl`, without a slash at its end: what a gateway strips. Empty where there is none. */
+  get publicBasePath(): string {
+    return this.publicBaseUrl === undefined ? '' : new URL(this.publicBaseUrl).pathname.replace(/\/$/, '');
+  }
+
   /** The longest range of one query, in days. */
   @WholeNumber(1, 36_600)
   maxRangeDays: number = 366;

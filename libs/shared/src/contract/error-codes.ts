@@ -76,6 +76,13 @@ export const ERROR_TABLE = {
       'Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.',
     retryable: false,
   },
+  CROSS_SITE_REQUEST: {
+    status: 403,
+    title: 'A page of another site may not change anything here.',
+    remedy:
+      'Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.',
+    retryable: false,
+  },
   QUERY_NOT_FOUND: {
     status: 404,
     title: 'There is no such query.',
@@ -235,12 +242,6 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
  * none of these is a way in which a query ends.
  */
 export const OPERATOR_ERROR_TABLE = {
-  CROSS_SITE_REQUEST: {
-    status: 403,
-    title: 'A page of another site may not change anything here.',
-    remedy: 'Send it from the dashboard or a program; a proxy in front must pass Host on as it is.',
-    retryable: false,
-  },
   QUERY_NOT_FAILED: {
     status: 409,
     title: 'Only a failed query can be rewound.',

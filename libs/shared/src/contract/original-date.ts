@@ -32,10 +32,11 @@ const ISO_CLOCK = String.raw`(?:${HOUR}${MINUTES}|(?:[01]\d|2[0-3])(?:${SIXTIETH
 // For dateutil too a zone's name is in capitals. In `08:30 DEC 10 2021` it is none.
 const DATE_WORD = `(?:${WEEKDAYS}|${MONTHS.join('|')})`.toUpperCase();
 const ZONE_NAME = String.raw`(?:\s*(?<![A-Za-z])(?:[Zz]|(?!${DATE_WORD}\b)[A-Z]{3,5}))?`;
-const ZONE_OFFSET = String.raw`(?:\s*[+-](?:(?:[01]\d|2[0-3])${SIXTIETH}|${HOUR}(?::${SIXTIETH})?))?`;
+// Also `+02:00` as it arrives from a query string in which the `+` was not encoded: as a blank.
+const ZONE_OFFSET = String.raw`(?:\s*[+-](?:(?:[01]\d|2[0-3])${SIXTIETH}|${HOUR}(?::${SIXTIETH})?)|\s(?:[01]\d|2[0-3]):${SIXTIETH})?`;
 
-// Compact times (0830) stand behind ISO's T only: behind a blank they could be a year.
-const ISO_TIME = String.raw`(?<=(?<!\d)(?:\d{4}-\d\d-\d\d|\d{8}))[Tt]${ISO_CLOCK}`;
+// Compact times (0830) stand behind a T only: behind a blank they could be a year.
+const ISO_TIME = String.raw`(?<=\d{4})[Tt]${ISO_CLOCK}|(?<=(?<!\d)\d{4}-\d\d-\d\d)[Tt]${ISO_CLOCK}`;
 const OTHER_TIME = String.raw`(?:^|,?\s+)(?:[Aa][Tt]\s+)?${CLOCK}`;
 const TIME = new RegExp(String.raw`(?:${ISO_TIME}|${OTHER_TIME})${ZONE_NAME}${ZONE_OFFSET}(?=$|,?\s)`);
 
@@ -43,11 +44,13 @@ const LEADING_WEEKDAY = new RegExp(String.raw`^(?:${WEEKDAYS})[.,\s]+`, 'i');
 const TRAILING_WEEKDAY = new RegExp(String.raw`(?:[.,]?\s+|,)(?:${WEEKDAYS})\.?$`, 'i');
 
 const ISO_DATE = /^(\d{4})(-?)(\d\d)\2(\d\d)$/;
-const NUMERIC_DATE = /^(\d+)(\s+|\s*[/.-]\s*)(\d+)\2(\d+)$/;
+const NUMERIC_DATE = /^(\d+)(\s+|\s*[/.-]\s*)(\d+)(\s+|\s*[/.-]\s*)(\d+)$/;
 const NAMED_DATE = /^(\d+|[a-z]+)([^a-z\d]+)(\d+|[a-z]+)([^a-z\d]+)(\d+)$/i;
 
 const ORDINAL = /(?<=\b\d{1,2})(?:st|nd|rd|th)\b/i;
 const OF_BEFORE_NAME = /(?<=\d)\s+of\s+(?=[a-z])/i;
+const QUOTED = /^(["'])(.*)\1$/;
+const APOSTROPHE_OF_YEAR = /(?<=\s)'(?=(?:\d\d|\d{4})$)/;
 /** Where `10Dec2021` lacks its blanks. */
 const NAME_SEAM = /(?<=\b(?:[0-2]?\d|3[01]))(?=[a-z])|(?<=[a-z])(?=\d)/gi;
 
@@ -62,7 +65,8 @@ const YEAR = /^(?:\d\d|(?!00)\d{4})$/;
  *
  * - `2021-12-10` and `20211210` are ISO 8601, where dateutil swaps day and month;
  * - an incomplete date is refused, where dateutil fills in today's parts;
- * - an impossible month (`12/31/2021`, `2021/12/31`) is refused, where dateutil falls back to month-first.
+ * - an impossible month (`12/31/2021`) is refused, where dateutil falls back to month-first. Behind a year
+ *   (`2021/12/31`) there is one reading alone, and it is taken.
  *
  * What dateutil guesses from other texts is refused too (`101221`, `8h30`, a year of one digit). A
  * weekday is not held against the date. A time must exist; it is then ignored with its zone, so that
@@ -72,7 +76,8 @@ const YEAR = /^(?:\d\d|(?!00)\d{4})$/;
  */
 export function readOriginalDate(text: string, currentYear: number): CalendarDay | undefined {
   if (text.length > MAX_LENGTH) return undefined;
-  const date = takeOffWeekday(takeOffTime(text.trim()));
+  const unquoted = takeOffEnd(text).replace(QUOTED, '$2');
+  const date = takeOffWeekday(takeOffTime(takeOffEnd(unquoted))).replace(APOSTROPHE_OF_YEAR, '');
 
   const iso = ISO_DATE.exec(date);
   if (iso !== null) return toCalendarDay(Number(iso[1]), Number(iso[3]), Number(iso[4]));
@@ -85,6 +90,10 @@ export function readOriginalDate(text: string, currentYear: number): CalendarDay
   return named === null ? undefined : readNamed(named, currentYear);
 }
 
+function takeOffEnd(text: string): string {
+  return text.replace(/[;,\s]+$/, '').trimStart();
+}
+
 /** A time that does not exist (`25:00`) is left in the text, where no date has a place for its colon. */
 function takeOffTime(text: string): string {
   const rest = text.replace(TIME, ' ');
@@ -95,9 +104,16 @@ function takeOffWeekday(text: string): string {
   return text.replace(LEADING_WEEKDAY, '').replace(TRAILING_WEEKDAY, '');
 }
 
-function readNumeric([, first = '', , second = '', third = '']: string[], currentYear: number) {
-  // Day-first holds behind a year too: 2021/12/10 is 12 October.
-  return isYear(first) ? toDay(first, third, second, currentYear) : toDay(third, second, first, currentYear);
+function readNumeric([, first = '', gap = '', second = '', nextGap = '', third = '']: string[], currentYear: number) {
+  if (!areNumericGaps(gap.trim(), nextGap.trim())) return undefined;
+  if (!isYear(first)) return toDay(third, second, first, currentYear);
+  // Day-first holds behind a year too: 2021/12/10 is 12 October. 2021/12/25 can be nothing but 25 December.
+  return toDay(first, third, second, currentYear) ?? toDay(first, second, third, currentYear);
+}
+
+/** For dateutil `09.10` before another separator is a decimal number. */
+function areNumericGaps(gap: string, nextGap: string): boolean {
+  return gap === nextGap || ![gap, nextGap].includes('.');
 }
 
 /** `10 December 2021` or `December 10 2021`. With the name in the last place dateutil guesses, so it has none. */
@@ -112,9 +128,9 @@ function readNamed(
 }
 
 function areNamedGaps(gap: string, nextGap: string, text: string): boolean {
-  if (gap === nextGap && /^[/.-]$/.test(gap)) return true;
+  if (gap === nextGap && gap === '.') return true;
   // `Dec 10,2021` holds the decimal number 10.2021 for dateutil, and no year.
-  return [gap, nextGap].every((each) => /^(?:\.?,?\s+|[.,])$/.test(each)) && !/\d[.,]\d/.test(text);
+  return [gap, nextGap].every((each) => /^(?:\.?,?\s+|[.,/-])$/.test(each)) && !/\d[.,]\d/.test(text);
 }
 
 function isYear(first: string): boolean {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authenticator } from '../../auth/authenticator';
 
@@ -12,8 +13,14 @@ declare module 'fastify' {
  * Asks for the credential before anything else is done for a request: before its body is read, anything is validated
  * or counted, and without Redis, so that whoever has no credential can cause nothing but this. Every route asks that
  * does not say that it is open.
+ *
+ * @param refuseChange Throws for a request that may not submit or terminate anything, whatever its credential.
  */
-export function authenticateRequests(fastify: FastifyInstance, authenticator: Authenticator): void {
+export function authenticateRequests(
+  fastify: FastifyInstance,
+  authenticator: Authenticator,
+  refuseChange: (headers: IncomingHttpHeaders) => void,
+): void {
   fastify.decorateRequest('caller', '');
   // After the hooks of CORS, without whose headers no script of another origin could read the refusal.
   fastify.addHook('preParsing', (request, _reply, _payload, done) => {
@@ -23,6 +30,7 @@ export function authenticateRequests(fastify: FastifyInstance, authenticator: Au
       done();
     };
     try {
+      if (isChange(request)) refuseChange(request.headers);
       const caller = authenticator.authenticate(request.headers);
       // Most ways need no promise, and to wait for one all the same was felt in the smallest requests.
       if (typeof caller === 'string') letIn(caller);
@@ -32,6 +40,10 @@ export function authenticateRequests(fastify: FastifyInstance, authenticator: Au
     }
   });
   fastify.addHook('onClose', async () => authenticator.close());
+}
+
+function isChange({ method, routeOptions }: FastifyRequest): boolean {
+  return (method !== 'GET' && method !== 'HEAD') || routeOptions.config.isChange === true;
 }
 
 /** A browser's preflight never has a credential; what is no route has nothing to guard. */

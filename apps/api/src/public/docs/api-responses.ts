@@ -50,6 +50,9 @@ export const AUTH_CODES = [
   'AUTH_UNAVAILABLE',
 ] as const satisfies ErrorCode[];
 
+/** Of a route that submits or terminates. */
+export const CHANGE_CODES = [...AUTH_CODES, 'CROSS_SITE_REQUEST'] as const satisfies ErrorCode[];
+
 /** The problem documents of a route: one answer for each status that its codes have. */
 export function problems(headers: RouteHeaders, codes: readonly ErrorCode[]): Record<number, Answer> {
   return byStatus(headers, [...codes, 'INTERNAL_ERROR'], (status, ofStatus) => ({
@@ -64,7 +67,7 @@ export function problems(headers: RouteHeaders, codes: readonly ErrorCode[]): Re
 export function originalErrors(headers: RouteHeaders, codes: readonly ErrorCode[]): Record<number, Answer> {
   return byStatus(headers, [...codes, 'INTERNAL_ERROR'], (status, ofStatus) =>
     status === 404
-      ? { 'text/plain': { schema: { type: 'string', enum: ['Job not found'] } } }
+      ? { 'text/plain': { schema: { type: 'string', pattern: '\\S', maxLength: 64 }, example: 'Job not found' } }
       : {
           'application/json': {
             schema: toSchema('OriginalError'),

@@ -27,18 +27,28 @@ code { font-size: .875rem }
 }
 `;
 
-const SCRIPT = `
+const toScript = (basePath: string) => `
 addEventListener('DOMContentLoaded', () => {
   SwaggerUIBundle({
-    url: '/api/openapi.json', dom_id: '#routes', validatorUrl: null, defaultModelsExpandDepth: 0,
+    url: ${JSON.stringify(`${basePath}/api/openapi.json`)}, dom_id: '#routes', validatorUrl: null, defaultModelsExpandDepth: 0,
     // The routes come into the page above the place that the address names.
     onComplete: () => requestAnimationFrame(() => document.getElementById(location.hash.slice(1))?.scrollIntoView()),
   });
 });
 `;
 
-/** The page that the `type` of every problem document refers to, by its code. */
-export function toDocsPage(): string {
+/**
+ * The page that the `type` of every problem document refers to, by its code, and the headers that go with it.
+ *
+ * @param basePath `ApiConfig.publicBasePath`.
+ */
+export function createDocsPage(basePath: string): { page: string; headers: Record<string, string> } {
+  const script = toScript(basePath);
+  return { page: toDocsPage(basePath, script), headers: toDocsPageHeaders(script) };
+}
+
+function toDocsPage(basePath: string, script: string): string {
+  const assets = basePath + ASSETS_PATH;
   const rows = Object.entries(ERROR_TABLE).map(
     ([code, { status, title, remedy, retryable }]) =>
       `<tr id="${code}"><td><code>${code}</code><td>${status}<td>${escape(title)}<td>${retryable ? 'yes' : 'no'}<td>${escape(remedy)}`,
@@ -49,14 +59,14 @@ export function toDocsPage(): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Audit Query: routes and errors</title>
-<link rel="icon" href="${ASSETS_PATH}favicon-32x32.png">
-<link rel="stylesheet" href="${ASSETS_PATH}swagger-ui.css">
+<link rel="icon" href="${assets}favicon-32x32.png">
+<link rel="stylesheet" href="${assets}swagger-ui.css">
 <style>${STYLE}</style>
-<script src="${ASSETS_PATH}swagger-ui-bundle.js"></script>
-<script>${SCRIPT}</script>
+<script src="${assets}swagger-ui-bundle.js"></script>
+<script>${script}</script>
 </head>
 <body>
-<header><nav><a href="#routes">Routes</a><a href="#errors">Error codes</a><a href="/api/openapi.json">openapi.json</a></nav></header>
+<header><nav><a href="#routes">Routes</a><a href="#errors">Error codes</a><a href="${basePath}/api/openapi.json">openapi.json</a></nav></header>
 <main id="routes"><noscript>The routes can be tried with a script only; they are all in openapi.json.</noscript></main>
 <section id="errors">
 <h2>Error codes</h2>
@@ -76,10 +86,10 @@ ${rows.join('\n')}
 }
 
 /** Lets the page load and ask this service alone; Swagger UI sets styles, and draws with images, of its own. */
-export function toDocsPageHeaders(): Record<string, string> {
+function toDocsPageHeaders(script: string): Record<string, string> {
   const policy = [
     `default-src 'none'`,
-    `script-src 'self' '${toSource(SCRIPT)}'`,
+    `script-src 'self' '${toSource(script)}'`,
     `style-src 'self' 'unsafe-inline'`,
     `img-src 'self' data:`,
     `connect-src 'self'`,

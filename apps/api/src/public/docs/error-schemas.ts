@@ -14,8 +14,8 @@ export const ERROR_SCHEMAS: Record<string, JsonSchema> = {
     type: {
       type: 'string',
       format: 'uri-reference',
-      pattern: '^/api/docs#[A-Z_]+$',
-      maxLength: 100,
+      pattern: '^/([^#]*/)?api/docs#[A-Z_]+$',
+      maxLength: 2_048,
       description: 'Where the code is explained.',
     },
     title: { ...TEXT, description: 'Fixed for each code.' },

@@ -12,7 +12,7 @@ const DESCRIPTION = `Counts the distinct people in an audit table over a range o
 follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anything but 202.
 
 - Errors are problem documents (RFC 9457); what each \`code\` means and what to do about it is told at \`/api/docs\`.
-- A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
+- A \`GET\` route that changes nothing answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
   method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not HTTP, or has
   headers that are too slow or too large, is answered too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
 - Which credential is asked for is configured: a bearer token of Microsoft Entra ID, an API key (in \`x-api-key\` or as a
@@ -22,7 +22,11 @@ follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anythi
 - Clients should ignore headers that they do not know.`;
 
 /** Relative: the document is right wherever it is served from. */
-const SERVER = { url: '/', description: 'This service, in production and wherever else it runs', 'x-internal': false };
+const toServer = (basePath: string) => ({
+  url: basePath || '/',
+  description: 'This service, in production and wherever else it runs',
+  'x-internal': false,
+});
 
 const NO_MORE: RouteHeaders = { always: [], sometimes: [] };
 const ORIGINAL_PATH = /^\/api\/(submit\/query|status)(\/|$)/;
@@ -63,8 +67,12 @@ function toEitherForm(ours: Answer | undefined, original: Answer | undefined) {
 
 const toResponse = (name: keyof typeof RESPONSES) => ({ $ref: `#/components/responses/${name}` });
 
-/** The OpenAPI document of the callers' listener, from its controllers. */
-export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
+/**
+ * The OpenAPI document of the callers' listener, from its controllers.
+ *
+ * @param basePath `ApiConfig.publicBasePath`.
+ */
+export function createOpenApiDocument(app: INestApplication, basePath = ''): OpenAPIObject {
   const base = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Audit Query')
@@ -84,7 +92,11 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('health', 'For the platform’s probes.')
     .addTag('documentation', 'This document.')
     .build();
-  const { paths, ...document } = SwaggerModule.createDocument(app, { ...base, servers: [SERVER], security: SECURITY });
+  const { paths, ...document } = SwaggerModule.createDocument(app, {
+    ...base,
+    servers: [toServer(basePath)],
+    security: SECURITY,
+  });
   const all = Object.entries({ ...paths, ...DOCUMENTATION_PATHS }).map(([path, item]) => {
     const other = ORIGINAL_PATH.test(path) ? 'OriginalMethodNotAllowed' : 'MethodNotAllowed';
     return [path, { ...item, 'x-options': toResponse('Options'), 'x-other-methods': toResponse(other) }] as const;

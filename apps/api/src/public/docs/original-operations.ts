@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { ApiAnswers, AUTH_CODES, originalErrors, type RouteHeaders } from './api-responses';
+import { ApiAnswers, AUTH_CODES, CHANGE_CODES, originalErrors, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
 import { closedObject, type JsonSchema, toSchema } from '../../openapi/json-schema';
 import { ID_PARAMETER } from './parameters';
@@ -12,15 +12,10 @@ const TAG = 'original';
 const LIMITS = ['RateLimit', 'RateLimit-Policy'] as const;
 const HEADERS: RouteHeaders = { always: ['Cache-Control', ...LIMITS], sometimes: LIMITS };
 
-/** A number when completed, a text when it ended otherwise, null before. */
+/** Without a type: a generated client that expects a number cannot read the text of a failed query. */
 const RESULT: JsonSchema = {
-  type: ['integer', 'string', 'null'],
-  format: 'int64',
-  minimum: 0,
-  maximum: Number.MAX_SAFE_INTEGER,
-  pattern: '^[A-Z_]+: ',
-  maxLength: 600,
-  description: 'The count; a code and a text where there is none; null while the query is alive.',
+  description:
+    'A whole number when the query is Completed; a text that begins with a code when it is Failed or Terminated; null before.',
 };
 
 export const ORIGINAL_SCHEMAS: Record<string, JsonSchema> = {
@@ -60,7 +55,7 @@ export function SubmitOriginalOperation(operationId: 'submitOriginalQuery' | 'po
         },
       },
       ...originalErrors(HEADERS, [
-        ...AUTH_CODES,
+        ...CHANGE_CODES,
         'REQUEST_INVALID',
         'QUERY_RANGE_INVALID',
         'QUERY_RANGE_TOO_LONG',

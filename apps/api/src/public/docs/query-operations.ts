@@ -1,6 +1,14 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { type Answer, ApiAnswers, AUTH_CODES, problems, queryContent, type RouteHeaders } from './api-responses';
+import {
+  type Answer,
+  ApiAnswers,
+  AUTH_CODES,
+  CHANGE_CODES,
+  problems,
+  queryContent,
+  type RouteHeaders,
+} from './api-responses';
 import { toHeaders } from './headers';
 import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
 import { type JsonSchema, toSchema } from '../../openapi/json-schema';
@@ -67,7 +75,7 @@ export function SubmitQueryOperation(): MethodDecorator {
         content: queryContent('Pending'),
       },
       ...problems(SUBMIT, [
-        ...AUTH_CODES,
+        ...CHANGE_CODES,
         'BODY_MISSING',
         ...BODY_CODES,
         'REQUEST_INVALID',
@@ -263,7 +271,7 @@ export function TerminateQueryOperation(): MethodDecorator {
         content: queryContent('Terminated'),
       },
       ...problems(UNLIMITED, [
-        ...AUTH_CODES,
+        ...CHANGE_CODES,
         'BODY_TOO_LARGE',
         'MEDIA_TYPE_UNSUPPORTED',
         ...ID_CODES,
@@ -294,10 +302,14 @@ const EVENTS = {
   schema: {
     type: 'string',
     description: '`data` is a status document; `id` is its revision, for `Last-Event-ID`.',
-    pattern: '^(event: (progress|end)\\nid: |: still there)',
+    pattern: '^(retry: \\d+\\n|event: (progress|end)\\nid: |: still there)',
     maxLength: 10_000_000,
   },
-  examples: { progress: { value: 'event: progress\nid: 2jmj7l5rSw0yVb_vlWAYkK_YBwk\ndata: {"id":"433ebcfe…"}\n\n' } },
+  examples: {
+    progress: {
+      value: 'retry: 3000\n\nevent: progress\nid: 2jmj7l5rSw0yVb_vlWAYkK_YBwk\ndata: {"id":"433ebcfe…"}\n\n',
+    },
+  },
 } satisfies { schema: JsonSchema; examples: object };
 
 const NOTHING_NEW: Answer = {

@@ -6,7 +6,7 @@ import { answerUnreadable } from './answer-unreadable';
 
 async function answer(code: string): Promise<string> {
   const socket = new PassThrough();
-  answerUnreadable(Object.assign(new Error('as Node has it'), { code }), socket as unknown as Socket);
+  answerUnreadable(Object.assign(new Error('as Node has it'), { code }), socket as unknown as Socket, '');
   return text(socket);
 }
 
@@ -30,7 +30,7 @@ describe('what the HTTP parser gives up on', () => {
 
   it('is not answered where nobody is there', async () => {
     const socket = new PassThrough();
-    answerUnreadable(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket as unknown as Socket);
+    answerUnreadable(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket as unknown as Socket, '');
     expect(socket.destroyed).toBe(true);
   });
 });

@@ -18,13 +18,15 @@ const LINGER_MS = 1_000;
 /**
  * Answers what the HTTP parser gives up on: headers beyond Node's 16 KiB, a request that is slower than its limit, or
  * bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ *
+ * @param basePath `ApiConfig.publicBasePath`.
  */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, basePath: string): void {
   // There is nobody to answer.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const code = CODES.get(error.code) ?? 'REQUEST_UNREADABLE';
   const { status } = ERROR_TABLE[code];
-  const body = JSON.stringify(toProblemDocument(new ProblemError(code), EXPLANATION, '/'));
+  const body = JSON.stringify(toProblemDocument(new ProblemError(code), basePath + EXPLANATION, `${basePath}/`));
   const headers = {
     ...STRICT_HEADERS,
     'Cache-Control': 'no-store',

@@ -3,18 +3,18 @@ import type { ProblemError } from '../../errors/problem-error';
 import { escapeHtml } from '../escape-html';
 
 /** A browser cannot send a credential. */
-const CREDENTIAL = {
+const toCredentialAdvice = (basePath: string) => ({
   heading: 'This page needs a credential',
   advice: `<p>The service asks for a credential in a header, which a browser does not send for an address that is typed or followed.
-The same query can be looked at on the <a href="/api/docs">page of the routes</a>, where <i>Authorize</i> takes a
+The same query can be looked at on the <a href="${escapeHtml(basePath)}/api/docs">page of the routes</a>, where <i>Authorize</i> takes a
 credential, or with a client that sends the header.</p>`,
-};
+});
 
 const ANY_OTHER = { heading: 'This page cannot be shown', advice: '' };
 
 /** What a person sees whose browser asks for the page of a query and cannot have it: no style, no script, no form. */
-export function toErrorPage({ code, status, detail }: ProblemError): string {
-  const { heading, advice } = status === 401 || status === 403 ? CREDENTIAL : ANY_OTHER;
+export function toErrorPage({ code, status, detail }: ProblemError, basePath: string): string {
+  const { heading, advice } = status === 401 || status === 403 ? toCredentialAdvice(basePath) : ANY_OTHER;
   const reason = describeError(code) === detail ? code : `${code}: ${detail}`;
   return `<!doctype html>
 <html lang="en">

@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { ApiConfig } from '#shared/config/api-config';
 import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { ClientGoneError } from '../queries/query-waiter';
@@ -13,6 +14,8 @@ import { toProblemError } from '../../errors/to-problem-error';
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
 
+  constructor(private readonly config: ApiConfig) {}
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     // There is nobody to answer.
@@ -21,7 +24,7 @@ export class ErrorFilter implements ExceptionFilter {
     // Logged once, where it was read: a caller that polls reads it again and again.
     const isLogged = thrown instanceof RecordUnreadableError;
     if (problem.status >= 500 && !isLogged) this.log(problem, request);
-    sendError(problem, request, host.switchToHttp().getResponse());
+    sendError(problem, request, host.switchToHttp().getResponse(), this.config.publicBasePath);
   }
 
   /** Only what is this service's fault, or its surroundings', is worth a line; only the former a stack. */

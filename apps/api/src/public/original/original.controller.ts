@@ -1,4 +1,5 @@
 import { Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
@@ -20,6 +21,7 @@ export class OriginalController {
   ) {}
 
   @Get('submit/query')
+  @RouteConfig({ isChange: true })
   @SubmitOriginalOperation('submitOriginalQuery')
   submit(
     @Query('s') s: unknown,

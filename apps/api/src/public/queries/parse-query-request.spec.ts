@@ -22,6 +22,7 @@ describe('parseQueryRequest', () => {
   it('takes a range, and reads everything anew unless told otherwise', () => {
     const body = { start: '2021-10-10', end: '2021-10-10' };
     expect(parseQueryRequest(body, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 0 });
+    expect(parseQueryRequest({ ...body, maxAgeSeconds: null }, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 0 });
     expect(parseQueryRequest({ ...body, maxAgeSeconds: 60 }, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 60 });
   });
 
@@ -43,9 +44,9 @@ describe('parseQueryRequest', () => {
       `400 REQUEST_INVALID: ${MAX_AGE}.`,
     ],
     [
-      'an age of null',
-      { start: '2021-02-01', end: '2021-02-01', maxAgeSeconds: null },
-      `400 REQUEST_INVALID: ${MAX_AGE}.`,
+      'null for what must be there, or for a member that there is not',
+      { start: null, end: '2021-02-01', other: null },
+      `400 REQUEST_INVALID: other is not a member of the request; ${START}.`,
     ],
     [
       'a typo',

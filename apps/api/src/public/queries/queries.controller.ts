@@ -21,7 +21,7 @@ import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';
-import { toQueryDocument } from '../../queries/query-document';
+import { toDocumentText, toQueryDocument } from '../../queries/query-document';
 import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
@@ -68,8 +68,11 @@ export class QueriesController {
   @ListQueriesOperation()
   async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
     const { states, nextPageToken = null } = await this.list.read(caller, parseParameters(ListRequest, query));
-    if (nextPageToken !== null) void reply.header('Link', toNextPageLink('/api/queries', query, nextPageToken));
-    void reply.header('Cache-Control', 'no-store').send({ items: states.map(toQueryDocument), nextPageToken });
+    const basePath = this.config.publicBasePath;
+    if (nextPageToken !== null)
+      void reply.header('Link', toNextPageLink(`${basePath}/api/queries`, query, nextPageToken));
+    const items = states.map((state) => toQueryDocument(state, basePath));
+    void reply.header('Cache-Control', 'no-store').send({ items, nextPageToken });
   }
 
   @Get(':id')
@@ -136,7 +139,7 @@ export class QueriesController {
     const nonce = randomBytes(16).toString('base64');
     void reply
       .headers({ ...toStatusPageHeaders(nonce), 'Cache-Control': 'no-store' })
-      .send(toStatusPage(toQueryDocument(state), nonce));
+      .send(toStatusPage(toQueryDocument(state, this.config.publicBasePath), nonce));
   }
 
   /** The query as it is, or, for a client that would wait, when there is news for it or the time is over. */
@@ -152,7 +155,7 @@ export class QueriesController {
     const begin = () => this.look(id, caller, reply);
     if (wait.seconds === 0) return begin();
     const known = request.headers['if-none-match'];
-    const isNews = (state: QueryState) => !isNamedBy(known, toETag(JSON.stringify(toQueryDocument(state))));
+    const isNews = (state: QueryState) => !isNamedBy(known, toETag(toDocumentText(state, this.config.publicBasePath)));
     const awaited = { id, begin, isNews: known === undefined ? undefined : isNews };
     return this.streams.wait(awaited, caller, wait.seconds, reply);
   }

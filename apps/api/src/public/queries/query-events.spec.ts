@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
+import { toDocumentText } from '../../queries/query-document';
 import { EVENT_TIMES } from './event-times';
 import { QueryEvents } from './query-events';
 
@@ -39,7 +40,13 @@ describe('a stream of events', () => {
     ['nothing that is from before the start', [toState(0, 0), { ...STATE, startedAt: null }], [[0, 0]]],
   ])('tells %s', (_what, states, told) => {
     const response = Object.assign(new PassThrough(), { req: { socket: new PassThrough() } });
-    const events = new QueryEvents(response as unknown as ServerResponse, undefined, EVENT_TIMES, () => {});
+    const events = new QueryEvents(
+      response as unknown as ServerResponse,
+      toDocumentText,
+      undefined,
+      EVENT_TIMES,
+      () => {},
+    );
     for (const state of states) events.send(state);
     const text = String(response.read());
     response.destroy();

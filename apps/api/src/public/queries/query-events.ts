@@ -2,9 +2,11 @@ import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from './etag';
-import { toQueryDocument } from '../../queries/query-document';
 import type { EventTimes } from './event-times';
 import { toHangUp } from './to-hang-up';
+
+/** When a client comes back to a stream that was cut. Some have no default of their own, or come back at once. */
+const RECONNECT_MS = 3_000;
 
 /**
  * One open stream of Server-Sent Events: each event is a whole status document, `progress` or at last `end`.
@@ -22,15 +24,18 @@ export class QueryEvents {
   private cut: NodeJS.Timeout | undefined;
 
   /**
+   * @param toDocument The status document as text.
    * @param lastRevision What the client has seen already (`Last-Event-ID`): not sent again.
    * @param onClose Called once, when the stream has ended, whoever ended it.
    */
   constructor(
     private readonly response: ServerResponse,
+    private readonly toDocument: (state: QueryState) => string,
     private lastRevision: string | undefined,
     private readonly times: EventTimes,
     onClose: () => void,
   ) {
+    response.write(`retry: ${RECONNECT_MS}\n\n`);
     response.on('drain', () => this.flush());
     // Fastify hears the first error alone, and one that nobody hears ends the process.
     response.on('error', () => response.destroy());
@@ -72,7 +77,7 @@ export class QueryEvents {
     if (this.latest === undefined || !this.isWritable) return;
     const state = this.latest;
     this.latest = undefined;
-    const data = JSON.stringify(toQueryDocument(state));
+    const data = this.toDocument(state);
     const revision = toETag(data).slice(1, -1);
     const isEnd = isTerminal(state.status);
     if (revision !== this.lastRevision)

@@ -7,7 +7,7 @@ import { QueryQueue } from '../../queue/query-queue';
 import { RedisClock } from '../../queue/redis-clock';
 import { ProblemError } from '../../errors/problem-error';
 import { isNamedBy, toETag } from './etag';
-import { toQueryDocument } from '../../queries/query-document';
+import { toDocumentText } from '../../queries/query-document';
 import { toRetryAfterSeconds } from './retry-after';
 import { toLocation } from './to-location';
 
@@ -26,7 +26,7 @@ export class QueryResponder {
 
   /** The status document with its headers; 304 where the client has it already. */
   async send(status: number, state: QueryState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const body = JSON.stringify(toQueryDocument(state));
+    const body = toDocumentText(state, this.config.publicBasePath);
     const etag = toETag(body);
     void reply.headers({
       ETag: etag,
@@ -52,7 +52,9 @@ export class QueryResponder {
     if (state.status === QueryStatus.Completed) return this.send(200, state, request, reply);
     if (isTerminal(state.status)) {
       // A submission that was waited for has no other word of its id.
-      throw new ProblemError(state.error?.code ?? 'QUERY_FAILED', { instance: toResultPath(state) });
+      throw new ProblemError(state.error?.code ?? 'QUERY_FAILED', {
+        instance: this.config.publicBasePath + toResultPath(state),
+      });
     }
     return this.sendAlive(state, request, reply);
   }

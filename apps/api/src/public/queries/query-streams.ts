@@ -10,7 +10,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
 import { toETag } from './etag';
-import { toQueryDocument } from '../../queries/query-document';
+import { toDocumentText } from '../../queries/query-document';
 import { EventTimes } from './event-times';
 import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
@@ -29,6 +29,7 @@ export class QueryStreams implements OnModuleDestroy {
   private readonly closing = new AbortController();
   private readonly streams = new Set<QueryEvents>();
   private readonly looks: NodeJS.Timeout;
+  private readonly toDocument = (state: QueryState) => toDocumentText(state, this.config.publicBasePath);
 
   constructor(
     private readonly queries: QueryService,
@@ -92,7 +93,7 @@ export class QueryStreams implements OnModuleDestroy {
    */
   async open(state: QueryState, lastRevision: string | undefined, reply: FastifyReply): Promise<void> {
     const { id, caller } = state;
-    const isSeen = lastRevision === toETag(JSON.stringify(toQueryDocument(state))).slice(1, -1);
+    const isSeen = lastRevision === toETag(this.toDocument(state)).slice(1, -1);
     // Tells an EventSource, which otherwise comes back after every end, that this was all.
     if (isTerminal(state.status) && isSeen) return void reply.status(204).header('Cache-Control', 'no-store').send();
     const isClosing = this.closing.signal.aborted;
@@ -107,7 +108,7 @@ export class QueryStreams implements OnModuleDestroy {
     reply.raw.writeHead(200, { ...reply.getHeaders() } as Record<string, string>);
     if (reply.request.method === 'HEAD') return void reply.raw.end();
     reply.raw.flushHeaders();
-    const events = new QueryEvents(reply.raw, lastRevision, this.times, () => {
+    const events = new QueryEvents(reply.raw, this.toDocument, lastRevision, this.times, () => {
       unsubscribe();
       this.streams.delete(events);
     });

@@ -87,11 +87,14 @@ export function followQuery(first: QueryDocument, toView: typeof toStatusView): 
     try {
       const answer = await fetch(first.links.self, { headers: { accept: 'application/json' } });
       retrySeconds = Number(answer.headers.get('retry-after')) || retrySeconds;
-      if ([401, 403, 404].includes(answer.status)) {
+      if ([401, 403].includes(answer.status)) {
         isOver = true;
-        return tell(
-          answer.status === 404 ? 'The service keeps this query no longer.' : 'Load this page again to go on.',
-        );
+        return tell('Load this page again to go on.');
+      }
+      // Any other 404 is a gateway's, and says nothing of the query.
+      if (answer.status === 404 && ((await answer.json()) as { code?: unknown }).code === 'QUERY_NOT_FOUND') {
+        isOver = true;
+        return tell('The service keeps this query no longer.');
       }
       if (!answer.ok) throw new Error(String(answer.status));
       show((await answer.json()) as QueryDocument);

@@ -234,14 +234,24 @@ describe('the script', () => {
   });
 
   it.each([
-    [404, 'The service keeps this query no longer.'],
-    [401, 'Load this page again to go on.'],
-  ])('stops when asking again is of no use: %s', async (status, note) => {
-    const browser = runScript(toQueryDocument(pending), [{ status }]);
+    [404, { code: 'QUERY_NOT_FOUND' }, 'The service keeps this query no longer.'],
+    [401, { code: 'UNAUTHENTICATED' }, 'Load this page again to go on.'],
+  ])('stops when asking again is of no use: %s', async (status, body, note) => {
+    const browser = runScript(toQueryDocument(pending), [{ status, body: JSON.stringify(body) }]);
     browser.source().emit('error');
     await browser.settle();
     expect([browser.note(), browser.waits()]).toEqual([note, []]);
   });
+
+  it.each(['<h1>Not Found</h1>', '{"code":"ROUTE_NOT_FOUND"}', '{"statusCode":404}'])(
+    'polls again after a 404 that is not about the query: %s',
+    async (body) => {
+      const browser = runScript(toQueryDocument(pending), [{ status: 404, body }]);
+      browser.source().emit('error');
+      await browser.settle();
+      expect([browser.note(), browser.waits()]).toEqual(['The connection is lost. Trying again …', [2_000]]);
+    },
+  );
 });
 
 function toScript(page: string): string {
@@ -251,6 +261,7 @@ function toScript(page: string): string {
 interface Reply {
   state?: QueryState;
   status?: number | 'no network';
+  body?: string;
   retryAfter?: string;
 }
 
@@ -284,10 +295,12 @@ function runScript(query: ReturnType<typeof toQueryDocument>, replies: Reply[] =
   };
   const fetch = async (url: string, { headers }: { headers: Record<string, string> }) => {
     requests.push([url, headers['accept']]);
-    const { state, status = 200, retryAfter } = replies.shift() ?? {};
+    const { state, body = null, status = 200, retryAfter } = replies.shift() ?? {};
     if (status === 'no network') throw new TypeError('no network');
-    const body = state ? JSON.stringify(toQueryDocument(state)) : null;
-    return new Response(body, { status, headers: retryAfter ? { 'retry-after': retryAfter } : {} });
+    return new Response(state ? JSON.stringify(toQueryDocument(state)) : body, {
+      status,
+      headers: retryAfter ? { 'retry-after': retryAfter } : {},
+    });
   };
   const setTimeout = (callback: () => void, ms: number) => {
     timers.push({ callback, ms });
