@@ -26,6 +26,7 @@ describe('a request that changes something', () => {
     ['an origin for a name', { ...HOST, origin: 'http://operators.example:3001@a.example' }],
     ['nobody knows where', { ...HOST, 'sec-fetch-site': 'same-origin, cross-site' }],
     ['nobody knows to where', { origin: OWN }],
+    ['the same host by plain http', { ...HOST, origin: OWN, 'sec-fetch-site': 'cross-site' }],
     ['an image or a link of another site', { ...HOST, 'sec-fetch-site': 'cross-site' }],
   ])('is refused when it comes from %s', (_name, headers) => {
     expect(() => refuseCrossSite(headers)).toThrow('CROSS_SITE_REQUEST');

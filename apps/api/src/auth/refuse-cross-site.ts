@@ -14,10 +14,10 @@ const OWN_SITES: ReadonlySet<string | undefined> = new Set(['same-origin', 'none
  */
 export function refuseCrossSite(headers: IncomingHttpHeaders, trustedOrigins: readonly string[] = []): void {
   const { origin, host = '', 'sec-fetch-site': site } = headers;
-  const isOwn =
-    origin === undefined
-      ? site === undefined || OWN_SITES.has([site].flat().join())
-      : trustedOrigins.includes(origin) || isOriginOf(origin, host);
+  if (origin !== undefined && trustedOrigins.includes(origin)) return;
+  const isOwnSite = site === undefined || OWN_SITES.has([site].flat().join());
+  // Both: a page of the same host by plain http is another site, which a browser says of it alone.
+  const isOwn = isOwnSite && (origin === undefined || isOriginOf(origin, host));
   if (!isOwn) throw new ProblemError('CROSS_SITE_REQUEST');
 }
 

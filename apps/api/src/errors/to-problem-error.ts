@@ -17,9 +17,11 @@ export function toProblemError(thrown: unknown): ProblemError {
   return new ProblemError(code, { cause: thrown });
 }
 
-/** Nest's errors have a method for it, those of Fastify and its plugins a member. */
+/** Nest's errors have a method for it, those of Fastify a member. */
 function readStatus(thrown: unknown): number {
   if (thrown instanceof HttpException) return thrown.getStatus();
-  const { statusCode } = (thrown ?? {}) as { statusCode?: unknown };
-  return thrown instanceof Error && typeof statusCode === 'number' ? statusCode : HttpStatus.INTERNAL_SERVER_ERROR;
+  const { statusCode, code } = (thrown ?? {}) as { statusCode?: unknown; code?: unknown };
+  // Other libraries, too, give their errors a status: of the service that they ask.
+  const isOfFastify = typeof code === 'string' && code.startsWith('FST_');
+  return isOfFastify && typeof statusCode === 'number' ? statusCode : HttpStatus.INTERNAL_SERVER_ERROR;
 }

@@ -32,7 +32,8 @@ export function toRefusal(status: number, text: string): Refusal {
   const problem = readProblem(text);
   const isRetryable = RETRYABLE.has(status);
   // By a gateway that waited too long, or by the service itself, whose Redis took the job and whose reply was lost.
-  const mayBeDone = isRetryable;
+  // Limits are looked at before a job is queued.
+  const mayBeDone = isRetryable && status !== 429;
   if (problem === undefined) {
     const isStrange = !isRetryable && status !== 401 && status !== 403;
     if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable, mayBeDone };

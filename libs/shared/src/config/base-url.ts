@@ -44,6 +44,8 @@ function readBaseUrl(value: unknown): string | undefined {
   const { protocol, username, password, origin, pathname, search, hash } = new URL(value);
   const isWeb = protocol === 'https:' || protocol === 'http:';
   if (!isWeb || [username, password, search, hash].some((part) => part !== '')) return undefined;
+  // A path that begins with two slashes would be the name of a host.
+  if (/\/\/+[^/]/.test(pathname)) return undefined;
   // Not `href`, which keeps a bare ? or #.
   return (origin + pathname).replace(/\/+$/, '');
 }

@@ -51,13 +51,17 @@ export function findTableUrlProblem(text: string): string | undefined {
   return readTableUrl(text) === undefined ? `must be ${ENDPOINT}` : undefined;
 }
 
+/** Azure's hosts, in all clouds and with DNS zones; an emulator's host may have any of these labels elsewhere. */
+const OF_TABLES = /\.table\.(core|cosmos|storage)\./;
+const OF_OTHER_SERVICE = /\.(blob|queue|file|dfs|web)\.(core|storage)\./;
+
 function readTableUrl(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { protocol, origin, hostname, pathname, username, password, search, hash } = new URL(text);
   const path = pathname.replace(/\/+$/, '');
   // The name of an account may stand in the path only where it is not in the host.
-  const isAccount = hostname.includes('.table.') ? path === '' : /^(\/[^/]+)?$/.test(path);
-  const isOtherService = /\.(blob|queue|file|dfs|web)\./.test(hostname);
+  const isAccount = OF_TABLES.test(hostname) ? path === '' : /^(\/[^/]+)?$/.test(path);
+  const isOtherService = OF_OTHER_SERVICE.test(hostname);
   const isWeb = protocol === 'https:' || protocol === 'http:';
   const isMore = [username, password, search, hash].some((part) => part !== '');
   return isWeb && isAccount && !isOtherService && !isMore ? origin + path : undefined;

@@ -36,7 +36,8 @@ const ZONE_NAME = String.raw`(?:\s*(?<![A-Za-z])(?:[Zz]|(?!${DATE_WORD}\b)[A-Z]{
 const ZONE_OFFSET = String.raw`(?:\s*[+-](?:(?:[01]\d|2[0-3])${SIXTIETH}|${HOUR}(?::${SIXTIETH})?)|\s(?:[01]\d|2[0-3]):${SIXTIETH})?`;
 
 // Compact times (0830) stand behind a T only: behind a blank they could be a year.
-const ISO_TIME = String.raw`(?<=\d{4})[Tt]${ISO_CLOCK}|(?<=(?<!\d)\d{4}-\d\d-\d\d)[Tt]${ISO_CLOCK}`;
+const WHOLE_DATE = String.raw`(?:(?<!\d)\d{8}|[\dA-Za-z][^\dA-Za-z]+[\dA-Za-z]+[^\dA-Za-z]+\d{1,4})`;
+const ISO_TIME = String.raw`(?<=${WHOLE_DATE})[Tt]${ISO_CLOCK}`;
 const OTHER_TIME = String.raw`(?:^|,?\s+)(?:[Aa][Tt]\s+)?${CLOCK}`;
 const TIME = new RegExp(String.raw`(?:${ISO_TIME}|${OTHER_TIME})${ZONE_NAME}${ZONE_OFFSET}(?=$|,?\s)`);
 
