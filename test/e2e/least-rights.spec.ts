@@ -201,6 +201,21 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
   });
 
+  it('are missed, and end no process, when SUBSCRIBE was taken away before a reconnect', async () => {
+    await start(startServer);
+    await Promise.all([api, worker].map(waitUntilReady));
+    await rights.set('-subscribe');
+    await rights.client.call('CLIENT', 'KILL', 'USER', 'audit-query');
+    await waitUntil(
+      'the API not to be ready',
+      () => readHealth(api),
+      ({ text }) => /lacks/.test(text),
+    );
+    await rights.set('+subscribe');
+    await Promise.all([api, worker].map(waitUntilReady));
+    expect(api.child.exitCode).toBe(null);
+  });
+
   it('are missed when they were taken away before a reconnect', async () => {
     await start(startServer);
     await Promise.all([api, worker].map(waitUntilReady));

@@ -138,15 +138,22 @@ describe.runIf(inject('redisKind') !== 'embedded')('a Redis that refuses', () =>
     expect(refusals).toEqual([]);
   });
 
-  it('for a password that was changed is no Redis that is away', async () => {
-    const redis = await connect(connectForRequests);
+  it.each([
+    ['requests', connectForRequests],
+    ['work', connectForWork],
+  ])('for a password that was changed is no Redis that is away, to a connection for %s', async (_name, open) => {
+    const redis = await connect(open);
     await run(['ACL', 'SETUSER', SERVICE_USER, 'resetpass', '>another']);
     await run(['CLIENT', 'KILL', 'USER', SERVICE_USER]);
+    let wasReady = false;
+    redis.on('ready', () => (wasReady = true));
     await waitUntil(
       'the refusal',
       () => findRedisProblem(redis, EXPECTATIONS),
       (problem) => problem?.kind === 'refused' && problem.code === 'WRONGPASS',
     );
+    // As the default user, who needs no password.
+    expect(wasReady).toBe(false);
     await run(['ACL', 'SETUSER', SERVICE_USER, 'resetpass', `>${server.servicePassword}`]);
     await waitUntil(
       'its end',

@@ -95,14 +95,18 @@ export function connectForWork(url: string, caFile?: string): RedisClient {
  */
 export function connectForMessages(url: string, requests: RedisClient, caFile?: string): Redis {
   const address = parseRedisUrl(url);
-  if (address.kind !== 'cluster') return connectForWork(url, caFile) as Redis;
+  // `QueryChanges` subscribes itself: nothing would handle a refusal of ioredis' own attempt, and the process would end.
+  const subscriberOptions: RedisOptions = { ...toWorkOptions(address), autoResubscribe: false };
+  if (address.kind !== 'cluster') {
+    return watchRefusals(connect(address, subscriberOptions, {}, caFile) as Redis, REFUSAL_DELAY_MS);
+  }
   const listHosts = () => {
     const known = requests instanceof Cluster ? requests.nodes().map(({ options }) => options) : [];
     const hosts = known.flatMap(({ host, port }) => (host && port ? [{ host, port }] : []));
     return hosts.length > 0 ? hosts : address.hosts;
   };
   const Connector = createNodeConnector(listHosts, createRedisTls(address, caFile));
-  const options = { ...toWorkOptions(address), ...address.credentials, retryStrategy: toDelayMs, Connector };
+  const options = { ...subscriberOptions, ...address.credentials, retryStrategy: toDelayMs, Connector };
   return watchRefusals(hearLateErrors(new Redis(options)), REFUSAL_DELAY_MS);
 }
 

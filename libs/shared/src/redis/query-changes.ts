@@ -22,7 +22,7 @@ interface QueryChangesListener {
  */
 export class QueryChanges {
   private readonly pings: NodeJS.Timeout;
-  private readonly closing = new AbortController();
+  private subscribing = new AbortController();
 
   /** @param subscriber A connection of its own, made for work: a subscriber can do nothing else. */
   constructor(
@@ -35,22 +35,26 @@ export class QueryChanges {
       if (id.length === message.length) listener.onChange(id);
       else listener.onEnd(id, () => toState(id, keys, message.slice(id.length)));
     });
-    // Subscribed again by ioredis first: what is read from now on misses nothing.
-    subscriber.on('ready', () => {
-      untilTaken(() => subscriber.subscribe(keys.changes), this.closing.signal).then(
+    const subscribe = () => {
+      this.subscribing.abort();
+      this.subscribing = new AbortController();
+      // Once it is acknowledged, a read misses nothing.
+      untilTaken(() => subscriber.subscribe(keys.changes), this.subscribing.signal).then(
         () => listener.onReturn(),
         () => {
           // Closed, or cut before it was acknowledged: the next connection tries again.
         },
       );
-    });
+    };
+    subscriber.on('ready', subscribe);
+    if (subscriber.status === 'ready') subscribe();
     this.pings = setInterval(() => void subscriber.ping().catch(() => {}), PING_MS);
     this.pings.unref();
   }
 
   close(): void {
     clearInterval(this.pings);
-    this.closing.abort();
+    this.subscribing.abort();
     this.subscriber.disconnect();
   }
 }

@@ -7,6 +7,9 @@ import { RedisScript } from './redis-script';
 /** Raised whenever the stored form changes. */
 const VERSION = 2;
 
+/** Redis closes the connection on which a larger argument arrives (`proto-max-bulk-len` is 512 MB), and again on each resend. */
+const LARGEST_WRITE_BYTES = 2 ** 28;
+
 /** How a position lies in Redis. The checksum is that of the identifiers and of the position itself. */
 interface StoredPosition {
   version: number;
@@ -82,6 +85,7 @@ export class RedisCheckpointWriter implements CheckpointWriter {
   }
 
   private async append(base: StoredState, position: DayPosition, added: Uint8Array): Promise<boolean> {
+    if (added.length > LARGEST_WRITE_BYTES) return false;
     const next = toState(position, base.sizeBytes + added.length, extendChecksum(base.checksum, added));
     const bytes = Buffer.from(added.buffer, added.byteOffset, added.length);
     const keys = [this.keys.position, this.keys.identifiers];

@@ -2,8 +2,11 @@ import type { Command } from 'ioredis';
 import type { RedisClient } from './redis-client';
 import { readReplyCode } from './redis-script';
 
-/** Error replies of a Redis that works: a script is not loaded yet; a transaction, whose cause has a reply of its own. */
-const NO_REFUSALS = new Set(['NOSCRIPT', 'EXECABORT']);
+/**
+ * Error replies of a Redis that works: a script is not loaded yet; a transaction, whose cause has a reply of its own; a key
+ * of a cluster is at another server.
+ */
+const NO_REFUSALS = new Set(['NOSCRIPT', 'EXECABORT', 'MOVED', 'ASK', 'TRYAGAIN']);
 
 /** A refusal that was not repeated for this long has ended when its command succeeds. */
 const ENDED_AFTER_MS = 10_000;
@@ -67,7 +70,8 @@ export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number):
       if (code === undefined || NO_REFUSALS.has(code)) return reject(error);
       // ioredis names itself to the server, which an older one does not know.
       if (command.name !== 'client') onRefused(toName(command), code, error);
-      if (delayMs === 0) return reject(error);
+      // A login that is refused must not be held back: meanwhile the connection would work as another user.
+      if (delayMs === 0 || command.name === 'auth') return reject(error);
       setTimeout(() => reject(error), delayMs);
     };
   };

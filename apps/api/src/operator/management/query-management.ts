@@ -118,7 +118,8 @@ export class QueryManagement {
         throw error;
       });
       // Where the outcome cannot be read, the job still says whose it is.
-      const caller = state?.caller ?? (await this.queue.readPayload(id))?.caller ?? '';
+      const payload = state ?? (await this.queue.readPayload(id).catch(unlessUnreadable));
+      const caller = payload?.caller ?? '';
       if ((await this.purging.purge(id, caller)) === 'purged') return;
       throw new ProblemError('QUERY_NOT_ENDED', { headers: { 'Retry-After': LET_GO_SECONDS } });
     });
@@ -158,6 +159,11 @@ export class QueryManagement {
       this.logger.warn({ queryId: id, kind: event.kind, err: error }, 'an event is not in the history of its query');
     }
   }
+}
+
+/** BullMQ parses the data of a job as it reads it. */
+function unlessUnreadable(error: unknown): undefined {
+  if (!(error instanceof SyntaxError)) throw error;
 }
 
 type SuccessionEvent = Extract<HistoryEvent, { kind: SuccessionKind }>;
