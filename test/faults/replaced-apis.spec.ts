@@ -120,7 +120,7 @@ describe('fault 3: APIs are replaced one after the other, without a break', () =
         const submissions = await beginSubmissions(line, callAt(api, stage), `turn-${turn}`);
         const ending = stage.end(api);
         // By now it is going; what it was asked before is still to be answered.
-        expect(await waiting.events).toMatch(/^event: progress\n/);
+        expect(await waiting.events).toMatch(/^retry: 3000\n\nevent: progress\n/);
         line.setMode('pass');
         expect(await waiting.poll).toMatchObject({ status: 200, connection: 'close' });
         expect(await listStatuses(submissions)).toEqual(Array.from({ length: SUBMISSIONS }, () => 202));
@@ -184,7 +184,7 @@ describe('fault 4: an API is told to go while its Redis is away', () => {
       await stage.end(api!);
       expect(stage.history.ends).toMatchObject([{ name: 'api', code: 0, isForced: false }]);
       console.log(`an API whose Redis was ${name}: gone after ${Math.round(stage.history.ends[0]!.tookMs)} ms`);
-      expect(await waiting.events).toMatch(/^event: progress\n/);
+      expect(await waiting.events).toMatch(/^retry: 3000\n\nevent: progress\n/);
       expect(await waiting.poll).toMatchObject({ status: 200, connection: 'close' });
       expect(await listStatuses(submissions)).toEqual(Array.from({ length: SUBMISSIONS }, () => 503));
       stage.lines.api.setMode('pass');
