@@ -79,7 +79,7 @@ describe('a filter in place of a day', () => {
     await expectRefused(() => post(JSON.stringify({ ...RANGE, end: value })), 400, 'REQUEST_INVALID');
   });
 
-  it.each(['0 or 1 eq 1', '0', [0], { gt: 0 }, null, true, -1, 1e300, 0.5])(
+  it.each(['0 or 1 eq 1', '0', [0], { gt: 0 }, true, -1, 1e300, 0.5])(
     'is refused in maxAgeSeconds: %j',
     (maxAgeSeconds) => expectRefused(() => post(JSON.stringify({ ...RANGE, maxAgeSeconds })), 400, 'REQUEST_INVALID'),
   );
