@@ -22,8 +22,8 @@ export interface WorkerStartPorts {
 }
 
 /**
- * Waiting: for the secrets, which are read again and again, and for a Redis that has all that is needed; then Redis is told
- * the bound of all workers. The process lives, is not ready, and takes no query; purges need no secrets.
+ * Waiting: retries reading the secrets, and checks Redis until it lacks nothing; then writes the bound of all workers to Redis.
+ * The process lives, is not ready, and takes no query; purges need no secrets.
  * Taking queries: entered once, when all of that is done; `pages` is set.
  * Stopped: from waiting, for good.
  */

@@ -135,9 +135,9 @@ describe('scanDay', () => {
     }
 
     it.each([
-      ['it goes on', 0],
-      ['another one goes on', 1],
-      ['a third one goes on', 2],
+      ['one scan continues', 0],
+      ['another scan continues', 1],
+      ['a third scan continues', 2],
     ])('ends as TABLE_PROTOCOL, and counts no page twice, when %s', async (_name, interruptions) => {
       let checkpoint = await scanPart(undefined, 60);
       checkpoint = await scanPart(checkpoint, 20);
