@@ -14,7 +14,7 @@ const FEWEST_SAMPLES = 8;
  * I8: memory does not grow without end. Compares the least of the last quarter with the least of the second, so that
  * neither the warm-up nor what waits for the collector counts.
  *
- * @param samples Resident bytes of one process over time.
+ * @param samples Bytes of one process over time.
  * @param limits Of one that lives for as long as the run, which has to have been long enough for it.
  */
 export function findGrowth(name: string, samples: readonly number[], limits?: GrowthLimits): string[] {
