@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toCommands } from '../../apps/local/src/commands';
 import { pickAnyPort } from '../../apps/local/src/ports';
-import { README_ORIGINS, readCommands, RUN_AS_THEY_STAND } from '../support/readme-commands';
+import { DOCUMENTED_ORIGINS, readCommands, readFirstLine, RUN_AS_THEY_STAND } from '../support/documented-commands';
 import { waitUntil } from '../support/wait-until';
 
 /** A PATH on which there is all that the start needs, and no Redis. */
@@ -16,7 +16,21 @@ async function createPathWithoutRedis(): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true }));
   for (const path of (process.env['PATH'] ?? '').split(':').filter((one) => existsSync(one))) {
     for (const name of await readdir(path)) {
-      const isKept = ['sh', 'bash', 'env', 'npm', 'npx', 'curl', 'grep', 'cut', 'tr', 'sleep', 'sed'].includes(name);
+      const isKept = [
+        'sh',
+        'bash',
+        'env',
+        'npm',
+        'npx',
+        'curl',
+        'grep',
+        'cut',
+        'tr',
+        'sleep',
+        'sed',
+        'tail',
+        'date',
+      ].includes(name);
       if (isKept && !existsSync(join(folder, name))) await symlink(join(path, name), join(folder, name));
     }
   }
@@ -32,14 +46,14 @@ function run(command: string, args: string[], env: NodeJS.ProcessEnv) {
   return { child, exited, output: () => output };
 }
 
-/** All commands of the README that can be run here, in one shell and as they stand there, but for the ports. */
-async function runReadme(origins: typeof README_ORIGINS, env: NodeJS.ProcessEnv) {
-  const commands = readCommands().filter((command) => RUN_AS_THEY_STAND[command] !== undefined);
+/** All commands of the pages that can run here, in one shell and as they stand there, but for the ports. */
+async function runDocumented(origins: typeof DOCUMENTED_ORIGINS, env: NodeJS.ProcessEnv) {
+  const commands = readCommands().filter((command) => RUN_AS_THEY_STAND[readFirstLine(command)] !== undefined);
   const script = commands
     .map((command) => `{ ${command}\n}; echo; echo "<end $?>"`)
     .join('\n')
-    .replaceAll(README_ORIGINS.callers, origins.callers)
-    .replaceAll(README_ORIGINS.operators, origins.operators);
+    .replaceAll(DOCUMENTED_ORIGINS.callers, origins.callers)
+    .replaceAll(DOCUMENTED_ORIGINS.operators, origins.operators);
   const session = run('bash', ['-c', `exec 2>&1\n${script}`], { ...env, AUDIT_QUERY_URL: origins.callers });
   await session.exited;
   const runs = [...session.output().matchAll(/(.*?)\n<end (\d+)>\n/gs)];
@@ -51,7 +65,7 @@ async function runReadme(origins: typeof README_ORIGINS, env: NodeJS.ProcessEnv)
 }
 
 describe('npm start', () => {
-  it('runs on the embedded Redis, prints what the README has, and all commands of the README work there', async () => {
+  it('runs on the embedded Redis, prints the commands of the README, and the commands of all pages work there', async () => {
     const PORT = String(await pickAnyPort());
     const env = { ...process.env, PATH: await createPathWithoutRedis(), NO_COLOR: '1', REDIS_URL: '', PORT };
     const started = run('npm', ['start'], env);
@@ -76,8 +90,11 @@ describe('npm start', () => {
     const counted = run('bash', ['-c', printed], { ...env, AUDIT_QUERY_URL: '' });
     await counted.exited;
     expect(counted.output()).toMatch(/^119$/m);
-    for (const { command, exitCode, output } of await runReadme(origins, env)) {
-      expect([exitCode, output], command).toEqual([0, expect.stringMatching(RUN_AS_THEY_STAND[command] ?? /never/)]);
+    for (const { command, exitCode, output } of await runDocumented(origins, env)) {
+      expect([exitCode, output], command).toEqual([
+        0,
+        expect.stringMatching(RUN_AS_THEY_STAND[readFirstLine(command)] ?? /never/),
+      ]);
     }
     for (const url of [docs, dashboard]) expect((await fetch(url)).status).toBe(200);
     const folder = /Logs +(\S+)\//.exec(text.output)?.[1] ?? '';

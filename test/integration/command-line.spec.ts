@@ -11,7 +11,7 @@ import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
 import { Service } from '../../apps/cli/src/service/service';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
-import { readCommands } from '../support/readme-commands';
+import { readCommands } from '../support/documented-commands';
 import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -322,7 +322,7 @@ describe('a signal while a credential is read', () => {
   });
 });
 
-describe('the command of the README', () => {
+describe('the command of the pages', () => {
   it('never runs what a registry has under its name, in another folder', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'audit-query-elsewhere-'));
     onTestFinished(() => rm(folder, { recursive: true }));

@@ -1,53 +1,96 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { toCommands } from '../../apps/local/src/commands';
 
-/** Where the README has the service, by the default ports. */
-export const README_ORIGINS = { callers: 'http://127.0.0.1:3000', operators: 'http://127.0.0.1:3001' };
+/** The service's addresses in the pages, with the default ports. */
+export const DOCUMENTED_ORIGINS = { callers: 'http://127.0.0.1:3000', operators: 'http://127.0.0.1:3001' };
 
-const { submit, follow, result } = toCommands(README_ORIGINS.callers);
+const { callers, operators } = DOCUMENTED_ORIGINS;
+const { submit, follow, result } = toCommands(callers);
 
 /**
- * The commands that local-start.spec.ts runs as they stand, in the order of the README and in one shell, beside what
- * `npm start` gives; and what each has to print.
+ * The commands that local-start.spec.ts runs as they stand, in the order of the pages and in one shell, against the
+ * service of `npm start`; and what each must print. A script of several lines is named by its first line.
  */
 export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [submit]: /^HTTP\/1\.1 202 Accepted$/m,
   [follow]: /^HTTP\/1\.1 20[02] /m,
   [result]: /^"count":119$/m,
-  [`curl -s -X POST ${README_ORIGINS.callers}/api/queries -H 'content-type: application/json' -H 'prefer: wait=20' -H "idempotency-key: $(date +%s)-$$" -d '{"start":"2021-10-10","end":"2021-12-10"}'`]:
-    /"status":"Completed".*"count":119/,
-  [`curl -s '${README_ORIGINS.callers}/api/queries?status=Completed&pageSize=5'`]: /^\{"items":\[\{"id":"[0-9a-f]{32}"/,
+  'npm run api-key -- reporting': /"caller": ?"reporting"/,
   'npx --no-install audit-query submit 2021-10-10 2021-12-10 --wait': /^119$/m,
   'npx --no-install audit-query submit 2021-10-01 2021-12-10 --max-age 600 --wait': /^\d+$/m,
   'npx --no-install audit-query list --status Completed': /Completed/,
   'id=$(npx --no-install audit-query submit 2021-10-10 2021-12-10)': /^Accepted\. /m,
   'npx --no-install audit-query watch "$id"': /^119$/m,
-  [`curl -s '${README_ORIGINS.operators}/operator/queries?status=Completed'`]: /^\{"items":\[\{.*"caller":"anonymous"/,
-  [`curl -s ${README_ORIGINS.operators}/operator/workers`]: /"isAlive":true/,
+  [`service=${callers}`]: /"status":"Completed".*"count":119/,
+  [`curl -s -X POST ${callers}/api/queries -H 'content-type: application/json' -H 'prefer: wait=20' -H "idempotency-key: $(date +%s)-$$" -d '{"start":"2021-10-10","end":"2021-12-10"}'`]:
+    /"status":"Completed".*"count":119/,
+  [`curl -s '${callers}/api/queries?status=Completed&pageSize=5'`]: /^\{"items":\[\{"id":"[0-9a-f]{32}"/,
   'npm run api-key -- alice': /"caller": ?"alice"/,
+  [`curl -s -u "alice:$OPERATOR_KEY" '${operators}/operator/queries?status=Completed'`]:
+    /^\{"items":\[\{.*"caller":"anonymous"/,
+  [`curl -s ${operators}/operator/workers`]: /"isAlive":true/,
 };
 
-/** Why a command is not run so, and the spec that stands in for it. */
+/** Why a command does not run as it stands, and the spec that stands in for it. */
 interface StandIn {
   readonly why: string;
   readonly spec: string;
 }
 
 const ON_AZURE: StandIn = { why: 'takes an Azure subscription', spec: 'test/contract/azure-template.spec.ts' };
+const COMPLETION: StandIn = { why: 'belongs in the file of a shell', spec: 'test/integration/command-line.spec.ts' };
+const TESTS: StandIn = { why: 'is a test run of its own', spec: 'test/contract/pages.spec.ts' };
 
 export const RUN_OTHERWISE: Readonly<Record<string, StandIn>> = {
-  'npm start': { why: 'gives what the others are run beside', spec: 'test/e2e/local-start.spec.ts' },
+  'npm start': { why: 'starts the service that the others need', spec: 'test/e2e/local-start.spec.ts' },
   'docker compose up --build --scale worker=3': {
     why: 'takes a Docker engine; npm run test:containers reads the same docker-compose.yml and starts it with Podman',
     spec: 'test/containers/composition.spec.ts',
   },
+  'npm ci': { why: 'npm start runs it', spec: 'test/e2e/local-start.spec.ts' },
   'azd auth login': ON_AZURE,
   'azd env new audit-query': ON_AZURE,
   'azd up': ON_AZURE,
+  'azd env set TABLE_ACCOUNT_NAME example': ON_AZURE,
+  'azd env set TABLE_ACCOUNT_RESOURCE_GROUP rg-example': ON_AZURE,
+  'azd env set TABLE_NAME audit': ON_AZURE,
+  'az lock create --name keep --lock-type CanNotDelete --resource-group rg-example --resource-name example \\':
+    ON_AZURE,
+  'eval "$(audit-query completion bash)"      # in ~/.bashrc': COMPLETION,
+  'eval "$(audit-query completion zsh)"       # in ~/.zshrc, after compinit': COMPLETION,
+  'audit-query completion fish | source       # in ~/.config/fish/config.fish': COMPLETION,
+  'npm run test:faults': TESTS,
+  'npm run test:containers': TESTS,
+  'npm run bench:scan': TESTS,
+  'npm run bench:http': TESTS,
+  "curl -s 'https://audit-new.example/api/submit/query?s=10/10/2021&e=10/12/2021'": {
+    why: 'asks a service that is not there',
+    spec: 'test/e2e/original-client.spec.ts',
+  },
 };
 
-/** Each line of each block of shell commands in the README. */
+/** Pages for users and operators; runbook.spec.ts runs the blocks of the runbook, each in its own failure. */
+const PAGES = [
+  'README.md',
+  ...readdirSync('docs')
+    .filter((name) => name.endsWith('.md') && name !== 'runbook.md')
+    .map((name) => join('docs', name))
+    .sort(),
+];
+
+/** Each command of each shell block of the pages: a line, or all lines of a block that continues over several. */
 export function readCommands(): string[] {
-  const blocks = readFileSync('README.md', 'utf8').matchAll(/^```(?:sh|bash|shell|console)\n(.*?)^```$/gms);
-  return [...blocks].flatMap(([, text = '']) => text.split('\n').filter((line) => line !== ''));
+  return PAGES.flatMap((page) => {
+    const blocks = readFileSync(page, 'utf8').matchAll(/^ *```(?:sh|bash|shell|console)\n(.*?)^ *```$/gms);
+    return [...blocks].flatMap(([, text = '']) => {
+      const isScript = /(?:; do|\\)$/m.test(text);
+      return isScript ? [text.trimEnd()] : text.split('\n').flatMap((line) => line.trim() || []);
+    });
+  });
+}
+
+/** By which a command is listed above. */
+export function readFirstLine(command: string): string {
+  return command.split('\n')[0] ?? '';
 }
