@@ -13,6 +13,7 @@ import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { RECEIVE_TIMES } from '../receive-times';
+import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
@@ -57,6 +58,7 @@ export async function createOperatorApp({
   });
   ignoreBodies(fastify);
   auditChanges(fastify, app.get(AuditLog));
+  auditAccesses(fastify, app.get(AuditLog), config.operatorAuth);
   serveDocument(app);
   if (metrics) {
     const keys = new RecordKeys(config.keyPrefix);
