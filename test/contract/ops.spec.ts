@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { FAILURE_CODES } from '#shared/contract/error-codes';
 import { NO_PROMTOOL, runPromtool } from '../support/promtool';
 
 interface Rule {
@@ -27,6 +28,23 @@ describe('the alert rules', () => {
     const chapters = [...readFileSync('docs/runbook.md', 'utf8').matchAll(/^## (AuditQuery\w+)$/gm)];
     const anchors = chapters.map(([, name = '']) => `docs/runbook.md#${name.toLowerCase()}`);
     expect(rules.map(({ annotations }) => annotations.runbook).sort()).toEqual(anchors.sort());
+  });
+});
+
+describe('the runbook', () => {
+  const runbook = readFileSync('docs/runbook.md', 'utf8');
+
+  it('has a row for each alert in its first table', () => {
+    const [head = ''] = runbook.split(/^## /m);
+    const listed = [...head.matchAll(/^\| \[(\w+)\]\(#(\w+)\)/gm)].map(([, alert, anchor]) => [alert, anchor]);
+    expect(listed).toEqual(rules.map(({ alert }) => [alert, alert.toLowerCase()]));
+  });
+
+  it('has a cause and an action for each code of a failed query', () => {
+    const chapter = runbook.split(/^## /m).find((text) => text.startsWith('AuditQueryFailures\n')) ?? '';
+    const listed = [...chapter.matchAll(/^\| `([A-Z_]+)` +\| \S.* \| \S.* \|$/gm)].map(([, code]) => code);
+    // Not a failure: the query was Terminated.
+    expect(listed.sort()).toEqual(FAILURE_CODES.filter((code) => code !== 'QUERY_TERMINATED').sort());
   });
 });
 
