@@ -30,6 +30,7 @@ export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [`curl -s -u "alice:$OPERATOR_KEY" '${operators}/operator/queries?status=Completed'`]:
     /^\{"items":\[\{.*"caller":"anonymous"/,
   [`curl -s ${operators}/operator/workers`]: /"isAlive":true/,
+  [`curl -s '${operators}/operator/audit?stream=failed-logins&count=20'`]: /^\{"items":\[/,
 };
 
 /** Why a command does not run as it stands, and the spec that stands in for it. */
