@@ -26,6 +26,7 @@ export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [`curl -s -X POST ${callers}/api/queries -H 'content-type: application/json' -H 'prefer: wait=20' -H "idempotency-key: $(date +%s)-$$" -d '{"start":"2021-10-10","end":"2021-12-10"}'`]:
     /"status":"Completed".*"count":119/,
   [`curl -s '${callers}/api/queries?status=Completed&pageSize=5'`]: /^\{"items":\[\{"id":"[0-9a-f]{32}"/,
+  [`curl -s '${operators}/operator/queries?status=Completed'`]: /^\{"items":\[\{.*"caller":"anonymous"/,
   'npm run api-key -- alice': /"caller": ?"alice"/,
   [`curl -s -u "alice:$OPERATOR_KEY" '${operators}/operator/queries?status=Completed'`]:
     /^\{"items":\[\{.*"caller":"anonymous"/,
