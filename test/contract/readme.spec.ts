@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { ApiConfig } from '#shared/config/api-config';
+import { parseConfig } from '#shared/config/parse-config';
+import { WorkerConfig } from '#shared/config/worker-config';
 import { readCommands, readFirstLine, RUN_AS_THEY_STAND, RUN_OTHERWISE } from '../support/documented-commands';
 import { toSortedTable } from '../support/table-double/sorted-table';
 import { countTruth } from '../support/table-double/table-truth';
@@ -90,6 +93,14 @@ describe('the variables', () => {
       expect(value, variable).toBeDefined();
       if (variable !== 'TABLE_CONNECTION_STRING') expect(fallback, variable).toBe(value ? `\`${value}\`` : '');
     }
+  });
+
+  it('of the examples in docs/configuration.md are valid', () => {
+    const blocks = readFileSync('docs/configuration.md', 'utf8').matchAll(/^```ini\n(.*?)^```$/gms);
+    const [api, worker, ...others] = [...blocks].map(([, text = '']) => parseEnv(text));
+    expect(others).toEqual([]);
+    expect(parseConfig(ApiConfig, api ?? {})).toMatchObject({ nodeEnv: 'production', authMode: 'api-key' });
+    expect(parseConfig(WorkerConfig, worker ?? {})).toMatchObject({ nodeEnv: 'production' });
   });
 
   it('are all in docs/configuration.md, once each', () => {
