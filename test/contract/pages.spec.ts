@@ -51,8 +51,8 @@ describe.each(PAGES)('%s', (path) => {
 describe.each(PAGES.filter((path) => path.startsWith('docs/')))('%s', (path) => {
   const text = readFileSync(path, 'utf8').replace(/^```.*?^```$/gms, '');
 
-  it('has one title, and says first for whom it is', () => {
-    expect(text).toMatch(/^# .+\n\nFor (?:whoever|clients) /);
+  it('has one title, and says first what the reader can do with it', () => {
+    expect(text).toMatch(/^# .+\n\nWith this page you can /);
     expect([...text.matchAll(/^# /gm)]).toHaveLength(1);
   });
 });
