@@ -52,7 +52,8 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
     } catch (error) {
       // Answered here: the dashboard has an error handler of its own.
       const problem = toProblemError(error);
-      if (problem.status >= 500 && failures.isDue(problem.code)) logger.warn(`${problem.code}: ${String(problem.cause)}`);
+      if (problem.status >= 500 && failures.isDue(problem.code))
+        logger.warn(`${problem.code}: ${String(problem.cause)}`);
       // Set by a hook before this one; it would tell whoever may not ask which routes there are.
       void reply.removeHeader('Allow');
       sendOperatorError(problem, request, reply);

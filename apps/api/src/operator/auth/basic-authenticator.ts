@@ -27,7 +27,8 @@ export class BasicAuthenticator implements Authenticator {
     const { user, password } = readBasic(authorization);
     // Looked up whatever the name is, so that it takes the same time whether or not there is such a name.
     const credential = this.keys.find(password);
-    if (credential === undefined || credential.caller !== user) throw refuse('The user name or the password is not right.');
+    if (credential === undefined || credential.caller !== user)
+      throw refuse('The user name or the password is not right.');
     return { ...credential, caller: `basic:${credential.caller}` };
   }
 }
