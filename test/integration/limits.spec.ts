@@ -112,6 +112,14 @@ describe('the requests of a caller', () => {
     }
   });
 
+  it('are let through up to the limit, however many come at once', async () => {
+    const listener = await start({ REQUESTS_PER_MINUTE: '350' });
+    const ask = async () => (await fetch(`${listener.url}/api/queries/no-id`, { headers: asCaller(KEYS.a) })).status;
+    const statuses: number[] = [];
+    for (let i = 0; i < 9; i += 1) statuses.push(...(await Promise.all(Array.from({ length: 50 }, ask))));
+    expect([404, 429].map((status) => statuses.filter((one) => one === status).length)).toEqual([350, 100]);
+  });
+
   it('are those of anyone where nobody is asked for a credential', async () => {
     const listener = await startPublicListener(inject('redisUrl'), {
       KEY_PREFIX: `{t-${randomUUID()}}`,

@@ -7,7 +7,7 @@ import { onStage } from './on-stage';
 import { RecordingClient } from './recording-client';
 import type { Stage } from './stage';
 
-/** What an API sends to Redis first for a submission under a key, once the request is counted. */
+/** What an API sends to Redis first for a submission under a key. */
 const LOOK = ':limit:submissions:';
 
 /** Three APIs, the last of which a test may kill. */
