@@ -1,12 +1,12 @@
 import { isLoopbackHost } from '#shared/http/is-loopback-host';
 import { ProblemError } from '../errors/problem-error';
-import type { Authenticator } from './authenticator';
+import { ANONYMOUS, type Authenticator } from './authenticator';
 
 /** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
 export const ANYONE_HERE: Authenticator = {
   authenticate({ host }) {
     if (!isLoopbackHost(host)) throw new ProblemError('HOST_NOT_ALLOWED');
-    return 'anonymous';
+    return ANONYMOUS;
   },
   problem: undefined,
   close() {},

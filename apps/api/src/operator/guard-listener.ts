@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
+import { OnceAMinute } from '../errors/once-a-minute';
 import { toProblemError } from '../errors/to-problem-error';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
@@ -31,11 +32,12 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 export function guardListener(fastify: FastifyInstance, authenticator: Authenticator): void {
   const logger = new Logger('OperatorGuard');
+  const failures = new OnceAMinute();
   fastify.decorateRequest('operator', '');
   fastify.addHook('onRequest', async (request, reply) => {
     void reply.header('Cache-Control', 'no-store');
     try {
-      const operator = await authenticator.authenticate(request.headers);
+      const { caller: operator } = await authenticator.authenticate(request.headers);
       if (!SAFE_METHODS.has(request.method)) refuseCrossSite(request.headers);
       request.operator = operator;
       if (request.routeOptions.url?.startsWith('/queues')) {
@@ -45,7 +47,8 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
     } catch (error) {
       // Answered here: the dashboard has an error handler of its own.
       const problem = toProblemError(error);
-      if (problem.status >= 500) logger.warn(`${problem.code}: ${String(problem.cause)}`);
+      if (problem.status >= 500 && failures.isDue(problem.code))
+        logger.warn(`${problem.code}: ${String(problem.cause)}`);
       // Set by a hook before this one; it would tell whoever may not ask which routes there are.
       void reply.removeHeader('Allow');
       sendOperatorError(problem, request, reply);

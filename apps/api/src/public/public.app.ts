@@ -1,3 +1,5 @@
+import type { Server, Socket } from 'node:net';
+import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -16,9 +18,12 @@ import { createAuthenticator } from './auth/create-authenticator';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
+import { limitRequests } from './limits/limit-requests';
+import { RequestLimiter } from './limits/request-limiter';
 import { answerOtherMethods } from '../errors/answer-other-methods';
-import type { ProblemError } from '../errors/problem-error';
 import { EXPLANATION } from './errors/explanation';
+import { OnceAMinute } from '../errors/once-a-minute';
+import { ProblemError } from '../errors/problem-error';
 import { sendError } from './errors/send-error';
 import { EVENT_TIMES, type EventTimes } from './queries/event-times';
 import { EXPOSED_HEADERS } from './queries/query-responder';
@@ -96,6 +101,8 @@ export async function createPublicApp({
   authenticateRequests(fastify, authenticator, (headers) => {
     if (config.authMode === 'none') refuseCrossSite(headers, trustedOrigins);
   });
+  limitRequests(fastify, app.get(RequestLimiter), redis);
+  limitConnections(fastify.server, config.maxConnections);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,
@@ -110,4 +117,14 @@ export async function createPublicApp({
   finishRoutes();
   if (metrics) observeWaiting(metrics, app.get(QueryStreams));
   return app;
+}
+
+/** Node closes each connection beyond `most` as soon as it has accepted it. */
+function limitConnections(server: Server, most: number): void {
+  const logger = new Logger('PublicListener');
+  const entries = new OnceAMinute();
+  server.maxConnections = most;
+  server.on('drop', () => {
+    if (entries.isDue('drop')) logger.warn({ most }, 'MAX_CONNECTIONS are open; new connections are closed');
+  });
 }

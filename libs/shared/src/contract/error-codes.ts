@@ -143,6 +143,12 @@ export const ERROR_TABLE = {
     remedy: 'Wait until one of them has ended, or terminate one.',
     retryable: true,
   },
+  TOO_MANY_STREAMS: {
+    status: 429,
+    title: 'Too many event streams of this caller are open.',
+    remedy: 'Close one of them, or wait until one has ended; a long poll needs no stream.',
+    retryable: true,
+  },
   HEADERS_TOO_LARGE: {
     status: 431,
     title: 'The headers of the request are too large.',

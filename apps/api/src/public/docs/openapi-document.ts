@@ -5,6 +5,7 @@ import { ERROR_SCHEMAS, PROBLEM_EXAMPLES } from './error-schemas';
 import { HEADER_COMPONENTS, SECURITY_HEADERS, toHeaders } from './headers';
 import { HEALTH_SCHEMAS } from './health-operations';
 import { ORIGINAL_SCHEMAS } from './original-operations';
+import { IF_NONE_MATCH } from './parameters';
 import { QUERY_EXAMPLES } from './query-examples';
 import { QUERY_SCHEMAS } from '../../openapi/query-schemas';
 
@@ -124,6 +125,20 @@ export function createOpenApiDocument(app: INestApplication, basePath = ''): Ope
   return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;
 }
 
+export const DOCUMENTATION_CACHE_CONTROL = 'public, max-age=300';
+
+/** The documentation alone may be kept by caches. */
+const CACHEABLE = {
+  ...toHeaders(['ETag'], []),
+  'Cache-Control': {
+    description: 'Any cache may keep it for some minutes.',
+    required: true,
+    schema: { type: 'string', enum: [DOCUMENTATION_CACHE_CONTROL] },
+  },
+};
+
+const NOT_MODIFIED = { description: 'The client has this one already.', headers: CACHEABLE };
+
 /** The routes that are no controller's. */
 const DOCUMENTATION_PATHS = {
   '/api/openapi.json': {
@@ -132,13 +147,15 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'This document',
       description: 'OpenAPI 3.1.',
+      parameters: [{ ...IF_NONE_MATCH, in: 'header' }],
       security: OPEN,
       responses: {
         200: {
           description: 'The document.',
-          headers: toHeaders(['Cache-Control'], []),
+          headers: CACHEABLE,
           content: { 'application/json': { schema: { type: 'object', required: ['openapi', 'info', 'paths'] } } },
         },
+        304: NOT_MODIFIED,
         ...problems({ always: [], sometimes: [] }, []),
       },
     },
@@ -149,16 +166,18 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'The routes to try, and the errors explained',
       description: 'A page for people.',
+      parameters: [{ ...IF_NONE_MATCH, in: 'header' }],
       security: OPEN,
       responses: {
         200: {
           description: 'The page.',
-          headers: toHeaders(
-            ['Cache-Control', 'Content-Security-Policy', 'Referrer-Policy', 'X-Content-Type-Options'],
-            [],
-          ),
+          headers: {
+            ...CACHEABLE,
+            ...toHeaders(['Content-Security-Policy', 'Referrer-Policy', 'X-Content-Type-Options'], []),
+          },
           content: { 'text/html': { schema: { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 } } },
         },
+        304: NOT_MODIFIED,
         ...problems({ always: [], sometimes: [] }, []),
       },
     },
