@@ -21,7 +21,7 @@ export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: 
       const stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
       this.stream = stream;
       // Where there is no route the error comes before ioredis listens, and would end the process; ioredis reads it from here.
-      stream.once('error', (error) => (this.firstError = error));
+      stream.once('error', (error: Error) => (this.firstError = error));
       return stream;
     }
   };
