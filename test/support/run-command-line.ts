@@ -42,7 +42,7 @@ export function startInTerminal(
   return start('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], env, undefined);
 }
 
-/** The command as the README has it, in a terminal. It has no registry to ask. */
+/** The command as docs/command-line.md has it, in a terminal. It has no registry to ask. */
 export function startThroughNpm(args: string[], env: Record<string, string> = {}): CommandRun {
   return startInTerminal(args, { ...env, npm_config_offline: 'true' }, ['npx', '--no-install', 'audit-query']);
 }
