@@ -3,9 +3,7 @@ import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import { abortWith } from '../abort-with';
 import { CommandFailedError } from '../command-failed-error';
-import { toForeignAnswer } from './foreign-answer';
-import { type Refusal, toRefusal } from './to-service-error';
-import { toNetworkError } from './to-network-error';
+import { type Refusal, toForeignAnswer, toNetworkError, toRefusal } from './refusal';
 
 /** Long polls wait for less than this. */
 const ANSWER_LIMIT_MS = 30_000;

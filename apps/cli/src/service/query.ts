@@ -1,5 +1,5 @@
 import { isQueryId } from '#shared/contract/query-id';
-import { toForeignAnswer } from './foreign-answer';
+import { isCode, toForeignAnswer } from './refusal';
 import type { components } from './openapi-client';
 
 /** The status document. */
@@ -16,9 +16,6 @@ export const STATUSES = [
   'Terminated',
 ] as const satisfies Query['status'][];
 
-/** Of an error; codes of later versions too. */
-const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
-
 /** It is printed as an argument to be pasted. */
 const PAGE_TOKEN = /^[\w.~=-]{1,1024}$/;
 
@@ -27,10 +24,6 @@ type Members = Record<string, unknown>;
 /** Whether it will never change again. */
 export function isOver({ status }: Query): boolean {
   return status !== 'Pending' && status !== 'Running';
-}
-
-export function isCode(value: unknown): value is string {
-  return typeof value === 'string' && CODE.test(value);
 }
 
 /**

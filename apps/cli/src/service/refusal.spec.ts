@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toNetworkError } from './to-network-error';
-import { toRefusal } from './to-service-error';
+import { toNetworkError, toRefusal } from './refusal';
 
 const problem = (code: string) => JSON.stringify({ code, detail: 'Why.', title: 'What.' });
 

@@ -1,11 +1,21 @@
 import { stripControls } from '#shared/contract/control-characters';
 import { CommandFailedError } from '../command-failed-error';
 import { ExitCode } from '../exit-code';
-import { toForeignAnswer } from './foreign-answer';
 import type { components } from './openapi-client';
-import { isCode } from './query';
+
+/** @param reason How it is known, as the end of a sentence. */
+export function toForeignAnswer(reason: string): CommandFailedError {
+  return new CommandFailedError({
+    exitCode: ExitCode.ServiceUnavailable,
+    code: 'NOT_THE_SERVICE',
+    message: `What answers is not Audit Query (${reason}): check the URL.`,
+  });
+}
 
 type Problem = components['schemas']['Problem'];
+
+/** Of an error; codes of later versions too. */
+const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 const RETRYABLE = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -69,4 +79,44 @@ function readProblem(text: string): Pick<Problem, 'code' | 'detail'> | undefined
     // Not JSON: not written by the service.
     return undefined;
   }
+}
+
+/** What no patience mends: whoever answers cannot prove to be the host of the URL. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|ERR_SSL/;
+
+/** Of a connection that was never made: nothing was sent. */
+const UNCONNECTED = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'],
+  ...['EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
+]);
+
+/** @param error What `fetch` or the reading of a body threw. */
+export function toNetworkError(error: unknown, host: string): Refusal {
+  const code = readCode(error);
+  const isCertificate = CERTIFICATE.test(code);
+  const isUnconnected = UNCONNECTED.has(code);
+  const advice = isUnconnected ? ' Is it running? Set AUDIT_QUERY_URL or --url to where it is, or run npm start.' : '';
+  const message = isCertificate
+    ? `${host} has no certificate that this machine trusts (${code}); NODE_EXTRA_CA_CERTS names a file with further authorities.`
+    : `${host} cannot be reached (${code}).${advice}`;
+  const failed = new CommandFailedError({
+    ...{ exitCode: ExitCode.ServiceUnavailable, code: 'SERVICE_UNREACHABLE', message },
+    cause: error,
+  });
+  return { error: failed, isRetryable: !isCertificate, mayBeDone: !isCertificate && !isUnconnected };
+}
+
+/** The innermost code, which says most: `fetch` wraps what the socket says. */
+function readCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  if (error.cause instanceof Error) return readCode(error.cause);
+  // Several addresses were tried, each in vain.
+  if (error instanceof AggregateError) return readCode(error.errors[0]);
+  const { code } = error as NodeJS.ErrnoException;
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  return typeof code === 'string' ? code : 'connection lost';
+}
+
+export function isCode(value: unknown): value is string {
+  return typeof value === 'string' && CODE.test(value);
 }
