@@ -1,8 +1,134 @@
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pollQuery } from './poll-query';
-import { isOver, type Query } from './query';
-import type { Service } from './service';
-import { StreamSilentError, streamQuery } from './stream-query';
+import { stripControls } from '#shared/contract/control-characters';
+import { abortWith } from '../abort-with';
+import { CommandFailedError } from '../command-failed-error';
+import { ExitCode } from '../exit-code';
+import { isOver, parseQuery, type Query } from './query';
+import { type Service, toRevision } from './service';
+
+/** One event of a stream. */
+interface ServerSentEvent {
+  data: string;
+  /** The latest id of the stream, also where the event itself has none; undefined before the first. */
+  id: string | undefined;
+}
+
+/** Reads Server-Sent Events (WHATWG HTML, 9.2.6) as they arrive. An event that the end of the stream cuts off is dropped. */
+export async function* parseEvents(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<ServerSentEvent, void, undefined> {
+  const decoder = new TextDecoder();
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => void events.push(event) });
+  let latestId: string | undefined;
+  for await (const chunk of chunks) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    for (const { data, id } of events.splice(0)) {
+      latestId = id ?? latestId;
+      yield { data, id: latestId };
+    }
+  }
+}
+
+/** The service tells the present state at once: later than this, something in between holds the stream back. */
+const FIRST_BYTE_LIMIT_MS = 5_000;
+
+/** The service sends a comment every 15 s: after two that are missing the line is dead, whatever the socket says. */
+const SILENCE_LIMIT_MS = 40_000;
+
+/** One event. */
+export interface QueryEvent {
+  query: Query;
+  revision: string | undefined;
+}
+
+/** Nothing came in time. */
+export class StreamSilentError extends Error {}
+
+/**
+ * The events of one stream until it ends, whether the query has ended or the line was cut.
+ *
+ * @throws StreamSilentError; otherwise as Service does.
+ */
+export async function* streamQuery(
+  service: Service,
+  id: string,
+  revision: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<QueryEvent, void, undefined> {
+  const stop = new AbortController();
+  const release = abortWith(stop, signal);
+  const giveUp = () => stop.abort(new StreamSilentError());
+  // One that goes on may have no news for long, and says so by comments.
+  let timer = setTimeout(giveUp, revision === undefined ? FIRST_BYTE_LIMIT_MS : SILENCE_LIMIT_MS);
+  async function* listen(body: AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, SILENCE_LIMIT_MS);
+      yield chunk;
+    }
+  }
+  try {
+    const body = await service.openEvents(id, revision, stop.signal);
+    if (body === undefined) return;
+    for await (const { data, id: latest } of parseEvents(listen(body))) {
+      yield { query: parseQuery(parseJson(data)), revision: toRevision(latest) };
+    }
+  } catch (error) {
+    stop.signal.throwIfAborted();
+    // A cut: what fetch says of a body that ends in the middle.
+    if (!(error instanceof TypeError)) throw error;
+  } finally {
+    clearTimeout(timer);
+    release();
+    stop.abort();
+  }
+}
+
+/** @returns Undefined where it is none, which is no status document either. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(stripControls(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Below what proxies commonly allow an answer to take. */
+const LONG_POLL_SECONDS = 10;
+
+/**
+ * Asks for the status document until the query is over: long polls, and plain polls where something in between does not
+ * let an answer be held back. Waits as `Retry-After` says between them.
+ *
+ * @param revision The last that was seen; it is not given again.
+ */
+export async function* pollQuery(
+  service: Service,
+  id: string,
+  revision: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Query, void, undefined> {
+  let known = revision;
+  for (let waitSeconds = LONG_POLL_SECONDS; ;) {
+    const look = await service.look(id, { waitSeconds, revision: known, signal }).catch((error: unknown) => {
+      const isUnavailable = error instanceof CommandFailedError && error.exitCode === ExitCode.ServiceUnavailable;
+      if (!isUnavailable || waitSeconds === 0) throw error;
+      return undefined;
+    });
+    if (look === undefined) {
+      waitSeconds = 0;
+      continue;
+    }
+    known = look.revision;
+    if (look.query !== undefined) {
+      yield look.query;
+      if (isOver(look.query)) return;
+    }
+    await delay(look.retryAfterMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
 
 /** Streams that end without an event before polls take their place. */
 const FRUITLESS_STREAMS = 3;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEvents } from './parse-events';
+import { parseEvents } from './follow-query';
 
 async function* inChunks(text: string, size = text.length): AsyncGenerator<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
