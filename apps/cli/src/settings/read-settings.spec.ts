@@ -2,8 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { toEnvironmentSource } from './environment-source';
-import { readConfigFile } from './read-config-file';
+import { readConfigFile, toEnvironmentSource } from './settings-sources';
 import { readSettings } from './read-settings';
 
 const folder = mkdtempSync(join(tmpdir(), 'audit-query-'));

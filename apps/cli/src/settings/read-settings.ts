@@ -1,6 +1,84 @@
-import { readCredential } from './read-credential';
-import { type Settings, type SettingsSource, toSettingName } from './settings';
-import { toSettingsError } from './settings-error';
+import { readFileSync } from 'node:fs';
+import { CommandFailedError } from '../command-failed-error';
+import { ExitCode } from '../exit-code';
+
+/** What the service is shown. */
+export interface Credential {
+  kind: 'api-key' | 'token';
+  value: string;
+}
+
+/** Where the service is and how it is spoken to. */
+export interface Settings {
+  /** Without a slash at its end. */
+  url: string;
+  credential: Credential | undefined;
+}
+
+type MemberName = Exclude<keyof SettingsSource, 'place' | 'names'>;
+
+/** What a message calls a member, such as `--url`, `AUDIT_QUERY_URL` or `url in /home/me/config.json`. */
+export function toSettingName({ place, names }: SettingsSource, member: MemberName): string {
+  return names?.[member] ?? `${member} in ${place}`;
+}
+
+/** What one of the three places says: the command line, the environment, or the file. */
+export interface SettingsSource {
+  /** As part of a sentence. */
+  place: string;
+  /** What a person has typed for a member; absent: its own name, in the file of `place`. */
+  names?: Readonly<Partial<Record<MemberName, string>>>;
+  url?: string | undefined;
+  apiKey?: string | undefined;
+  apiKeyFile?: string | undefined;
+  token?: string | undefined;
+  tokenFile?: string | undefined;
+  allowHttp?: boolean | undefined;
+}
+
+/** @param message Says what to change, and never a value. */
+export function toSettingsError(message: string, cause?: unknown): CommandFailedError {
+  return new CommandFailedError({ exitCode: ExitCode.Usage, code: 'SETTINGS_INVALID', message, cause });
+}
+
+const STDIN = 0;
+
+/** What may stand in a header: anything else is a line break, a blank, or the wrong file. */
+const CREDENTIAL = /^[\x21-\x7e]{1,8192}$/;
+
+/**
+ * The one credential of a place; from a file its first line, from `-` that of the standard input.
+ *
+ * @throws CommandFailedError SETTINGS_INVALID
+ */
+export function readCredential(source: SettingsSource): Credential | undefined {
+  const given = [
+    { kind: 'api-key' as const, member: 'apiKey' as const, value: source.apiKey },
+    { kind: 'api-key' as const, member: 'apiKeyFile' as const, path: source.apiKeyFile },
+    { kind: 'token' as const, member: 'token' as const, value: source.token },
+    { kind: 'token' as const, member: 'tokenFile' as const, path: source.tokenFile },
+  ].filter(({ value, path }) => value !== undefined || path !== undefined);
+  const [first] = given;
+  if (first === undefined) return undefined;
+  if (given.length > 1)
+    throw toSettingsError(`There is more than one credential in ${source.place}: give one API key or one token.`);
+  const value = first.value ?? readFirstLine(first.path ?? '');
+  if (!CREDENTIAL.test(value)) {
+    const what = first.kind === 'api-key' ? 'API key' : 'token';
+    throw toSettingsError(
+      `The ${what} of ${toSettingName(source, first.member)} must be one line of printable characters without blanks.`,
+    );
+  }
+  return { kind: first.kind, value };
+}
+
+function readFirstLine(path: string): string {
+  try {
+    return (readFileSync(path === '-' ? STDIN : path, 'utf8').split('\n', 1)[0] ?? '').trim();
+  } catch (error) {
+    throw toSettingsError(`The credential cannot be read from ${path === '-' ? 'the standard input' : path}.`, error);
+  }
+}
 
 /** Where `npm start` puts the service when the port is free. */
 const DEFAULT_URL = 'http://127.0.0.1:3000';

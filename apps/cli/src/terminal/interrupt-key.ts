@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Environment } from '../settings/environment-source';
+import type { Environment } from '../settings/settings-sources';
 
 const CTRL_C = 0x03;
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Environment } from '../settings/environment-source';
+import type { Environment } from '../settings/settings-sources';
 
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
