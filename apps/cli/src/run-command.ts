@@ -5,7 +5,7 @@ import type { Session } from './session';
 import { type Environment, readConfigFile, toEnvironmentSource } from './settings/settings-sources';
 import { readSettings } from './settings/read-settings';
 import { ProgressView } from './show/progress-view';
-import { formatDuration } from './show/format';
+import { formatDuration } from './show/query-text';
 import { InterruptKey } from './terminal/interrupt-key';
 import type { Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';

@@ -4,7 +4,7 @@ import { ExitCode } from '../exit-code';
 import { type CommandContext, runCommand } from '../run-command';
 import { type QueryPage, STATUSES } from '../service/query';
 import type { ListFilter, Service } from '../service/service';
-import { toQueryTable } from '../show/query-table';
+import { toQueryTable } from '../show/query-text';
 import { parsePageSize, withCommonOptions } from './arguments';
 
 export function createListCommand(context: CommandContext) {

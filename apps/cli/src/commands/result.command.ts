@@ -3,7 +3,7 @@ import { ExitCode } from '../exit-code';
 import { printEnd } from '../print-end';
 import { type CommandContext, runCommand } from '../run-command';
 import { isOver } from '../service/query';
-import { toProgressLine } from '../show/progress-line';
+import { toProgressLine } from '../show/query-text';
 import { parseQueryId, withCommonOptions } from './arguments';
 
 export function createResultCommand(context: CommandContext) {

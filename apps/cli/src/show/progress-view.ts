@@ -1,6 +1,6 @@
 import { isOver, type Query } from '../service/query';
 import type { Terminal } from '../terminal/terminal';
-import { toProgressLine } from './progress-line';
+import { toProgressLine } from './query-text';
 
 /** Where nothing can be drawn over, a line every so often has to do. */
 const LINE_INTERVAL_MS = 10_000;

@@ -1,6 +1,60 @@
 import type { Query } from '../service/query';
-import { formatCount, formatDuration, formatNumber } from './format';
-import { toProgressLine } from './progress-line';
+
+/** With a comma before each three digits. */
+export function formatNumber(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** @returns Such as `1 h 2 min`, `3 min 5 s`, `12 s`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${formatNumber(Math.floor(minutes / 60))} h ${minutes % 60} min`;
+}
+
+/** @param count Decides between singular and plural. */
+export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatNumber(count)} ${count === 1 ? noun : plural}`;
+}
+
+const BAR_WIDTH = 24;
+
+/** Below this a bar says nothing that the number does not. */
+const SMALLEST_BAR = 8;
+
+/**
+ * How far a query is, in one line that fits.
+ *
+ * @param columns Of the terminal; 0: no bar, and no limit. Details are left out from the right where it is narrow.
+ */
+export function toProgressLine({ status, progress }: Query, columns: number): string {
+  if (status === 'Pending') return fit(['Pending', 'waiting for a worker'], columns);
+  const { percent, daysDone, daysTotal, entitiesRead, atLeast, etaSeconds } = progress;
+  const number = `${percent.toFixed(1).padStart(5)} %`;
+  const details = [
+    `${formatNumber(daysDone)} of ${formatCount(daysTotal, 'day')}`,
+    formatCount(entitiesRead, 'entity', 'entities'),
+    `at least ${formatNumber(atLeast)}`,
+    ...(etaSeconds === null ? [] : [`about ${formatDuration(etaSeconds)} left`]),
+  ];
+  if (columns === 0) return fit([`${status}: ${number.trim()}`, ...details], 0);
+  const width = Math.min(BAR_WIDTH, columns - number.length - 2);
+  return fit([width < SMALLEST_BAR ? number : `${toBar(percent, width)} ${number}`, ...details], columns);
+}
+
+function fit(parts: readonly string[], columns: number): string {
+  const separator = columns === 0 ? ', ' : '  ';
+  const lines = parts.map((_, i) => parts.slice(0, i + 1).join(separator));
+  // A full line would make some terminals wrap.
+  return lines.findLast((line) => columns === 0 || line.length < columns) ?? (lines[0] ?? '').slice(0, columns - 1);
+}
+
+function toBar(percent: number, width: number): string {
+  const filled = Math.floor((Math.min(100, Math.max(0, percent)) / 100) * width);
+  return '█'.repeat(filled) + '░'.repeat(width - filled);
+}
 
 /** How a query is, for people, in several lines. */
 export function toQueryText(query: Query): string {
@@ -38,4 +92,27 @@ export function toSummary({ result, startedAt, finishedAt }: Query): string {
     ...(entitiesWithoutIdentifier > 0 ? [`${formatNumber(entitiesWithoutIdentifier)} of them nobody’s`] : []),
     ...(seconds === undefined ? [] : [`in ${formatDuration(seconds)}`]),
   ].join(', ');
+}
+
+const HEADINGS = ['ID', 'STATUS', 'RANGE', 'DONE', 'COUNT', 'SUBMITTED'];
+
+/** One line a query, in columns, for people and for `awk` (no cell but the range's has blanks). */
+export function toQueryTable(queries: readonly Query[]): string {
+  const rows = [HEADINGS, ...queries.map(toCells)];
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const toLine = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return rows.map((row) => `${toLine(row)}\n`).join('');
+}
+
+function toCells(query: Query): string[] {
+  const { id, status, progress, result, createdAt } = query;
+  const submittedAt = createdAt === null ? '-' : createdAt.replace(/\.\d+Z$/, 'Z');
+  return [
+    ...[id, status, toRange(query), `${progress.percent.toFixed(0)}%`],
+    ...[result === null ? '-' : formatNumber(result.count), submittedAt],
+  ];
 }

@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Query } from '../service/query';
-import { formatDuration } from './format';
-import { toProgressLine } from './progress-line';
-import { toQueryTable } from './query-table';
-import { toQueryText } from './query-text';
+import { formatDuration, toProgressLine, toQueryTable, toQueryText } from './query-text';
 
 const RUNNING: Query = {
   id: '433ebcfe85ec4012abe94dcda2aa6b00',
