@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { createCompletionCommand } from './commands/completion.command';
+import { createCompletionCommand } from './commands/completion';
 import { createListCommand } from './commands/list.command';
 import { createResultCommand } from './commands/result.command';
 import { createStatusCommand } from './commands/status.command';

@@ -1,10 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Command, Option } from '@commander-js/extra-typings';
 import { describe, expect, it } from 'vitest';
-import { toCompletionTree } from './completion-tree';
-import { toBashCompletion } from './to-bash-completion';
-import { toFishCompletion } from './to-fish-completion';
-import { toZshCompletion } from './to-zsh-completion';
+import { toBashCompletion, toCompletionTree, toFishCompletion, toZshCompletion } from '../commands/completion';
 
 const program = new Command('audit-query');
 program
