@@ -7,9 +7,8 @@ import { readEnvironment } from '#shared/config/environment';
 import { createProgram, moveOptions } from './create-program';
 import { ExitCode } from './exit-code';
 import type { CommandContext } from './run-command';
-import { createTerminal } from './terminal/terminal';
+import { createTerminal, endWhenWritten, watchOutput } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';
-import { endWhenWritten, watchOutput } from './terminal/watch-output';
 
 /** From dist/apps/cli/src. */
 const MANIFEST = join(__dirname, '../../../../package.json');

@@ -6,8 +6,7 @@ import { type Environment, readConfigFile, toEnvironmentSource } from './setting
 import { readSettings } from './settings/read-settings';
 import { ProgressView } from './show/progress-view';
 import { formatDuration } from './show/query-text';
-import { InterruptKey } from './terminal/interrupt-key';
-import type { Interrupts } from './terminal/interrupts';
+import { InterruptKey, type Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
 /** Ends that say nothing of the query. */

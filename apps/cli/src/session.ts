@@ -1,7 +1,6 @@
 import type { Service } from './service/service';
 import type { ProgressView } from './show/progress-view';
-import type { InterruptKey } from './terminal/interrupt-key';
-import type { Interrupts } from './terminal/interrupts';
+import type { InterruptKey, Interrupts } from './terminal/interrupts';
 import type { Terminal } from './terminal/terminal';
 
 /** What every command that speaks to the service works with. */

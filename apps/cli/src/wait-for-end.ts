@@ -4,7 +4,7 @@ import { ExitCode } from './exit-code';
 import { followQuery } from './service/follow-query';
 import { isOver, type Query } from './service/query';
 import type { Session } from './session';
-import { ask } from './terminal/ask';
+import { ask } from './terminal/terminal';
 
 /** What a wait may be told. */
 export interface WaitOptions {
