@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../apps/cli/src/create-program';
-import { ExitCode } from '../../apps/cli/src/exit-code';
+import { ExitCode } from '../../apps/cli/src/command-failed-error';
 import { VARIABLES } from '../../apps/cli/src/settings/settings-sources';
 import { Interrupts } from '../../apps/cli/src/terminal/interrupts';
 import { createTerminal } from '../../apps/cli/src/terminal/terminal';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
 import { createProgram, moveOptions } from './create-program';
-import { ExitCode } from './exit-code';
+import { ExitCode } from './command-failed-error';
 import type { CommandContext } from './run-command';
 import { createTerminal, endWhenWritten, watchOutput } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';

@@ -1,4 +1,4 @@
-import { ExitCode } from './exit-code';
+import { ExitCode } from './command-failed-error';
 import type { Query } from './service/query';
 import type { Session } from './session';
 import { toRange, toSummary } from './show/query-text';

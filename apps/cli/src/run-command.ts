@@ -1,5 +1,4 @@
-import { CommandFailedError } from './command-failed-error';
-import { ExitCode } from './exit-code';
+import { CommandFailedError, ExitCode } from './command-failed-error';
 import { Service } from './service/service';
 import type { Session } from './session';
 import { type Environment, readConfigFile, toEnvironmentSource } from './settings/settings-sources';

@@ -1,6 +1,5 @@
 import { abortWith } from './abort-with';
-import { CommandFailedError } from './command-failed-error';
-import { ExitCode } from './exit-code';
+import { CommandFailedError, ExitCode } from './command-failed-error';
 import { followQuery } from './service/follow-query';
 import { isOver, type Query } from './service/query';
 import type { Session } from './session';

@@ -1,5 +1,5 @@
 import { Argument, Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ExitCode } from '../exit-code';
+import { ExitCode } from '../command-failed-error';
 import type { CommandContext } from '../run-command';
 
 const SHELLS = { bash: toBashCompletion, zsh: toZshCompletion, fish: toFishCompletion };
@@ -116,7 +116,9 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _audit-query "$@"; else com
 }
 
 function toZshCase({ word, options, choices }: CompletedCommand): string {
-  const specs = options.map((option) => quoteZsh(`${option.word}[${escapeZsh(option.description)}]${toZshValue(option)}`));
+  const specs = options.map((option) =>
+    quoteZsh(`${option.word}[${escapeZsh(option.description)}]${toZshValue(option)}`),
+  );
   if (choices.length > 0) specs.push(quoteZsh(`1:choice:(${choices.join(' ')})`));
   return `    ${word}) _arguments ${specs.join(' ')} ;;\n`;
 }

@@ -1,6 +1,5 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { type CommandContext, runCommand } from '../run-command';
 import { type QueryPage, STATUSES } from '../service/query';
 import type { ListFilter, Service } from '../service/service';

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Command } from '@commander-js/extra-typings';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { printEnd } from '../print-end';
 import { type CommandContext, runCommand } from '../run-command';
 import type { Query } from '../service/query';

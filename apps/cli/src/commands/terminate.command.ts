@@ -1,5 +1,5 @@
 import { Command } from '@commander-js/extra-typings';
-import { ExitCode } from '../exit-code';
+import { ExitCode } from '../command-failed-error';
 import { type CommandContext, runCommand } from '../run-command';
 import { parseQueryId, withCommonOptions } from './arguments';
 

@@ -2,8 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stripControls } from '#shared/contract/control-characters';
 import { abortWith } from '../abort-with';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { isOver, parseQuery, type Query } from './query';
 import { type Service, toRevision } from './service';
 

@@ -1,6 +1,5 @@
 import { stripControls } from '#shared/contract/control-characters';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
 import type { components } from './openapi-client';
 
 /** @param reason How it is known, as the end of a sentence. */

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
 
 /** What the service is shown. */
 export interface Credential {

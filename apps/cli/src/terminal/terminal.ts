@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 import { abortWith } from '../abort-with';
-import { ExitCode } from '../exit-code';
+import { ExitCode } from '../command-failed-error';
 import type { Environment } from '../settings/settings-sources';
 
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
