@@ -6,7 +6,7 @@ import { createStatusCommand } from './commands/status.command';
 import { createSubmitCommand } from './commands/submit.command';
 import { createTerminateCommand } from './commands/terminate.command';
 import { createWatchCommand } from './commands/watch.command';
-import type { CommandContext } from './run-command';
+import type { CommandContext } from './commands/run-command';
 
 const EXAMPLE = `
 Example: audit-query submit 2021-10-10 2021-12-10 --wait

@@ -6,7 +6,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
 import { createProgram, moveOptions } from './create-program';
 import { ExitCode } from './command-failed-error';
-import type { CommandContext } from './run-command';
+import type { CommandContext } from './commands/run-command';
 import { createTerminal, endWhenWritten, watchOutput } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';
 

@@ -1,6 +1,6 @@
 import { Argument, Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { ExitCode } from '../command-failed-error';
-import type { CommandContext } from '../run-command';
+import type { CommandContext } from './run-command';
 
 const SHELLS = { bash: toBashCompletion, zsh: toZshCompletion, fish: toFishCompletion };
 

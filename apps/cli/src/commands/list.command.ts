@@ -1,6 +1,6 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import { type CommandContext, runCommand } from '../run-command';
+import { type CommandContext, runCommand } from './run-command';
 import { type QueryPage, STATUSES } from '../service/query';
 import type { ListFilter, Service } from '../service/service';
 import { toQueryTable } from '../show/query-text';

@@ -1,7 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 import { ExitCode } from '../command-failed-error';
-import { printEnd } from '../print-end';
-import { type CommandContext, runCommand } from '../run-command';
+import { printEnd } from './query-end';
+import { type CommandContext, runCommand } from './run-command';
 import { isOver } from '../service/query';
 import { toProgressLine } from '../show/query-text';
 import { parseQueryId, withCommonOptions } from './arguments';

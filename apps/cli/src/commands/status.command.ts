@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { ExitCode } from '../command-failed-error';
-import { type CommandContext, runCommand } from '../run-command';
+import { type CommandContext, runCommand } from './run-command';
 import { toQueryText } from '../show/query-text';
 import { parseQueryId, withCommonOptions } from './arguments';
 

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Command } from '@commander-js/extra-typings';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import { printEnd } from '../print-end';
-import { type CommandContext, runCommand } from '../run-command';
+import { printEnd, waitForEnd } from './query-end';
+import { type CommandContext, runCommand, type Session } from './run-command';
 import type { Query } from '../service/query';
-import type { Session } from '../session';
-import { waitForEnd } from '../wait-for-end';
 import { parseDay, parseSeconds, parseWaitSeconds, withCommonOptions } from './arguments';
 
 interface Submission {

@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 import { ExitCode } from '../command-failed-error';
-import { type CommandContext, runCommand } from '../run-command';
+import { type CommandContext, runCommand } from './run-command';
 import { parseQueryId, withCommonOptions } from './arguments';
 
 export function createTerminateCommand(context: CommandContext) {

@@ -1,8 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
-import { printEnd } from '../print-end';
-import { type CommandContext, runCommand } from '../run-command';
+import { printEnd, waitForEnd } from './query-end';
+import { type CommandContext, runCommand } from './run-command';
 import { parseQueryId, parseWaitSeconds, withCommonOptions } from './arguments';
-import { waitForEnd } from '../wait-for-end';
 
 export function createWatchCommand(context: CommandContext) {
   const command = new Command('watch')

@@ -1,12 +1,21 @@
-import { CommandFailedError, ExitCode } from './command-failed-error';
-import { Service } from './service/service';
-import type { Session } from './session';
-import { type Environment, readConfigFile, toEnvironmentSource } from './settings/settings-sources';
-import { readSettings } from './settings/read-settings';
-import { ProgressView } from './show/progress-view';
-import { formatDuration } from './show/query-text';
-import { InterruptKey, type Interrupts } from './terminal/interrupts';
-import type { Terminal } from './terminal/terminal';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
+import { Service } from '../service/service';
+import { readSettings } from '../settings/read-settings';
+import { type Environment, readConfigFile, toEnvironmentSource } from '../settings/settings-sources';
+import { ProgressView } from '../show/progress-view';
+import { formatDuration } from '../show/query-text';
+import { InterruptKey, type Interrupts } from '../terminal/interrupts';
+import type { Terminal } from '../terminal/terminal';
+
+/** What every command that speaks to the service works with. */
+export interface Session {
+  service: Service;
+  terminal: Terminal;
+  interrupts: Interrupts;
+  interruptKey: InterruptKey;
+  view: ProgressView;
+  isJson: boolean;
+}
 
 /** Ends that say nothing of the query. */
 const GOES_ON = new Set<ExitCode>([

@@ -1,9 +1,10 @@
-import { abortWith } from './abort-with';
-import { CommandFailedError, ExitCode } from './command-failed-error';
-import { followQuery } from './service/follow-query';
-import { isOver, type Query } from './service/query';
-import type { Session } from './session';
-import { ask } from './terminal/terminal';
+import { abortWith } from '../abort-with';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
+import type { Session } from './run-command';
+import { followQuery } from '../service/follow-query';
+import { isOver, type Query } from '../service/query';
+import { toRange, toSummary } from '../show/query-text';
+import { ask } from '../terminal/terminal';
 
 /** What a wait may be told. */
 export interface WaitOptions {
@@ -83,4 +84,29 @@ function withId(error: unknown, id: string): unknown {
   if (!(error instanceof CommandFailedError)) return error;
   const { exitCode, code, message } = error;
   return new CommandFailedError({ exitCode, code, message, id, cause: error });
+}
+
+/**
+ * Prints what came of a query: on stdout the count and nothing else, or the document as JSON.
+ *
+ * @param query One that is over.
+ * @param options.isPrinted As JSON, by whoever followed it.
+ */
+export async function printEnd(
+  { terminal, isJson }: Session,
+  query: Query,
+  { isPrinted = false } = {},
+): Promise<ExitCode> {
+  const { status, result, error } = query;
+  if (isJson && !isPrinted) await terminal.print(`${JSON.stringify(query)}\n`);
+  if (status === 'Completed' && result !== null) {
+    if (!isJson) {
+      const heading = terminal.style.error('green', `Distinct people with a certificate, ${toRange(query)}`);
+      terminal.printError(`${heading} (${toSummary(query)}):\n`);
+      await terminal.print(`${result.count}\n`);
+    }
+    return ExitCode.Done;
+  }
+  if (!isJson) terminal.printError(`${terminal.style.error('red', `${status}:`)} ${error?.message ?? ''}\n`);
+  return status === 'Terminated' ? ExitCode.QueryTerminated : ExitCode.QueryFailed;
 }
