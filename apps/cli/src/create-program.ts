@@ -1,11 +1,13 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { createCompletionCommand } from './commands/completion';
-import { createListCommand } from './commands/list.command';
-import { createResultCommand } from './commands/result.command';
-import { createStatusCommand } from './commands/status.command';
-import { createSubmitCommand } from './commands/submit.command';
-import { createTerminateCommand } from './commands/terminate.command';
-import { createWatchCommand } from './commands/watch.command';
+import { createListCommand } from './commands/list';
+import {
+  createResultCommand,
+  createStatusCommand,
+  createTerminateCommand,
+  createWatchCommand,
+} from './commands/existing-query';
+import { createSubmitCommand } from './commands/submit';
 import type { CommandContext } from './commands/run-command';
 
 const EXAMPLE = `
