@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
-import { Service } from '../../apps/cli/src/service/service';
+import { ServiceClient } from '../../apps/cli/src/service/service-client';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
 import { readCommands } from '../support/readme-commands';
 import { waitUntil } from '../support/wait-until';
@@ -70,7 +70,7 @@ async function startScript(...script: Reply[]) {
     url,
     stop,
     troubles,
-    service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
+    service: new ServiceClient({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
   };
 }
 
@@ -81,7 +81,7 @@ async function findRefusingPort(): Promise<string> {
   return new URL(url).port;
 }
 
-async function follow(service: Service): Promise<string[]> {
+async function follow(service: ServiceClient): Promise<string[]> {
   const statuses: string[] = [];
   for await (const { status } of followQuery(service, ID, new AbortController().signal)) statuses.push(status);
   return statuses;

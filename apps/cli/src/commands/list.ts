@@ -2,7 +2,7 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { type CommandContext, runCommand } from './run-command';
 import { type QueryPage, STATUSES } from '../service/query';
-import type { ListFilter, Service } from '../service/service';
+import type { ListFilter, ServiceClient } from '../service/service-client';
 import { toQueryTable } from '../show/query-text';
 import { parsePageSize, withCommonOptions } from './arguments';
 
@@ -46,8 +46,8 @@ function toEndlessList(): CommandFailedError {
   });
 }
 
-/** @throws CommandFailedError PAGE_TOKEN_REPEATED; otherwise as Service does. */
-async function readPages(service: Service, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
+/** @throws CommandFailedError PAGE_TOKEN_REPEATED; otherwise as ServiceClient does. */
+async function readPages(service: ServiceClient, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
   const page = await service.list(filter);
   if (!isAll) return page;
   const { items } = page;

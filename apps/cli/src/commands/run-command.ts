@@ -1,5 +1,5 @@
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import { Service } from '../service/service';
+import { ServiceClient } from '../service/service-client';
 import { readSettings } from '../settings/read-settings';
 import { type Environment, readConfigFile, toEnvironmentSource } from '../settings/settings-sources';
 import { ProgressView } from '../show/progress-view';
@@ -9,7 +9,7 @@ import type { Terminal } from '../terminal/terminal';
 
 /** What every command that speaks to the service works with. */
 export interface Session {
-  service: Service;
+  service: ServiceClient;
   terminal: Terminal;
   interrupts: Interrupts;
   interruptKey: InterruptKey;
@@ -72,7 +72,7 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
     const [wait, limit] = [waitMs, retryMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
     view.note(terminal.style.error('yellow', `${error.message} Trying again in ${wait}, for ${limit} at most.`));
   };
-  const service = new Service(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
+  const service = new ServiceClient(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
   const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
   return { service, terminal, interrupts, interruptKey, view, isJson: json === true };
 }

@@ -4,7 +4,7 @@ import { stripControls } from '#shared/contract/control-characters';
 import { abortWith } from '../abort-with';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { isOver, parseQuery, type Query } from './query';
-import { type Service, toRevision } from './service';
+import { type ServiceClient, toRevision } from './service-client';
 
 /** One event of a stream. */
 interface ServerSentEvent {
@@ -48,10 +48,10 @@ export class StreamSilentError extends Error {}
 /**
  * The events of one stream until it ends, whether the query has ended or the line was cut.
  *
- * @throws StreamSilentError; otherwise as Service does.
+ * @throws StreamSilentError; otherwise as ServiceClient does.
  */
 export async function* streamQuery(
-  service: Service,
+  service: ServiceClient,
   id: string,
   revision: string | undefined,
   signal: AbortSignal,
@@ -104,28 +104,28 @@ const LONG_POLL_SECONDS = 10;
  * @param revision The last that was seen; it is not given again.
  */
 export async function* pollQuery(
-  service: Service,
+  service: ServiceClient,
   id: string,
   revision: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Query, void, undefined> {
   let known = revision;
   for (let waitSeconds = LONG_POLL_SECONDS; ;) {
-    const look = await service.look(id, { waitSeconds, revision: known, signal }).catch((error: unknown) => {
+    const answer = await service.poll(id, { waitSeconds, revision: known, signal }).catch((error: unknown) => {
       const isUnavailable = error instanceof CommandFailedError && error.exitCode === ExitCode.ServiceUnavailable;
       if (!isUnavailable || waitSeconds === 0) throw error;
       return undefined;
     });
-    if (look === undefined) {
+    if (answer === undefined) {
       waitSeconds = 0;
       continue;
     }
-    known = look.revision;
-    if (look.query !== undefined) {
-      yield look.query;
-      if (isOver(look.query)) return;
+    known = answer.revision;
+    if (answer.query !== undefined) {
+      yield answer.query;
+      if (isOver(answer.query)) return;
     }
-    await delay(look.retryAfterMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await delay(answer.retryAfterMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
@@ -141,7 +141,7 @@ const RECONNECT_MS = 500;
  * @throws CommandFailedError when the service stays away, or the query is gone; the signal's reason.
  */
 export async function* followQuery(
-  service: Service,
+  service: ServiceClient,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<Query, void, undefined> {

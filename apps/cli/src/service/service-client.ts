@@ -8,7 +8,7 @@ import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query'
 export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
 
 /** How a query is, and what a client has to know to ask again. */
-export interface Look {
+export interface PollAnswer {
   /** Undefined when it has not changed since `revision`. */
   query: Query | undefined;
   revision: string | undefined;
@@ -25,7 +25,7 @@ const SHORTEST_RETRY_AFTER_MS = 1_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
-export class Service {
+export class ServiceClient {
   private readonly client: Client<paths>;
   private readonly fetch: ReturnType<typeof createPatientFetch>;
 
@@ -63,15 +63,15 @@ export class Service {
   }
 
   async read(id: string): Promise<Query> {
-    const { query } = await this.look(id, { waitSeconds: 0, signal: this.signal });
+    const { query } = await this.poll(id, { waitSeconds: 0, signal: this.signal });
     return query as Query;
   }
 
   /** @param options.waitSeconds How long the answer may be held back until there is news since `revision`. */
-  async look(
+  async poll(
     id: string,
     options: { waitSeconds: number; revision?: string | undefined; signal: AbortSignal },
-  ): Promise<Look> {
+  ): Promise<PollAnswer> {
     const { waitSeconds, revision, signal } = options;
     const { data, response } = await this.client.GET('/api/queries/{id}', {
       params: { path: { id }, query: waitSeconds > 0 ? { wait: waitSeconds } : {} },
