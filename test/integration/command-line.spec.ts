@@ -62,7 +62,7 @@ async function startScript(...script: Reply[]) {
   onTestFinished(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const troubles: string[] = [];
-  const onTrouble = ({ code }: CommandFailedError) => void troubles.push(code);
+  const onRetry = ({ code }: CommandFailedError) => void troubles.push(code);
   const credential = { kind: 'token' as const, value: 'secret' };
   const { signal } = new AbortController();
   return {
@@ -70,7 +70,7 @@ async function startScript(...script: Reply[]) {
     url,
     stop,
     troubles,
-    service: new ServiceClient({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
+    service: new ServiceClient({ url, credential }, { retryMs: 5_000, onRetry }, signal),
   };
 }
 

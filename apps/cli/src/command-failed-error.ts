@@ -9,7 +9,7 @@ export const ExitCode = {
   QueryFailed: 4,
   QueryTerminated: 5,
   NotAuthorized: 6,
-  /** Not reached, ill, or asking for more patience than `--retry-for` gives. */
+  /** Not reached, ill, or asking for more retryOptions than `--retry-for` gives. */
   ServiceUnavailable: 7,
   NotFinished: 8,
   /** 128 and the number of the signal, as shells have it. */

@@ -68,11 +68,11 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
   ]);
   // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
   interrupts.listen();
-  const onTrouble = (error: CommandFailedError, waitMs: number, retryMs: number) => {
+  const onRetry = (error: CommandFailedError, waitMs: number, retryMs: number) => {
     const [wait, limit] = [waitMs, retryMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
     view.note(terminal.style.error('yellow', `${error.message} Trying again in ${wait}, for ${limit} at most.`));
   };
-  const service = new ServiceClient(settings, { retryMs: retryFor * 1_000, onTrouble }, interrupts.signal);
+  const service = new ServiceClient(settings, { retryMs: retryFor * 1_000, onRetry }, interrupts.signal);
   const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
   return { service, terminal, interrupts, interruptKey, view, isJson: json === true };
 }

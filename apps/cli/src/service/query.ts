@@ -1,5 +1,5 @@
 import { isQueryId } from '#shared/contract/query-id';
-import { isCode, toForeignAnswer } from './refusal';
+import { isCode, createNotTheServiceError } from './request-failure';
 import type { components } from './openapi-client';
 
 /** The status document. */
@@ -32,7 +32,7 @@ export function isOver({ status }: Query): boolean {
  * @throws CommandFailedError NOT_THE_SERVICE
  */
 export function parseQuery(value: unknown): Query {
-  if (!isMembers(value) || !isQuery(value)) throw toForeignAnswer('it sent no status document');
+  if (!isMembers(value) || !isQuery(value)) throw createNotTheServiceError('it sent no status document');
   return value as Query;
 }
 
@@ -40,7 +40,7 @@ export function parseQuery(value: unknown): Query {
 export function parseQueryPage(value: unknown): QueryPage {
   const { items, nextPageToken } = isMembers(value) ? value : {};
   const isToken = nextPageToken === null || (typeof nextPageToken === 'string' && PAGE_TOKEN.test(nextPageToken));
-  if (!Array.isArray(items) || !isToken) throw toForeignAnswer('it sent no page of queries');
+  if (!Array.isArray(items) || !isToken) throw createNotTheServiceError('it sent no page of queries');
   return { ...(value as QueryPage), items: items.map(parseQuery) };
 }
 

@@ -2,7 +2,7 @@ import createClient, { type Client } from 'openapi-fetch';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import type { Settings } from '../settings/read-settings';
 import type { operations, paths } from './openapi-client';
-import { createPatientFetch, type Patience } from './patient-fetch';
+import { createRetryingFetch, type RetryOptions } from './retrying-fetch';
 import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';
 
 export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
@@ -27,11 +27,11 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
 export class ServiceClient {
   private readonly client: Client<paths>;
-  private readonly fetch: ReturnType<typeof createPatientFetch>;
+  private readonly fetch: ReturnType<typeof createRetryingFetch>;
 
   constructor(
     { url, credential }: Settings,
-    patience: Patience,
+    retryOptions: RetryOptions,
     private readonly signal: AbortSignal,
   ) {
     const headers = {
@@ -39,11 +39,11 @@ export class ServiceClient {
       ...(credential?.kind === 'api-key' && { 'x-api-key': credential.value }),
       ...(credential?.kind === 'token' && { Authorization: `Bearer ${credential.value}` }),
     };
-    this.fetch = createPatientFetch(patience);
+    this.fetch = createRetryingFetch(retryOptions);
     this.client = createClient<paths>({ baseUrl: url, headers });
   }
 
-  /** In place of the option `signal`: see `createPatientFetch`. */
+  /** In place of the option `signal`: see `createRetryingFetch`. */
   private until(signal: AbortSignal, onUncertain?: () => void): { fetch: (request: Request) => Promise<Response> } {
     return { fetch: (request) => this.fetch(request, signal, onUncertain) };
   }

@@ -3,7 +3,7 @@ import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import { abortWith } from '../abort-with';
 import { CommandFailedError } from '../command-failed-error';
-import { type Refusal, toForeignAnswer, toNetworkError, toRefusal } from './refusal';
+import { type RequestFailure, createNotTheServiceError, toNetworkFailure, toAnswerFailure } from './request-failure';
 
 /** Long polls wait for less than this. */
 const ANSWER_LIMIT_MS = 30_000;
@@ -11,7 +11,7 @@ const ANSWER_LIMIT_MS = 30_000;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5_000;
 
-export interface Patience {
+export interface RetryOptions {
   /** How long a request is tried again, in milliseconds; 0: never. */
   retryMs: number;
   /**
@@ -19,7 +19,7 @@ export interface Patience {
    *
    * @param retryMs How long the request will be tried again at most.
    */
-  onTrouble: (error: CommandFailedError, waitMs: number, retryMs: number) => void;
+  onRetry: (error: CommandFailedError, waitMs: number, retryMs: number) => void;
 }
 
 /**
@@ -31,7 +31,7 @@ export interface Patience {
  *   signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
  *   Throws CommandFailedError for everything else, and the reason of the signal when that is aborted.
  */
-export function createPatientFetch({ retryMs, onTrouble }: Patience) {
+export function createRetryingFetch({ retryMs, onRetry }: RetryOptions) {
   return async (request: Request, signal: AbortSignal, onUncertain?: () => void): Promise<Response> => {
     const giveUpAt = performance.now() + retryMs;
     let trouble: string | undefined;
@@ -41,23 +41,23 @@ export function createPatientFetch({ retryMs, onTrouble }: Patience) {
         throw error;
       });
       if (answer instanceof Response) return answer;
-      const { error, isRetryable, mayBeDone, retryAfterMs } = answer;
-      if (mayBeDone) onUncertain?.();
+      const { error, isRetryable, mayHaveTakenEffect, retryAfterMs } = answer;
+      if (mayHaveTakenEffect) onUncertain?.();
       // Gateways say 0, and mean that they know nothing.
       const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
-      if (error.message !== trouble) onTrouble(error, waitMs, giveUpAt - performance.now());
+      if (error.message !== trouble) onRetry(error, waitMs, giveUpAt - performance.now());
       trouble = error.message;
       await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   };
 }
 
-interface Trouble extends Refusal {
+interface AnswerFailure extends RequestFailure {
   retryAfterMs?: number | undefined;
 }
 
-async function send(request: Request, signal: AbortSignal): Promise<Response | Trouble> {
+async function send(request: Request, signal: AbortSignal): Promise<Response | AnswerFailure> {
   const isStream = request.headers.get('accept') === 'text/event-stream';
   const attempt = new AbortController();
   let release = abortWith(attempt, signal);
@@ -73,11 +73,11 @@ async function send(request: Request, signal: AbortSignal): Promise<Response | T
     const text = await answer.text();
     if (answer.ok || answer.status === 304) return toReadAnswer(answer, text);
     const retryAfterMs = readRetryAfterMs(answer.headers.get('retry-after') ?? undefined);
-    return { ...toRefusal(answer.status, text), retryAfterMs };
+    return { ...toAnswerFailure(answer.status, text), retryAfterMs };
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof CommandFailedError) throw error;
-    return toNetworkError(error, new URL(request.url).host);
+    return toNetworkFailure(error, new URL(request.url).host);
   } finally {
     clearTimeout(timer);
     release();
@@ -87,7 +87,7 @@ async function send(request: Request, signal: AbortSignal): Promise<Response | T
 function toReadAnswer({ status, headers }: Response, text: string): Response {
   const hasBody = status !== 204 && status !== 304;
   if (hasBody && !isJson(text)) {
-    throw toForeignAnswer('it does not speak JSON');
+    throw createNotTheServiceError('it does not speak JSON');
   }
   return new Response(hasBody ? stripControls(text) : null, { status, headers });
 }

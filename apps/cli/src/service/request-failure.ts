@@ -3,7 +3,7 @@ import { CommandFailedError, ExitCode } from '../command-failed-error';
 import type { components } from './openapi-client';
 
 /** @param reason How it is known, as the end of a sentence. */
-export function toForeignAnswer(reason: string): CommandFailedError {
+export function createNotTheServiceError(reason: string): CommandFailedError {
   return new CommandFailedError({
     exitCode: ExitCode.ServiceUnavailable,
     code: 'NOT_THE_SERVICE',
@@ -28,32 +28,32 @@ const OPTIONS = {
 };
 
 /** An answer that is no success. */
-export interface Refusal {
+export interface RequestFailure {
   error: CommandFailedError;
   /** Whether the same request may succeed later; all that the command sends is idempotent. */
   isRetryable: boolean;
   /** Whether the service may have done what was asked all the same. */
-  mayBeDone: boolean;
+  mayHaveTakenEffect: boolean;
 }
 
 /** @param text The body, which may be a proxy's page as well as a problem document. */
-export function toRefusal(status: number, text: string): Refusal {
+export function toAnswerFailure(status: number, text: string): RequestFailure {
   const problem = readProblem(text);
   const isRetryable = RETRYABLE.has(status);
   // By a gateway that waited too long, or by the service itself, whose Redis took the job and whose reply was lost.
   // Limits are looked at before a job is queued.
-  const mayBeDone = isRetryable && status !== 429;
+  const mayHaveTakenEffect = isRetryable && status !== 429;
   if (problem === undefined) {
     const isStrange = !isRetryable && status !== 401 && status !== 403;
-    if (isStrange) return { error: toForeignAnswer(`HTTP status ${status}`), isRetryable, mayBeDone };
+    if (isStrange) return { error: createNotTheServiceError(`HTTP status ${status}`), isRetryable, mayHaveTakenEffect };
     const code = 'UNEXPLAINED';
     const message = `The answer was HTTP status ${status} without a reason, likely from something in front of the service.`;
     const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message });
-    return { error, isRetryable, mayBeDone };
+    return { error, isRetryable, mayHaveTakenEffect };
   }
   const { code, detail } = problem;
   const error = new CommandFailedError({ exitCode: toExitCode(status, code), code, message: toOptionNames(detail) });
-  return { error, isRetryable, mayBeDone };
+  return { error, isRetryable, mayHaveTakenEffect };
 }
 
 /** The service speaks of its parameters, the user has typed options. */
@@ -80,7 +80,7 @@ function readProblem(text: string): Pick<Problem, 'code' | 'detail'> | undefined
   }
 }
 
-/** What no patience mends: whoever answers cannot prove to be the host of the URL. */
+/** What no retryOptions mends: whoever answers cannot prove to be the host of the URL. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_TLS|ERR_SSL/;
 
 /** Of a connection that was never made: nothing was sent. */
@@ -90,7 +90,7 @@ const UNCONNECTED = new Set([
 ]);
 
 /** @param error What `fetch` or the reading of a body threw. */
-export function toNetworkError(error: unknown, host: string): Refusal {
+export function toNetworkFailure(error: unknown, host: string): RequestFailure {
   const code = readCode(error);
   const isCertificate = CERTIFICATE.test(code);
   const isUnconnected = UNCONNECTED.has(code);
@@ -102,7 +102,7 @@ export function toNetworkError(error: unknown, host: string): Refusal {
     ...{ exitCode: ExitCode.ServiceUnavailable, code: 'SERVICE_UNREACHABLE', message },
     cause: error,
   });
-  return { error: failed, isRetryable: !isCertificate, mayBeDone: !isCertificate && !isUnconnected };
+  return { error: failed, isRetryable: !isCertificate, mayHaveTakenEffect: !isCertificate && !isUnconnected };
 }
 
 /** The innermost code, which says most: `fetch` wraps what the socket says. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { toNetworkError, toRefusal } from './refusal';
+import { toNetworkFailure, toAnswerFailure } from './request-failure';
 
 const problem = (code: string) => JSON.stringify({ code, detail: 'Why.', title: 'What.' });
 
-describe('toRefusal', () => {
+describe('toAnswerFailure', () => {
   it.each([
     [400, problem('REQUEST_INVALID'), 2, 'REQUEST_INVALID', false],
     [401, problem('UNAUTHENTICATED'), 6, 'UNAUTHENTICATED', false],
@@ -21,11 +21,11 @@ describe('toRefusal', () => {
     [502, '<html>', 7, 'UNEXPLAINED', true],
     [503, problem('SERVICE_UNAVAILABLE'), 7, 'SERVICE_UNAVAILABLE', true],
   ])('%i %s ends with %i', (status, body, exitCode, code, isRetryable) => {
-    expect(toRefusal(status, body)).toMatchObject({ error: { exitCode, code }, isRetryable });
+    expect(toAnswerFailure(status, body)).toMatchObject({ error: { exitCode, code }, isRetryable });
   });
 });
 
-describe('toNetworkError', () => {
+describe('toNetworkFailure', () => {
   const caused = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) });
 
   it.each([
@@ -35,7 +35,7 @@ describe('toNetworkError', () => {
     ['a body that is cut off', new TypeError('terminated'), 'host cannot be reached (connection lost).', true],
     ['a certificate', caused('DEPTH_ZERO_SELF_SIGNED_CERT'), 'NODE_EXTRA_CA_CERTS', false],
   ])('says what is wrong with %s', (_, error, message, isRetryable) => {
-    const refusal = toNetworkError(error, 'host');
+    const refusal = toNetworkFailure(error, 'host');
     expect(refusal.error.message).toContain(message);
     expect([refusal.error.exitCode, refusal.isRetryable]).toEqual([7, isRetryable]);
   });
