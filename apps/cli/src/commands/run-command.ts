@@ -1,7 +1,7 @@
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { ServiceClient } from '../service/service-client';
-import { readSettings } from '../settings/read-settings';
-import { type Environment, readConfigFile, toEnvironmentSource } from '../settings/settings-sources';
+import { resolveSettings } from '../settings/settings';
+import { type Environment, loadConfigFile, parseEnvironment } from '../settings/settings-sources';
 import { ProgressView } from '../show/progress-view';
 import { formatDuration } from '../show/query-text';
 import { InterruptKey, type Interrupts } from '../terminal/interrupts';
@@ -61,10 +61,10 @@ export async function runCommand(
 function openSession({ terminal, interrupts, environment }: CommandContext, options: CommonOptions): Session {
   const { url, apiKeyFile, tokenFile, retryFor, json } = options;
   const view = new ProgressView(terminal);
-  const settings = readSettings([
+  const settings = resolveSettings([
     { place: 'the command line', names: OPTIONS, url, apiKeyFile, tokenFile },
-    toEnvironmentSource(environment),
-    readConfigFile(environment),
+    parseEnvironment(environment),
+    loadConfigFile(environment),
   ]);
   // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
   interrupts.listen();

@@ -1,6 +1,6 @@
 import createClient, { type Client } from 'openapi-fetch';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
-import type { Settings } from '../settings/read-settings';
+import type { Settings } from '../settings/settings';
 import type { operations, paths } from './openapi-client';
 import { createRetryingFetch, type RetryOptions } from './retrying-fetch';
 import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type SettingsSource, toSettingsError } from './read-settings';
+import { type SettingsSource, createSettingsError } from './settings';
 
 /** What is read of the environment beside NO_COLOR, TERM, HOME and XDG_CONFIG_HOME. An empty variable is an absent one. */
 export const VARIABLES = {
@@ -17,11 +17,11 @@ export const VARIABLES = {
 export type Environment = Record<string, string | undefined>;
 
 /** @throws CommandFailedError SETTINGS_INVALID */
-export function toEnvironmentSource(env: Environment): SettingsSource {
+export function parseEnvironment(env: Environment): SettingsSource {
   const read = (name: keyof typeof VARIABLES) => env[VARIABLES[name]] || undefined;
   const allowHttp = read('allowHttp');
   if (allowHttp !== undefined && allowHttp !== 'true' && allowHttp !== 'false')
-    throw toSettingsError(`${VARIABLES.allowHttp} must be true or false.`);
+    throw createSettingsError(`${VARIABLES.allowHttp} must be true or false.`);
   return {
     place: 'the environment',
     names: VARIABLES,
@@ -51,7 +51,7 @@ const OF_OTHERS = 0o077;
  *
  * @throws CommandFailedError SETTINGS_INVALID, also when it has a credential that others can read.
  */
-export function readConfigFile(env: Environment): SettingsSource {
+export function loadConfigFile(env: Environment): SettingsSource {
   const named = env[VARIABLES.config] || undefined;
   const path = named ?? join(toConfigHome(env), 'audit-query', 'config.json');
   let text: string;
@@ -59,13 +59,13 @@ export function readConfigFile(env: Environment): SettingsSource {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return { place: path };
-    throw toSettingsError(`The configuration file ${path} cannot be read.`, error);
+    throw createSettingsError(`The configuration file ${path} cannot be read.`, error);
   }
   const members = parseMembers(path, text);
   const hasSecret = 'apiKey' in members || 'token' in members;
   // Windows has no such bits, and says that everybody may do everything.
   if (hasSecret && process.platform !== 'win32' && (statSync(path).mode & OF_OTHERS) !== 0)
-    throw toSettingsError(`The configuration file ${path} holds a credential that others can read: chmod 600 it.`);
+    throw createSettingsError(`The configuration file ${path} holds a credential that others can read: chmod 600 it.`);
   return { ...members, place: path };
 }
 
@@ -81,18 +81,18 @@ function parseMembers(path: string, text: string): Omit<SettingsSource, 'place'>
     members = JSON.parse(text);
   } catch {
     // The error quotes the text, which may be a credential.
-    throw toSettingsError(`The configuration file ${path} is not JSON.`);
+    throw createSettingsError(`The configuration file ${path} is not JSON.`);
   }
   if (typeof members !== 'object' || members === null || Array.isArray(members))
-    throw toSettingsError(`The configuration file ${path} must hold one JSON object.`);
+    throw createSettingsError(`The configuration file ${path} must hold one JSON object.`);
   for (const [name, value] of Object.entries(members)) {
     if (!Object.hasOwn(TYPES, name)) {
       const known = Object.keys(TYPES).join(', ');
-      throw toSettingsError(`The configuration file ${path} has a member that is none of ${known}.`);
+      throw createSettingsError(`The configuration file ${path} has a member that is none of ${known}.`);
     }
     const type = TYPES[name as keyof typeof TYPES];
     if (typeof value !== type || value === '')
-      throw toSettingsError(`${name} in the configuration file ${path} must be a ${type}, and not empty.`);
+      throw createSettingsError(`${name} in the configuration file ${path} must be a ${type}, and not empty.`);
   }
   return members;
 }

@@ -36,7 +36,7 @@ export interface SettingsSource {
 }
 
 /** @param message Says what to change, and never a value. */
-export function toSettingsError(message: string, cause?: unknown): CommandFailedError {
+export function createSettingsError(message: string, cause?: unknown): CommandFailedError {
   return new CommandFailedError({ exitCode: ExitCode.Usage, code: 'SETTINGS_INVALID', message, cause });
 }
 
@@ -50,7 +50,7 @@ const CREDENTIAL = /^[\x21-\x7e]{1,8192}$/;
  *
  * @throws CommandFailedError SETTINGS_INVALID
  */
-export function readCredential(source: SettingsSource): Credential | undefined {
+export function resolveCredential(source: SettingsSource): Credential | undefined {
   const given = [
     { kind: 'api-key' as const, member: 'apiKey' as const, value: source.apiKey },
     { kind: 'api-key' as const, member: 'apiKeyFile' as const, path: source.apiKeyFile },
@@ -60,22 +60,22 @@ export function readCredential(source: SettingsSource): Credential | undefined {
   const [first] = given;
   if (first === undefined) return undefined;
   if (given.length > 1)
-    throw toSettingsError(`There is more than one credential in ${source.place}: give one API key or one token.`);
-  const value = first.value ?? readFirstLine(first.path ?? '');
+    throw createSettingsError(`There is more than one credential in ${source.place}: give one API key or one token.`);
+  const value = first.value ?? loadFirstLine(first.path ?? '');
   if (!CREDENTIAL.test(value)) {
     const what = first.kind === 'api-key' ? 'API key' : 'token';
-    throw toSettingsError(
+    throw createSettingsError(
       `The ${what} of ${toSettingName(source, first.member)} must be one line of printable characters without blanks.`,
     );
   }
   return { kind: first.kind, value };
 }
 
-function readFirstLine(path: string): string {
+function loadFirstLine(path: string): string {
   try {
     return (readFileSync(path === '-' ? STDIN : path, 'utf8').split('\n', 1)[0] ?? '').trim();
   } catch (error) {
-    throw toSettingsError(`The credential cannot be read from ${path === '-' ? 'the standard input' : path}.`, error);
+    throw createSettingsError(`The credential cannot be read from ${path === '-' ? 'the standard input' : path}.`, error);
   }
 }
 
@@ -91,14 +91,14 @@ const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
  * @param sources The first one wins.
  * @throws CommandFailedError SETTINGS_INVALID
  */
-export function readSettings(sources: readonly SettingsSource[]): Settings {
+export function resolveSettings(sources: readonly SettingsSource[]): Settings {
   const allowHttp = sources.find((source) => source.allowHttp !== undefined)?.allowHttp ?? false;
   const urlSource = sources.find((one) => one.url !== undefined);
   const url = parseUrl(urlSource?.url ?? DEFAULT_URL, urlSource && toSettingName(urlSource, 'url'));
   const source = sources.find((one) => one.apiKey ?? one.apiKeyFile ?? one.token ?? one.tokenFile);
-  const credential = source && readCredential(source);
+  const credential = source && resolveCredential(source);
   if (credential !== undefined && url.protocol === 'http:' && !LOOPBACK.has(url.hostname) && !allowHttp) {
-    throw toSettingsError(
+    throw createSettingsError(
       'A credential is not sent over plain http: give an https URL, or set AUDIT_QUERY_ALLOW_HTTP=true where the network is trusted.',
     );
   }
@@ -107,10 +107,10 @@ export function readSettings(sources: readonly SettingsSource[]): Settings {
 
 function parseUrl(text: string, name = 'url'): URL {
   const rule = `${name} must be like https://audit.example`;
-  if (!URL.canParse(text)) throw toSettingsError(`${rule}.`);
+  if (!URL.canParse(text)) throw createSettingsError(`${rule}.`);
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw toSettingsError(`${rule}, with http or https.`);
-  if (url.username !== '' || url.password !== '') throw toSettingsError(`${rule}, without a user or a password.`);
-  if (url.search !== '' || url.hash !== '') throw toSettingsError(`${rule}, without anything behind its path.`);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw createSettingsError(`${rule}, with http or https.`);
+  if (url.username !== '' || url.password !== '') throw createSettingsError(`${rule}, without a user or a password.`);
+  if (url.search !== '' || url.hash !== '') throw createSettingsError(`${rule}, without anything behind its path.`);
   return url;
 }

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readConfigFile, toEnvironmentSource } from './settings-sources';
-import { readSettings } from './read-settings';
+import { loadConfigFile, parseEnvironment } from './settings-sources';
+import { resolveSettings } from './settings';
 
 const folder = mkdtempSync(join(tmpdir(), 'audit-query-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,9 +17,9 @@ function writeConfig(text: string, mode = 0o600): string {
   return path;
 }
 
-describe('readSettings', () => {
+describe('resolveSettings', () => {
   it('takes each member from the first place that has it, and a credential from one place as a whole', () => {
-    const settings = readSettings([
+    const settings = resolveSettings([
       { place: 'the command line', url: 'https://flag.example/' },
       { place: 'the environment', url: 'https://environment.example', token: 'of-environment' },
       { place: 'the file', apiKey: 'of-file' },
@@ -28,21 +28,21 @@ describe('readSettings', () => {
   });
 
   it('looks at this machine by default, without a credential', () => {
-    expect(readSettings([{ place: 'the file' }])).toEqual({ url: 'http://127.0.0.1:3000', credential: undefined });
+    expect(resolveSettings([{ place: 'the file' }])).toEqual({ url: 'http://127.0.0.1:3000', credential: undefined });
   });
 
   it('reads a credential from the first line of a file', () => {
     const path = join(folder, 'key');
     writeFileSync(path, `${SECRET}\nand more\n`);
-    expect(readSettings([{ place: 'p', apiKeyFile: path }]).credential).toEqual({ kind: 'api-key', value: SECRET });
+    expect(resolveSettings([{ place: 'p', apiKeyFile: path }]).credential).toEqual({ kind: 'api-key', value: SECRET });
   });
 
   it('sends a credential over plain http only at loopback, or when told to', () => {
     const source = { place: 'p', url: 'http://audit.example', apiKey: SECRET };
-    expect(() => readSettings([source])).toThrow('not sent over plain http');
-    expect(readSettings([{ ...source, allowHttp: true }]).url).toBe('http://audit.example');
-    expect(readSettings([{ ...source, url: 'http://localhost:1' }]).url).toBe('http://localhost:1');
-    expect(readSettings([{ place: 'p', url: 'http://audit.example' }]).credential).toBeUndefined();
+    expect(() => resolveSettings([source])).toThrow('not sent over plain http');
+    expect(resolveSettings([{ ...source, allowHttp: true }]).url).toBe('http://audit.example');
+    expect(resolveSettings([{ ...source, url: 'http://localhost:1' }]).url).toBe('http://localhost:1');
+    expect(resolveSettings([{ place: 'p', url: 'http://audit.example' }]).credential).toBeUndefined();
   });
 
   it.each([
@@ -54,7 +54,7 @@ describe('readSettings', () => {
     [{ apiKey: `${SECRET} ${SECRET}` }, 'one line of printable characters'],
     [{ apiKeyFile: '/nowhere' }, 'cannot be read from /nowhere'],
   ])('refuses %j, and never repeats a secret', (source, message) => {
-    const read = () => readSettings([{ place: 'p', ...source }]);
+    const read = () => resolveSettings([{ place: 'p', ...source }]);
     expect(read).toThrow(message);
     expect(read).not.toThrow(SECRET);
   });
@@ -63,8 +63,8 @@ describe('readSettings', () => {
 describe('the environment', () => {
   it('is read without empty variables', () => {
     const env = { AUDIT_QUERY_URL: '', AUDIT_QUERY_TOKEN: 'x', AUDIT_QUERY_ALLOW_HTTP: 'true' };
-    expect(toEnvironmentSource(env)).toMatchObject({ url: undefined, token: 'x', allowHttp: true });
-    expect(() => toEnvironmentSource({ AUDIT_QUERY_ALLOW_HTTP: 'yes' })).toThrow('must be true or false');
+    expect(parseEnvironment(env)).toMatchObject({ url: undefined, token: 'x', allowHttp: true });
+    expect(() => parseEnvironment({ AUDIT_QUERY_ALLOW_HTTP: 'yes' })).toThrow('must be true or false');
   });
 });
 
@@ -75,15 +75,15 @@ describe('the configuration file', () => {
       writeFileSync(join(folder, home, 'audit-query/config.json'), JSON.stringify({ url: `https://${home}` }));
     }
     const HOME = join(folder, 'home');
-    expect(readConfigFile({ HOME, XDG_CONFIG_HOME: join(folder, 'xdg') }).url).toBe('https://xdg');
+    expect(loadConfigFile({ HOME, XDG_CONFIG_HOME: join(folder, 'xdg') }).url).toBe('https://xdg');
     for (const XDG_CONFIG_HOME of ['', 'relative', undefined])
-      expect(readConfigFile({ HOME, XDG_CONFIG_HOME }).url).toBe('https://home/.config');
+      expect(loadConfigFile({ HOME, XDG_CONFIG_HOME }).url).toBe('https://home/.config');
   });
 
   it('may be absent, unless it is named', () => {
     const path = join(folder, 'nowhere', 'config.json');
-    expect(readConfigFile({ XDG_CONFIG_HOME: join(folder, 'nowhere') }).url).toBeUndefined();
-    expect(() => readConfigFile({ AUDIT_QUERY_CONFIG: path })).toThrow('cannot be read');
+    expect(loadConfigFile({ XDG_CONFIG_HOME: join(folder, 'nowhere') }).url).toBeUndefined();
+    expect(() => loadConfigFile({ AUDIT_QUERY_CONFIG: path })).toThrow('cannot be read');
   });
 
   it.each([
@@ -95,12 +95,12 @@ describe('the configuration file', () => {
     [`{"token": "${SECRET}"}`, 0o640, 'chmod 600'],
   ])('is refused for %s, and never repeats a secret', (text, mode, message) => {
     const env = { AUDIT_QUERY_CONFIG: writeConfig(text, mode) };
-    expect(() => readConfigFile(env)).toThrow(message);
-    expect(() => readConfigFile(env)).not.toThrow(SECRET);
+    expect(() => loadConfigFile(env)).toThrow(message);
+    expect(() => loadConfigFile(env)).not.toThrow(SECRET);
   });
 
   it('may be open to others while it has no credential', () => {
     const env = { AUDIT_QUERY_CONFIG: writeConfig('{"url": "https://audit.example", "tokenFile": "/t"}', 0o644) };
-    expect(readConfigFile(env)).toMatchObject({ url: 'https://audit.example', tokenFile: '/t' });
+    expect(loadConfigFile(env)).toMatchObject({ url: 'https://audit.example', tokenFile: '/t' });
   });
 });
