@@ -25,9 +25,9 @@ describe('the page of the command line', () => {
 
   it('has each exit code, and no other', () => {
     const listed = [...page.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
-    const { HungUp: _, ToldToEnd: __, ...codes } = ExitCode;
+    const { Sighup: _, Sigterm: __, ...codes } = ExitCode;
     expect(listed).toEqual(Object.values(codes));
-    for (const code of [ExitCode.HungUp, ExitCode.ToldToEnd]) expect(page).toContain(`${code}:`);
+    for (const code of [ExitCode.Sighup, ExitCode.Sigterm]) expect(page).toContain(`${code}:`);
   });
 
   it('has each variable, and no other', () => {

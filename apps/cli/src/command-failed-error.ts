@@ -13,9 +13,9 @@ export const ExitCode = {
   ServiceUnavailable: 7,
   NotFinished: 8,
   /** 128 and the number of the signal, as shells have it. */
-  HungUp: 129,
+  Sighup: 129,
   Interrupted: 130,
-  ToldToEnd: 143,
+  Sigterm: 143,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 

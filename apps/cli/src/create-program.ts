@@ -52,7 +52,7 @@ export function createProgram(context: CommandContext, version: string) {
  *
  * @param args Without the program's own name.
  */
-export function moveOptions(program: CommandUnknownOpts, args: readonly string[]): string[] {
+export function moveOptionsBehindCommand(program: CommandUnknownOpts, args: readonly string[]): string[] {
   const options = program.commands.flatMap((command) => command.options);
   let count = 0;
   for (; args[count]?.startsWith('--'); count += 1) {

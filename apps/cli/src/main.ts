@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
-import { createProgram, moveOptions } from './create-program';
+import { createProgram, moveOptionsBehindCommand } from './create-program';
 import { ExitCode } from './command-failed-error';
 import type { CommandContext } from './commands/run-command';
-import { createTerminal, endWhenWritten, watchOutput } from './terminal/terminal';
+import { createTerminal, exitAfterOutput, exitOnOutputError } from './terminal/terminal';
 import { Interrupts } from './terminal/interrupts';
 
 /** From dist/apps/cli/src. */
@@ -22,7 +22,7 @@ async function main(): Promise<ExitCode> {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   try {
     const program = createProgram(context, version);
-    await program.parseAsync(moveOptions(program, process.argv.slice(2)), { from: 'user' });
+    await program.parseAsync(moveOptionsBehindCommand(program, process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // It has said why, or printed the help that was asked for.
@@ -31,5 +31,5 @@ async function main(): Promise<ExitCode> {
   return context.exitCode;
 }
 
-watchOutput();
-void main().then(endWhenWritten);
+exitOnOutputError();
+void main().then(exitAfterOutput);

@@ -3,7 +3,7 @@ import { ExitCode } from '../command-failed-error';
 import { parseQueryId, parseWaitSeconds, withCommonOptions } from './arguments';
 import { printEnd, waitForEnd } from './query-end';
 import { type CommandContext, runCommand } from './run-command';
-import { isOver } from '../service/query';
+import { isEnded } from '../service/query';
 import { toProgressLine, toQueryText } from '../show/query-text';
 
 export function createStatusCommand(context: CommandContext) {
@@ -27,7 +27,7 @@ export function createResultCommand(context: CommandContext) {
     runCommand(context, options, async (session) => {
       const { service, terminal, isJson } = session;
       const query = await service.read(id);
-      if (isOver(query)) return printEnd(session, query);
+      if (isEnded(query)) return printEnd(session, query);
       if (isJson) await terminal.print(`${JSON.stringify(query)}\n`);
       else terminal.printError(`There is no result yet. ${toProgressLine(query, 0)}\n`);
       return ExitCode.NotFinished;
@@ -55,9 +55,9 @@ export function createTerminateCommand(context: CommandContext) {
     .argument('<id>', 'the query', parseQueryId);
   return withCommonOptions(command).action((id, options) =>
     runCommand(context, options, async ({ service, terminal, isJson }) => {
-      const { query, hadEnded } = await service.terminate(id);
+      const { query, hadEndedBefore } = await service.terminate(id);
       if (isJson) await terminal.print(`${JSON.stringify(query)}\n`);
-      else if (hadEnded) await terminal.print(`It had ended before: ${query.status}\n`);
+      else if (hadEndedBefore) await terminal.print(`It had ended before: ${query.status}\n`);
       else await terminal.print(`${query.status}\n`);
       return ExitCode.Done;
     }),

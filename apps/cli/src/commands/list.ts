@@ -38,7 +38,7 @@ export function createListCommand(context: CommandContext) {
   );
 }
 
-function toEndlessList(): CommandFailedError {
+function createPageTokenRepeatedError(): CommandFailedError {
   return new CommandFailedError({
     exitCode: ExitCode.ServiceUnavailable,
     code: 'PAGE_TOKEN_REPEATED',
@@ -54,7 +54,7 @@ async function readPages(service: ServiceClient, filter: ListFilter, isAll: bool
   let { nextPageToken } = page;
   const tokens = new Set<string>();
   while (nextPageToken !== null) {
-    if (tokens.has(nextPageToken)) throw toEndlessList();
+    if (tokens.has(nextPageToken)) throw createPageTokenRepeatedError();
     tokens.add(nextPageToken);
     const next = await service.list({ ...filter, pageToken: nextPageToken });
     items.push(...next.items);

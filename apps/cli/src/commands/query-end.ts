@@ -2,7 +2,7 @@ import { abortWith } from '../abort-with';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import type { Session } from './run-command';
 import { followQuery } from '../service/follow-query';
-import { isOver, type Query } from '../service/query';
+import { isEnded, type Query } from '../service/query';
 import { toRange, toSummary } from '../show/query-text';
 import { ask } from '../terminal/terminal';
 
@@ -27,7 +27,7 @@ export async function waitForEnd(session: Session, id: string, options: WaitOpti
   const waiting = new AbortController();
   const release = abortWith(waiting, interrupts.signal);
   const timer =
-    options.timeout === undefined ? undefined : setTimeout(() => waiting.abort(toTimeout(id)), options.timeout * 1_000);
+    options.timeout === undefined ? undefined : setTimeout(() => waiting.abort(createWaitTimeoutError(id)), options.timeout * 1_000);
   const over = new AbortController();
   if (terminal.isInteractive) {
     interrupts.onInterrupt = () => void askWhatToDo(session, id, over.signal);
@@ -50,7 +50,7 @@ export async function waitForEnd(session: Session, id: string, options: WaitOpti
     over.abort();
     view.clear();
   }
-  if (latest === undefined || !isOver(latest)) throw new Error('the query was followed to no end');
+  if (latest === undefined || !isEnded(latest)) throw new Error('the query was followed to no end');
   return latest;
 }
 
@@ -74,7 +74,7 @@ async function askWhatToDo(session: Session, id: string, over: AbortSignal): Pro
   });
 }
 
-function toTimeout(id: string): CommandFailedError {
+function createWaitTimeoutError(id: string): CommandFailedError {
   const message = 'The query has not ended in the time that --timeout gives.';
   return new CommandFailedError({ exitCode: ExitCode.NotFinished, code: 'WAIT_TIMEOUT', message, id });
 }

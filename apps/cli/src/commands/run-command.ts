@@ -18,9 +18,9 @@ export interface Session {
 }
 
 /** Ends that say nothing of the query. */
-const GOES_ON = new Set<ExitCode>([
+const LEAVES_QUERY_RUNNING = new Set<ExitCode>([
   ...[ExitCode.NotFinished, ExitCode.ServiceUnavailable],
-  ...[ExitCode.HungUp, ExitCode.Interrupted, ExitCode.ToldToEnd],
+  ...[ExitCode.Sighup, ExitCode.Interrupted, ExitCode.Sigterm],
 ]);
 
 const OPTIONS = { url: '--url', apiKeyFile: '--api-key-file', tokenFile: '--token-file' };
@@ -82,7 +82,7 @@ async function report(error: unknown, terminal: Terminal, isJson: boolean): Prom
   const { exitCode, code, message, id } = failed;
   if (isJson) await terminal.print(`${JSON.stringify({ error: { code, message }, ...(id && { id }) })}\n`);
   terminal.printError(`${terminal.style.error('red', 'audit-query:')} ${message} (${code})\n`);
-  if (id !== undefined && GOES_ON.has(exitCode)) terminal.printError(`The query goes on: audit-query watch ${id}\n`);
+  if (id !== undefined && LEAVES_QUERY_RUNNING.has(exitCode)) terminal.printError(`The query goes on: audit-query watch ${id}\n`);
   if (exitCode === ExitCode.Unexpected && error instanceof Error) terminal.printError(`${error.stack}\n`);
   return exitCode;
 }

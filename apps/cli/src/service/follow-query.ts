@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stripControls } from '#shared/contract/control-characters';
 import { abortWith } from '../abort-with';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import { isOver, parseQuery, type Query } from './query';
+import { isEnded, parseQuery, type Query } from './query';
 import { type ServiceClient, toRevision } from './service-client';
 
 /** One event of a stream. */
@@ -123,14 +123,14 @@ export async function* pollQuery(
     known = answer.revision;
     if (answer.query !== undefined) {
       yield answer.query;
-      if (isOver(answer.query)) return;
+      if (isEnded(answer.query)) return;
     }
     await delay(answer.retryAfterMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
 /** Streams that end without an event before polls take their place. */
-const FRUITLESS_STREAMS = 3;
+const MAX_EMPTY_STREAMS = 3;
 
 const RECONNECT_MS = 500;
 
@@ -146,14 +146,14 @@ export async function* followQuery(
   signal: AbortSignal,
 ): AsyncGenerator<Query, void, undefined> {
   let known: string | undefined;
-  for (let fruitless = 0; fruitless < FRUITLESS_STREAMS;) {
-    fruitless += 1;
+  for (let emptyStreams = 0; emptyStreams < MAX_EMPTY_STREAMS;) {
+    emptyStreams += 1;
     try {
       for await (const { query, revision } of streamQuery(service, id, known, signal)) {
-        fruitless = 0;
+        emptyStreams = 0;
         known = revision;
         yield query;
-        if (isOver(query)) return;
+        if (isEnded(query)) return;
       }
     } catch (error) {
       if (!(error instanceof StreamSilentError)) throw error;

@@ -22,7 +22,7 @@ const PAGE_TOKEN = /^[\w.~=-]{1,1024}$/;
 type Members = Record<string, unknown>;
 
 /** Whether it will never change again. */
-export function isOver({ status }: Query): boolean {
+export function isEnded({ status }: Query): boolean {
   return status !== 'Pending' && status !== 'Running';
 }
 

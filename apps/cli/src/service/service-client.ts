@@ -108,12 +108,12 @@ export class ServiceClient {
   }
 
   /** @returns Whether it had ended before. */
-  async terminate(id: string): Promise<{ query: Query; hadEnded: boolean }> {
+  async terminate(id: string): Promise<{ query: Query; hadEndedBefore: boolean }> {
     const { data, response } = await this.client.DELETE('/api/queries/{id}', {
       params: { path: { id } },
       ...this.until(this.signal),
     });
-    return { query: parseQuery(data), hadEnded: response.status === 200 };
+    return { query: parseQuery(data), hadEndedBefore: response.status === 200 };
   }
 }
 

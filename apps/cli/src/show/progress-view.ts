@@ -1,4 +1,4 @@
-import { isOver, type Query } from '../service/query';
+import { isEnded, type Query } from '../service/query';
 import type { Terminal } from '../terminal/terminal';
 import { toProgressLine } from './query-text';
 
@@ -18,8 +18,8 @@ export class ProgressView {
 
   show(query: Query): void {
     this.latest = query;
-    if (this.isPaused || isOver(query)) return;
-    if (this.terminal.hasBar) return this.draw(query);
+    if (this.isPaused || isEnded(query)) return;
+    if (this.terminal.canRedraw) return this.draw(query);
     const line = toProgressLine(query, 0);
     if (line === this.shown || performance.now() < this.shownAt + LINE_INTERVAL_MS) return;
     this.shownAt = performance.now();
@@ -31,7 +31,7 @@ export class ProgressView {
   note(text: string): void {
     this.clear();
     this.terminal.printError(`${text}\n`);
-    if (this.latest !== undefined && this.terminal.hasBar) this.show(this.latest);
+    if (this.latest !== undefined && this.terminal.canRedraw) this.show(this.latest);
   }
 
   /** While a question is asked. */
@@ -46,7 +46,7 @@ export class ProgressView {
   }
 
   clear(): void {
-    if (this.terminal.hasBar && !this.isPaused && this.latest !== undefined) this.terminal.printError(CLEAR_LINE);
+    if (this.terminal.canRedraw && !this.isPaused && this.latest !== undefined) this.terminal.printError(CLEAR_LINE);
   }
 
   private draw(query: Query): void {

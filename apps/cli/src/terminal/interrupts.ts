@@ -4,8 +4,8 @@ import type { Environment } from '../settings/settings-sources';
 
 const SIGNALS = {
   SIGINT: ExitCode.Interrupted,
-  SIGTERM: ExitCode.ToldToEnd,
-  SIGHUP: ExitCode.HungUp,
+  SIGTERM: ExitCode.Sigterm,
+  SIGHUP: ExitCode.Sighup,
 } as const;
 
 /** The signals that end the command, as one AbortSignal whose reason is the error to end with. */

@@ -8,13 +8,13 @@ type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
 /** Where people sit, or what stands in for it. Results go to stdout, everything else to stderr. */
 export interface Terminal {
-  /** Waits until it is written, since the process may end right after; for ever where it cannot be: see `watchOutput`. */
+  /** Waits until it is written, since the process may end right after; for ever where it cannot be: see `exitOnOutputError`. */
   print(text: string): Promise<void>;
   printError(text: string): void;
   /** A question can be asked. */
   isInteractive: boolean;
   /** A line can be drawn over again. */
-  hasBar: boolean;
+  canRedraw: boolean;
   /** Of what goes to stderr, in characters. */
   columns(): number;
   /** For stdout and stderr each: colours only in a terminal. */
@@ -33,7 +33,7 @@ export function createTerminal(env: Environment): Terminal {
     print: (text) => new Promise((resolve) => stdout.write(text, (error) => error || resolve())),
     printError: (text) => void stderr.write(text),
     isInteractive: Boolean(stdin.isTTY && stderr.isTTY),
-    hasBar: Boolean(stderr.isTTY) && !isDumb,
+    canRedraw: Boolean(stderr.isTTY) && !isDumb,
     columns: () => stderr.columns || 80,
     style: { out: paint(stdout.isTTY), error: paint(stderr.isTTY) },
   };
@@ -43,7 +43,7 @@ export function createTerminal(env: Environment): Terminal {
  * Ends the process when what was asked for cannot be printed: a script that reads less must not take it for all of it.
  * Messages that cannot be printed change nothing.
  */
-export function watchOutput(): void {
+export function exitOnOutputError(): void {
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     // Whoever reads may have seen enough, as `head` has.
     if (code === 'EPIPE') process.exit(ExitCode.Done);
@@ -55,9 +55,9 @@ export function watchOutput(): void {
 
 /**
  * Ends the process when all of its output is written; connections that are kept alive would keep it so for some seconds.
- * Where the output cannot be written, `watchOutput` decides.
+ * Where the output cannot be written, `exitOnOutputError` decides.
  */
-export function endWhenWritten(exitCode: ExitCode): void {
+export function exitAfterOutput(exitCode: ExitCode): void {
   process.stdout.write('', (error) => {
     if (!error) process.exit(exitCode);
   });
