@@ -1,4 +1,4 @@
-import { abortWith } from '../abort-with';
+import { abortWith } from '../abort';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import type { Session } from './run-command';
 import { followQuery } from '../service/follow-query';

@@ -1,7 +1,6 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { setTimeout as delay } from 'node:timers/promises';
 import { stripControls } from '#shared/contract/control-characters';
-import { abortWith } from '../abort-with';
+import { abortWith, pause } from '../abort';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { isEnded, parseQuery, type Query } from './query';
 import { type ServiceClient, toRevision } from './service-client';
@@ -125,7 +124,7 @@ export async function* pollQuery(
       yield answer.query;
       if (isEnded(answer.query)) return;
     }
-    await delay(answer.retryAfterMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(answer.retryAfterMs, signal);
   }
 }
 
@@ -160,7 +159,7 @@ export async function* followQuery(
       // Held back from the beginning, it will be so the next time.
       if (known === undefined) break;
     }
-    await delay(RECONNECT_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(RECONNECT_MS, signal);
   }
   yield* pollQuery(service, id, known, signal);
 }

@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
-import { abortWith } from '../abort-with';
+import { abortWith, pause } from '../abort';
 import { CommandFailedError } from '../command-failed-error';
 import { type RequestFailure, createNotTheServiceError, toNetworkFailure, toAnswerFailure } from './request-failure';
 
@@ -48,7 +47,7 @@ export function createRetryingFetch({ retryMs, onRetry }: RetryOptions) {
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
       if (error.message !== trouble) onRetry(error, waitMs, giveUpAt - performance.now());
       trouble = error.message;
-      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pause(waitMs, signal);
     }
   };
 }

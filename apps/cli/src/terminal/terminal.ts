@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
-import { abortWith } from '../abort-with';
+import { abortWith } from '../abort';
 import { ExitCode } from '../command-failed-error';
 import type { Environment } from '../settings/settings-sources';
 
