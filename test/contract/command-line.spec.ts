@@ -5,7 +5,6 @@ import { ExitCode } from '../../apps/cli/src/command-failed-error';
 import { VARIABLES } from '../../apps/cli/src/settings/settings-sources';
 import { Interrupts } from '../../apps/cli/src/terminal/interrupts';
 import { createTerminal } from '../../apps/cli/src/terminal/terminal';
-import { STATUSES } from '../../apps/cli/src/service/query';
 import { QueryStatus } from '#shared/contract/query-status';
 
 const page = readFileSync('docs/command-line.md', 'utf8');
@@ -43,8 +42,10 @@ describe('the page of the command line', () => {
 });
 
 describe('the command line', () => {
-  it('knows the statuses that there are', () => {
-    expect(STATUSES).toEqual(Object.values(QueryStatus));
+  it('offers every status as a filter of the list', () => {
+    const list = program.commands.find((command) => command.name() === 'list');
+    const status = list?.options.find(({ long }) => long === '--status');
+    expect(status?.argChoices).toEqual(Object.values(QueryStatus));
   });
 
   it('has no option for a credential itself', () => {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, type OptionValues } from '@commander-js/extra-typings';
 import { isCalendarDay } from '#shared/contract/calendar-day';
+import { isQueryId } from '#shared/contract/query-id';
 
 /** The service asks for a minute at most (Retry-After): with less, that would be the end. */
 const DEFAULT_RETRY_SECONDS = 120;
@@ -46,7 +47,7 @@ export function parsePageSize(text: string): number {
 
 /** @throws InvalidArgumentError */
 export function parseQueryId(text: string): string {
-  if (!/^[0-9a-f]{32}$/.test(text))
+  if (!isQueryId(text))
     throw new InvalidArgumentError('It must be 32 hex digits, as submit and list print.');
   return text;
 }

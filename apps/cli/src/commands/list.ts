@@ -1,7 +1,8 @@
 import { Command, Option } from '@commander-js/extra-typings';
+import { QueryStatus } from '#shared/contract/query-status';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { type CommandContext, runCommand } from './run-command';
-import { type QueryPage, STATUSES } from '../service/query';
+import type { QueryPage } from '../service/query';
 import type { ListFilter, ServiceClient } from '../service/service-client';
 import { toQueryTable } from '../show/query-text';
 import { parsePageSize, withCommonOptions } from './arguments';
@@ -9,7 +10,7 @@ import { parsePageSize, withCommonOptions } from './arguments';
 export function createListCommand(context: CommandContext) {
   const command = new Command('list')
     .description('list your queries, newest first')
-    .addOption(new Option('--status <status>', 'only those that are so').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only those that are so').choices(Object.values(QueryStatus)))
     .option('--created-after <time>', 'a day or a time such as 2021-10-10T08:30:00Z, inclusive')
     .option('--created-before <time>', 'the same')
     .option('--page-size <number>', 'how many at most, 1 to 100', parsePageSize, 20)

@@ -1,20 +1,12 @@
 import { isQueryId } from '#shared/contract/query-id';
-import { isCode, createNotTheServiceError } from './request-failure';
+import { isTerminal, QueryStatus } from '#shared/contract/query-status';
+import { createNotTheServiceError, isCode } from './request-failure';
 import type { components } from './openapi-client';
 
 /** The status document. */
 export type Query = components['schemas']['Query'];
 
 export type QueryPage = components['schemas']['QueryPage'];
-
-/** The statuses, for the list's filter. */
-export const STATUSES = [
-  'Pending',
-  'Running',
-  'Completed',
-  'Failed',
-  'Terminated',
-] as const satisfies Query['status'][];
 
 /** It is printed as an argument to be pasted. */
 const PAGE_TOKEN = /^[\w.~=-]{1,1024}$/;
@@ -23,7 +15,7 @@ type Members = Record<string, unknown>;
 
 /** Whether it will never change again. */
 export function isEnded({ status }: Query): boolean {
-  return status !== 'Pending' && status !== 'Running';
+  return isTerminal(status);
 }
 
 /**
@@ -48,7 +40,7 @@ function isQuery({ id, status, request, progress, result, error, ...times }: Mem
   return (
     typeof id === 'string' &&
     isQueryId(id) &&
-    (STATUSES as readonly unknown[]).includes(status) &&
+    (Object.values(QueryStatus) as unknown[]).includes(status) &&
     has(request, 'string', ['start', 'end']) &&
     has(request, 'number', ['maxAgeSeconds']) &&
     has(progress, 'number', ['percent', 'daysDone', 'daysTotal', 'entitiesRead', 'atLeast']) &&
