@@ -112,7 +112,7 @@ describe('submit', () => {
     const since = new Date().toISOString();
     const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--url', proxy.url], env);
     expect([exitCode, proxy.paths]).toEqual([0, ['/api/queries', '/api/queries']]);
-    expect(stderr).toContain('Trying again in');
+    expect(stderr).toContain('Retrying in');
     const list = await runCommandLine(['list', '--created-after', since, '--json'], env);
     expect((JSON.parse(list.stdout) as { items: Document[] }).items.map(({ id }) => id)).toEqual([stdout.trim()]);
   });
@@ -175,7 +175,7 @@ describe('the other commands', () => {
     expect(await runCommandLine(['terminate', id], env)).toMatchObject({ exitCode: 0, stdout: 'Terminated\n' });
     expect(await runCommandLine(['terminate', id], env)).toMatchObject({
       exitCode: 0,
-      stdout: 'It had ended before: Terminated\n',
+      stdout: 'It had already ended: Terminated\n',
     });
     for (const command of ['result', 'watch']) {
       const { exitCode, stdout, stderr } = await runCommandLine([command, id], env);
@@ -240,8 +240,8 @@ describe('exit codes', () => {
     const args = ['list', '--json', '--url', `http://127.0.0.1:${proxy.port}`, '--retry-for'];
     const { exitCode, stdout, stderr } = await runCommandLine([...args, '1'], env);
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'SERVICE_UNREACHABLE' } }]);
-    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Trying again in/);
-    expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Trying again');
+    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Retrying in/);
+    expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Retrying');
   });
 });
 
@@ -293,9 +293,9 @@ describe('a wait over a bad line', () => {
     const refused = await runCommandLine(['status', id, '--retry-for', '0'], toLimited);
     expect([refused.exitCode, refused.stderr]).toEqual([7, expect.stringContaining('(RATE_LIMITED)')]);
     const run = startCommand(['status', id], toLimited);
-    await waitUntil('it to wait', run.stderr, (text) => text.includes('Trying again in'));
+    await waitUntil('it to wait', run.stderr, (text) => text.includes('Retrying in'));
     // As long as the window lasts, which has just begun.
-    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s), for /);
+    expect(run.stderr()).toMatch(/Retrying in (\d+ s|1 min 0 s), for /);
     run.signal('SIGINT');
     expect(await run.exitCode).toBe(130);
   });

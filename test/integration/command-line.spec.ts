@@ -216,7 +216,7 @@ describe('a submission that nobody knows the end of', () => {
     );
     const key = asked[0]?.headers['idempotency-key'];
     expect([exitCode, stdout]).toEqual([7, '']);
-    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
+    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)} to get the same query.`);
   });
 
   it('is none where no service listened, and says in two lines what to do', async () => {
@@ -225,10 +225,10 @@ describe('a submission that nobody knows the end of', () => {
       const range = command === 'submit' ? args : args.slice(2);
       const { exitCode, stdout, stderr } = await runCommandLine([command, ...range, '--retry-for', '2']);
       const reason =
-        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to where it is, or run npm start.';
+        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to its URL, or run npm start.';
       const [trouble, error, ...others] = stderr.split('\n');
       expect([exitCode, stdout, others]).toEqual([7, '', ['']]);
-      expect(trouble).toMatch(/^127\.0\.0\.1:\d+ .* Trying again in 1 s, for 2 s at most\.$/);
+      expect(trouble).toMatch(/^127\.0\.0\.1:\d+ .* Retrying in 1 s, for at most 2 s\.$/);
       expect(trouble).toContain(reason);
       expect(error).toMatch(/^audit-query: 127\.0\.0\.1:\d+ /);
       expect(error).toContain(`${reason} (SERVICE_UNREACHABLE)`);
@@ -243,7 +243,7 @@ describe('a submission that nobody knows the end of', () => {
       '--url',
       `http://127.0.0.1:${await findRefusingPort()}`,
     ]);
-    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Trying again'));
+    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Retrying'));
     run.signal('SIGINT');
     expect([await run.exitCode, run.stderr()]).toEqual([
       130,
@@ -370,7 +370,7 @@ describe('what a person types', () => {
   it('gets a sentence for an empty list', async () => {
     const { url } = await startScript(empty);
     const run = await runCommandLine(['list', '--url', url]);
-    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'There are no such queries.\n' });
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'No queries found.\n' });
   });
 
   it.each<[string[], RegExp]>([

@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
-import { createProgram, moveOptionsBehindCommand } from './create-program';
 import { ExitCode } from './command-failed-error';
 import type { CommandContext } from './commands/run-command';
-import { createTerminal, exitAfterOutput, exitOnOutputError } from './terminal/terminal';
+import { createProgram, moveOptionsBehindCommand } from './create-program';
 import { Interrupts } from './terminal/interrupts';
+import { createTerminal, exitAfterOutput, exitOnOutputError } from './terminal/terminal';
 
-/** From dist/apps/cli/src. */
+/** The path from dist/apps/cli/src. */
 const MANIFEST = join(__dirname, '../../../../package.json');
 
 async function main(): Promise<ExitCode> {
@@ -25,7 +25,7 @@ async function main(): Promise<ExitCode> {
     await program.parseAsync(moveOptionsBehindCommand(program, process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // It has said why, or printed the help that was asked for.
+    // Commander has printed the error or the help.
     return error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;
   }
   return context.exitCode;

@@ -6,32 +6,30 @@ const SHELLS = { bash: toBashCompletion, zsh: toZshCompletion, fish: toFishCompl
 
 export function createCompletionCommand(context: CommandContext) {
   const command = new Command('completion')
-    .description('print a script that makes the shell complete commands and options')
-    .addArgument(new Argument('<shell>', 'for which shell').choices(Object.keys(SHELLS) as (keyof typeof SHELLS)[]));
+    .description('print a completion script for a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS) as (keyof typeof SHELLS)[]));
   return command.action(async (shell) => {
     await context.terminal.print(SHELLS[shell](toCompletionTree(command.parent)));
     context.exitCode = ExitCode.Done;
   });
 }
 
-/** What can be typed, and what it is for. */
 interface CompletedWord {
   word: string;
   description: string;
 }
 
-export interface CompletedOption extends CompletedWord {
-  /** `file`: the shell's own names of files; a list: these; `other`: something that no shell knows; none: no value. */
+interface CompletedOption extends CompletedWord {
+  /** `none`: no value; `file`: the shell completes file names; a list: these values; `other`: no completion. */
   value: 'none' | 'file' | 'other' | readonly string[];
 }
 
-export interface CompletedCommand extends CompletedWord {
+interface CompletedCommand extends CompletedWord {
   options: CompletedOption[];
-  /** Of its argument, where it has choices. */
+  /** The values of its argument; empty if it takes any value. */
   choices: readonly string[];
 }
 
-/** @param program Null: no commands. */
 export function toCompletionTree(program: CommandUnknownOpts | null): CompletedCommand[] {
   return (program?.commands ?? []).map((command) => ({
     word: command.name(),
@@ -45,13 +43,15 @@ export function toCompletionTree(program: CommandUnknownOpts | null): CompletedC
   }));
 }
 
-/** For `eval "$(audit-query completion bash)"`; needs nothing of bash-completion. */
+/** For `eval "$(audit-query completion bash)"`; works without bash-completion. */
 export function toBashCompletion(commands: readonly CompletedCommand[]): string {
   const options = commands.flatMap((command) => command.options);
   const files = [...new Set(options.filter(({ value }) => value === 'file').map(({ word }) => word))];
   const others = [...new Set(options.filter(({ value }) => value === 'other').map(({ word }) => word))];
-  const listed = new Map(options.flatMap(({ word, value }) => (Array.isArray(value) ? [[word, value.join(' ')]] : [])));
-  const ofCommands = commands.map(
+  const valueLists = new Map(
+    options.flatMap(({ word, value }) => (Array.isArray(value) ? [[word, value.join(' ')]] : [])),
+  );
+  const commandCases = commands.map(
     ({ word, options, choices }) =>
       `    ${word}) words='${[...options.map((option) => option.word), '--help', ...choices].join(' ')}' ;;\n`,
   );
@@ -61,10 +61,10 @@ export function toBashCompletion(commands: readonly CompletedCommand[]): string 
   case $previous in
     ${files.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
     ${others.join('|')}) return ;;
-${[...listed].map(([word, values]) => `    ${word}) COMPREPLY=($(compgen -W '${values}' -- "$current")); return ;;\n`).join('')}  esac
+${[...valueLists].map(([word, values]) => `    ${word}) COMPREPLY=($(compgen -W '${values}' -- "$current")); return ;;\n`).join('')}  esac
   case \${COMP_CWORD}:\${COMP_WORDS[1]} in
     1:*) words='${commands.map(({ word }) => word).join(' ')} --help --version' ;;
-${ofCommands.map((line) => line.replace(/^ {4}/, '    *:')).join('')}  esac
+${commandCases.map((line) => line.replace(/^ {4}/, '    *:')).join('')}  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -F _audit_query audit-query

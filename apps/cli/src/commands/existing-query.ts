@@ -1,15 +1,15 @@
 import { Command } from '@commander-js/extra-typings';
 import { ExitCode } from '../command-failed-error';
+import { isEnded } from '../service/query';
+import { toProgressLine, toQueryText } from '../show/query-text';
 import { parseQueryId, parseWaitSeconds, withCommonOptions } from './arguments';
 import { printEnd, waitForEnd } from './query-end';
 import { type CommandContext, runCommand } from './run-command';
-import { isEnded } from '../service/query';
-import { toProgressLine, toQueryText } from '../show/query-text';
 
 export function createStatusCommand(context: CommandContext) {
   const command = new Command('status')
-    .description('show how a query is; 0 whatever its status')
-    .argument('<id>', 'the query', parseQueryId);
+    .description('show the status of a query; the exit code is 0 for every status')
+    .argument('<id>', 'the id of the query', parseQueryId);
   return withCommonOptions(command).action((id, options) =>
     runCommand(context, options, async ({ service, terminal, isJson }) => {
       const query = await service.read(id);
@@ -22,7 +22,7 @@ export function createStatusCommand(context: CommandContext) {
 export function createResultCommand(context: CommandContext) {
   const command = new Command('result')
     .description('print the count of a query that has ended, without waiting')
-    .argument('<id>', 'the query', parseQueryId);
+    .argument('<id>', 'the id of the query', parseQueryId);
   return withCommonOptions(command).action((id, options) =>
     runCommand(context, options, async (session) => {
       const { service, terminal, isJson } = session;
@@ -37,13 +37,13 @@ export function createResultCommand(context: CommandContext) {
 
 export function createWatchCommand(context: CommandContext) {
   const command = new Command('watch')
-    .description('wait for the end of a query and print its count; with --json one line at each change')
-    .argument('<id>', 'the query', parseQueryId)
-    .option('--timeout <seconds>', 'stop waiting after this; the query goes on', parseWaitSeconds);
+    .description('wait until a query ends and print its count; with --json one line per change')
+    .argument('<id>', 'the id of the query', parseQueryId)
+    .option('--timeout <seconds>', 'stop waiting after this time; the query keeps running', parseWaitSeconds);
   return withCommonOptions(command).action((id, options) =>
     runCommand(context, options, async (session) => {
       const isEachPrinted = session.isJson;
-      const query = await waitForEnd(session, id, { timeout: options.timeout, isEachPrinted });
+      const query = await waitForEnd(session, id, { timeoutSeconds: options.timeout, isEachPrinted });
       return printEnd(session, query, { isPrinted: isEachPrinted });
     }),
   );
@@ -51,13 +51,13 @@ export function createWatchCommand(context: CommandContext) {
 
 export function createTerminateCommand(context: CommandContext) {
   const command = new Command('terminate')
-    .description('stop a query for good; one that has ended stays as it is')
-    .argument('<id>', 'the query', parseQueryId);
+    .description('terminate a query; does not change a query that has ended')
+    .argument('<id>', 'the id of the query', parseQueryId);
   return withCommonOptions(command).action((id, options) =>
     runCommand(context, options, async ({ service, terminal, isJson }) => {
       const { query, hadEndedBefore } = await service.terminate(id);
       if (isJson) await terminal.print(`${JSON.stringify(query)}\n`);
-      else if (hadEndedBefore) await terminal.print(`It had ended before: ${query.status}\n`);
+      else if (hadEndedBefore) await terminal.print(`It had already ended: ${query.status}\n`);
       else await terminal.print(`${query.status}\n`);
       return ExitCode.Done;
     }),

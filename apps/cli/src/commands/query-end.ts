@@ -1,36 +1,37 @@
 import { abortWith } from '../abort';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import type { Session } from './run-command';
 import { followQuery } from '../service/follow-query';
 import { isEnded, type Query } from '../service/query';
 import { toRange, toSummary } from '../show/query-text';
 import { ask } from '../terminal/terminal';
+import type { Session } from './run-command';
 
-/** What a wait may be told. */
-export interface WaitOptions {
-  /** Seconds until the command stops waiting, which terminates nothing; undefined: as long as it takes. */
-  timeout?: number | undefined;
-  /** One line of JSON at each change. */
+interface WaitOptions {
+  /** When the command stops waiting; the query keeps running. Undefined: never. */
+  timeoutSeconds?: number | undefined;
+  /** Prints the status document as a line of JSON at each change. */
   isEachPrinted?: boolean;
 }
 
-const QUESTION = 'The query is still running. (t)erminate it, (l)eave it running and go, or go on (w)aiting? ';
+const QUESTION = 'The query is still running. (t)erminate it, (l)eave it running and exit, or keep (w)aiting? ';
 
 /**
- * Shows how a query goes on until it is over. Ctrl-C asks in a terminal what is to become of the query, and elsewhere
- * leaves it running.
+ * Shows the progress of a query until it ends. Ctrl-C asks in a terminal whether to terminate the query; without a
+ * terminal it ends the command and leaves the query running.
  *
- * @throws CommandFailedError INTERRUPTED or WAIT_TIMEOUT, while the query goes on; or as followQuery does.
+ * @throws CommandFailedError INTERRUPTED or WAIT_TIMEOUT, which leave the query running; otherwise like followQuery.
  */
 export async function waitForEnd(session: Session, id: string, options: WaitOptions = {}): Promise<Query> {
   const { terminal, view, interrupts, interruptKey } = session;
   const waiting = new AbortController();
   const release = abortWith(waiting, interrupts.signal);
   const timer =
-    options.timeout === undefined ? undefined : setTimeout(() => waiting.abort(createWaitTimeoutError(id)), options.timeout * 1_000);
-  const over = new AbortController();
+    options.timeoutSeconds === undefined
+      ? undefined
+      : setTimeout(() => waiting.abort(createWaitTimeoutError(id)), options.timeoutSeconds * 1_000);
+  const ended = new AbortController();
   if (terminal.isInteractive) {
-    interrupts.onInterrupt = () => void askWhatToDo(session, id, over.signal);
+    interrupts.onInterrupt = () => void askWhatToDo(session, id, ended.signal);
     interruptKey.listen();
   }
   let latest: Query | undefined;
@@ -47,39 +48,39 @@ export async function waitForEnd(session: Session, id: string, options: WaitOpti
     release();
     interrupts.onInterrupt = undefined;
     interruptKey.stop();
-    over.abort();
+    ended.abort();
     view.clear();
   }
-  if (latest === undefined || !isEnded(latest)) throw new Error('the query was followed to no end');
+  if (latest === undefined || !isEnded(latest)) throw new Error('followQuery returned before the query ended');
   return latest;
 }
 
-async function askWhatToDo(session: Session, id: string, over: AbortSignal): Promise<void> {
+async function askWhatToDo(session: Session, id: string, ended: AbortSignal): Promise<void> {
   const { service, view, interrupts, interruptKey } = session;
-  // The signals that come while it is asked are not for a second question.
+  // Ctrl-C during the question ends the command.
   interrupts.onInterrupt = () => interrupts.end();
   view.pause();
   interruptKey.stop();
-  const answer = await ask(QUESTION, ['t', 'l', 'w'], over);
+  const answer = await ask(QUESTION, ['t', 'l', 'w'], ended);
   view.resume();
-  if (over.aborted) return;
+  if (ended.aborted) return;
   interruptKey.listen();
-  interrupts.onInterrupt = () => void askWhatToDo(session, id, over);
+  interrupts.onInterrupt = () => void askWhatToDo(session, id, ended);
   if (answer === 'w') return;
   if (answer !== 't') return interrupts.end();
   view.note('Terminating …');
-  // Whoever follows the query hears of its end.
+  // followQuery then yields the end of the query.
   await service.terminate(id).catch((error: unknown) => {
-    if (!over.aborted) view.note(`It could not be terminated: ${error instanceof Error ? error.message : 'unknown'}`);
+    if (!ended.aborted)
+      view.note(`The query could not be terminated: ${error instanceof Error ? error.message : 'unknown'}`);
   });
 }
 
 function createWaitTimeoutError(id: string): CommandFailedError {
-  const message = 'The query has not ended in the time that --timeout gives.';
+  const message = 'The query did not end within --timeout.';
   return new CommandFailedError({ exitCode: ExitCode.NotFinished, code: 'WAIT_TIMEOUT', message, id });
 }
 
-/** So that whoever reads the error can go on with the query. */
 function withId(error: unknown, id: string): unknown {
   if (!(error instanceof CommandFailedError)) return error;
   const { exitCode, code, message } = error;
@@ -87,10 +88,9 @@ function withId(error: unknown, id: string): unknown {
 }
 
 /**
- * Prints what came of a query: on stdout the count and nothing else, or the document as JSON.
+ * Prints the result of an ended query: on stdout only the count, or the status document with `--json`.
  *
- * @param query One that is over.
- * @param options.isPrinted As JSON, by whoever followed it.
+ * @param options.isPrinted Whether waitForEnd has printed the document.
  */
 export async function printEnd(
   { terminal, isJson }: Session,

@@ -1,13 +1,13 @@
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { ServiceClient } from '../service/service-client';
 import { resolveSettings } from '../settings/settings';
-import { type Environment, loadConfigFile, parseEnvironment } from '../settings/settings-sources';
+import { loadConfigFile, parseEnvironment } from '../settings/settings-sources';
 import { ProgressView } from '../show/progress-view';
 import { formatDuration } from '../show/query-text';
 import { InterruptKey, type Interrupts } from '../terminal/interrupts';
 import type { Terminal } from '../terminal/terminal';
 
-/** What every command that speaks to the service works with. */
+/** Everything that a command needs to use the service. */
 export interface Session {
   service: ServiceClient;
   terminal: Terminal;
@@ -17,24 +17,24 @@ export interface Session {
   isJson: boolean;
 }
 
-/** Ends that say nothing of the query. */
-const LEAVES_QUERY_RUNNING = new Set<ExitCode>([
+/** With these exit codes, the query may still be running. */
+const EXIT_CODES_OF_RUNNING_QUERY = new Set<ExitCode>([
   ...[ExitCode.NotFinished, ExitCode.ServiceUnavailable],
   ...[ExitCode.Sighup, ExitCode.Interrupted, ExitCode.Sigterm],
 ]);
 
 const OPTIONS = { url: '--url', apiKeyFile: '--api-key-file', tokenFile: '--token-file' };
 
-/** The process, as a command sees it. */
+/** The process in which a command runs. */
 export interface CommandContext {
   terminal: Terminal;
   interrupts: Interrupts;
-  environment: Environment;
+  environment: NodeJS.ProcessEnv;
   /** Set by the command that ran. */
   exitCode: ExitCode;
 }
 
-/** The options that each command has. */
+/** The options that every command has. */
 export interface CommonOptions {
   url?: string | undefined;
   apiKeyFile?: string | undefined;
@@ -44,7 +44,7 @@ export interface CommonOptions {
   json?: true | undefined;
 }
 
-/** Runs a command in a session with the service, and turns whatever goes wrong into a sentence and an exit code. */
+/** Runs a command with the service. Reports every error as one sentence, and sets the exit code. */
 export async function runCommand(
   context: CommandContext,
   options: CommonOptions,
@@ -66,11 +66,11 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
     parseEnvironment(environment),
     loadConfigFile(environment),
   ]);
-  // Not before: while a credential is read from a pipe or a terminal, nothing could be told of a signal.
+  // Not earlier: reading a credential from a pipe blocks the event loop, so no listener could handle a signal.
   interrupts.listen();
-  const onRetry = (error: CommandFailedError, waitMs: number, retryMs: number) => {
-    const [wait, limit] = [waitMs, retryMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
-    view.note(terminal.style.error('yellow', `${error.message} Trying again in ${wait}, for ${limit} at most.`));
+  const onRetry = (error: CommandFailedError, waitMs: number, remainingMs: number) => {
+    const [wait, limit] = [waitMs, remainingMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
+    view.note(terminal.style.error('yellow', `${error.message} Retrying in ${wait}, for at most ${limit}.`));
   };
   const service = new ServiceClient(settings, { retryMs: retryFor * 1_000, onRetry }, interrupts.signal);
   const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
@@ -78,16 +78,17 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
 }
 
 async function report(error: unknown, terminal: Terminal, isJson: boolean): Promise<ExitCode> {
-  const failed = error instanceof CommandFailedError ? error : toUnexpected(error);
+  const failed = error instanceof CommandFailedError ? error : toUnexpectedError(error);
   const { exitCode, code, message, id } = failed;
   if (isJson) await terminal.print(`${JSON.stringify({ error: { code, message }, ...(id && { id }) })}\n`);
   terminal.printError(`${terminal.style.error('red', 'audit-query:')} ${message} (${code})\n`);
-  if (id !== undefined && LEAVES_QUERY_RUNNING.has(exitCode)) terminal.printError(`The query goes on: audit-query watch ${id}\n`);
+  if (id !== undefined && EXIT_CODES_OF_RUNNING_QUERY.has(exitCode))
+    terminal.printError(`The query was not terminated. Wait for it: audit-query watch ${id}\n`);
   if (exitCode === ExitCode.Unexpected && error instanceof Error) terminal.printError(`${error.stack}\n`);
   return exitCode;
 }
 
-function toUnexpected(cause: unknown): CommandFailedError {
-  const message = 'This is a mistake of the command itself.';
+function toUnexpectedError(cause: unknown): CommandFailedError {
+  const message = 'This is a bug in audit-query.';
   return new CommandFailedError({ exitCode: ExitCode.Unexpected, code: 'UNEXPECTED', message, cause });
 }

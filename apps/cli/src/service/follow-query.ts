@@ -5,14 +5,134 @@ import { CommandFailedError, ExitCode } from '../command-failed-error';
 import { isEnded, parseQuery, type Query } from './query';
 import { type ServiceClient, toRevision } from './service-client';
 
-/** One event of a stream. */
+/** Streams in a row without an event, after which the command polls. */
+const MAX_EMPTY_STREAMS = 3;
+
+const RECONNECT_MS = 500;
+
+/** The service sends the current state at once. A stream that is silent for longer is held back by a proxy. */
+const FIRST_BYTE_TIMEOUT_MS = 5_000;
+
+/** The service sends a comment every 15 s. Without two of them the connection is dead, even if the socket is open. */
+const SILENCE_TIMEOUT_MS = 40_000;
+
+/** Shorter than the usual timeout of a proxy. */
+const LONG_POLL_SECONDS = 10;
+
+/**
+ * Yields the status document at each change until the query ends. Listens to the event stream and resumes it after a lost
+ * connection; polls if a proxy holds streams back.
+ *
+ * @throws CommandFailedError if the service stays unavailable or the query is gone; the signal's reason.
+ */
+export async function* followQuery(
+  service: ServiceClient,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<Query, void, undefined> {
+  let latestRevision: string | undefined;
+  for (let emptyStreams = 0; emptyStreams < MAX_EMPTY_STREAMS;) {
+    emptyStreams += 1;
+    try {
+      for await (const { query, revision } of streamQuery(service, id, latestRevision, signal)) {
+        emptyStreams = 0;
+        latestRevision = revision;
+        yield query;
+        if (isEnded(query)) return;
+      }
+    } catch (error) {
+      if (!(error instanceof StreamSilentError)) throw error;
+      // A proxy that holds back the first stream holds back the next one too.
+      if (latestRevision === undefined) break;
+    }
+    await pause(RECONNECT_MS, signal);
+  }
+  yield* pollQuery(service, id, latestRevision, signal);
+}
+
+/**
+ * Yields the status document at each change until the query ends. Uses long polls, and plain polls if a proxy does not
+ * allow long ones. Waits for `Retry-After` between polls.
+ *
+ * @param revision The latest known revision; the service does not send it again.
+ */
+async function* pollQuery(
+  service: ServiceClient,
+  id: string,
+  revision: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Query, void, undefined> {
+  let latestRevision = revision;
+  for (let waitSeconds = LONG_POLL_SECONDS; ;) {
+    const options = { waitSeconds, revision: latestRevision, signal };
+    const answer = await service.poll(id, options).catch((error: unknown) => {
+      const isUnavailable = error instanceof CommandFailedError && error.exitCode === ExitCode.ServiceUnavailable;
+      if (!isUnavailable || waitSeconds === 0) throw error;
+      return undefined;
+    });
+    if (answer === undefined) {
+      waitSeconds = 0;
+      continue;
+    }
+    latestRevision = answer.revision;
+    if (answer.query !== undefined) {
+      yield answer.query;
+      if (isEnded(answer.query)) return;
+    }
+    await pause(answer.retryAfterMs, signal);
+  }
+}
+
+/** No byte arrived before the timeout. */
+class StreamSilentError extends Error {}
+
+/**
+ * Yields the events of one stream. Returns when the stream ends, because the query ended or the connection was lost.
+ *
+ * @throws StreamSilentError; otherwise like ServiceClient.
+ */
+async function* streamQuery(
+  service: ServiceClient,
+  id: string,
+  revision: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<{ query: Query; revision: string | undefined }, void, undefined> {
+  const stop = new AbortController();
+  const release = abortWith(stop, signal);
+  const onSilence = () => stop.abort(new StreamSilentError());
+  // If the query has not changed, the first byte of a resumed stream is the comment after 15 s.
+  let timer = setTimeout(onSilence, revision === undefined ? FIRST_BYTE_TIMEOUT_MS : SILENCE_TIMEOUT_MS);
+  async function* restartTimer(body: AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
+      clearTimeout(timer);
+      timer = setTimeout(onSilence, SILENCE_TIMEOUT_MS);
+      yield chunk;
+    }
+  }
+  try {
+    const body = await service.openEvents(id, revision, stop.signal);
+    if (body === undefined) return;
+    for await (const event of parseEvents(restartTimer(body))) {
+      yield { query: parseQuery(readJson(event.data)), revision: toRevision(event.id) };
+    }
+  } catch (error) {
+    stop.signal.throwIfAborted();
+    // `fetch` throws a TypeError for a body that is cut off.
+    if (!(error instanceof TypeError)) throw error;
+  } finally {
+    clearTimeout(timer);
+    release();
+    stop.abort();
+  }
+}
+
 interface ServerSentEvent {
   data: string;
-  /** The latest id of the stream, also where the event itself has none; undefined before the first. */
+  /** The latest id of the stream, which an event without an id keeps; undefined before the first id. */
   id: string | undefined;
 }
 
-/** Reads Server-Sent Events (WHATWG HTML, 9.2.6) as they arrive. An event that the end of the stream cuts off is dropped. */
+/** Parses Server-Sent Events (WHATWG HTML, 9.2.6) as they arrive. Drops an event that the end of the stream cuts off. */
 export async function* parseEvents(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
@@ -29,137 +149,11 @@ export async function* parseEvents(
   }
 }
 
-/** The service tells the present state at once: later than this, something in between holds the stream back. */
-const FIRST_BYTE_LIMIT_MS = 5_000;
-
-/** The service sends a comment every 15 s: after two that are missing the line is dead, whatever the socket says. */
-const SILENCE_LIMIT_MS = 40_000;
-
-/** One event. */
-export interface QueryEvent {
-  query: Query;
-  revision: string | undefined;
-}
-
-/** Nothing came in time. */
-export class StreamSilentError extends Error {}
-
-/**
- * The events of one stream until it ends, whether the query has ended or the line was cut.
- *
- * @throws StreamSilentError; otherwise as ServiceClient does.
- */
-export async function* streamQuery(
-  service: ServiceClient,
-  id: string,
-  revision: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<QueryEvent, void, undefined> {
-  const stop = new AbortController();
-  const release = abortWith(stop, signal);
-  const giveUp = () => stop.abort(new StreamSilentError());
-  // One that goes on may have no news for long, and says so by comments.
-  let timer = setTimeout(giveUp, revision === undefined ? FIRST_BYTE_LIMIT_MS : SILENCE_LIMIT_MS);
-  async function* listen(body: AsyncIterable<Uint8Array>) {
-    for await (const chunk of body) {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, SILENCE_LIMIT_MS);
-      yield chunk;
-    }
-  }
-  try {
-    const body = await service.openEvents(id, revision, stop.signal);
-    if (body === undefined) return;
-    for await (const { data, id: latest } of parseEvents(listen(body))) {
-      yield { query: parseQuery(parseJson(data)), revision: toRevision(latest) };
-    }
-  } catch (error) {
-    stop.signal.throwIfAborted();
-    // A cut: what fetch says of a body that ends in the middle.
-    if (!(error instanceof TypeError)) throw error;
-  } finally {
-    clearTimeout(timer);
-    release();
-    stop.abort();
-  }
-}
-
-/** @returns Undefined where it is none, which is no status document either. */
-function parseJson(text: string): unknown {
+/** @returns Undefined if the text is not JSON, which parseQuery rejects. */
+function readJson(text: string): unknown {
   try {
     return JSON.parse(stripControls(text));
   } catch {
     return undefined;
   }
-}
-
-/** Below what proxies commonly allow an answer to take. */
-const LONG_POLL_SECONDS = 10;
-
-/**
- * Asks for the status document until the query is over: long polls, and plain polls where something in between does not
- * let an answer be held back. Waits as `Retry-After` says between them.
- *
- * @param revision The last that was seen; it is not given again.
- */
-export async function* pollQuery(
-  service: ServiceClient,
-  id: string,
-  revision: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<Query, void, undefined> {
-  let known = revision;
-  for (let waitSeconds = LONG_POLL_SECONDS; ;) {
-    const answer = await service.poll(id, { waitSeconds, revision: known, signal }).catch((error: unknown) => {
-      const isUnavailable = error instanceof CommandFailedError && error.exitCode === ExitCode.ServiceUnavailable;
-      if (!isUnavailable || waitSeconds === 0) throw error;
-      return undefined;
-    });
-    if (answer === undefined) {
-      waitSeconds = 0;
-      continue;
-    }
-    known = answer.revision;
-    if (answer.query !== undefined) {
-      yield answer.query;
-      if (isEnded(answer.query)) return;
-    }
-    await pause(answer.retryAfterMs, signal);
-  }
-}
-
-/** Streams that end without an event before polls take their place. */
-const MAX_EMPTY_STREAMS = 3;
-
-const RECONNECT_MS = 500;
-
-/**
- * The status document at each change, until the query is over. Streams are preferred, and resumed where they were cut;
- * where streams do not come through, it goes on with polls.
- *
- * @throws CommandFailedError when the service stays away, or the query is gone; the signal's reason.
- */
-export async function* followQuery(
-  service: ServiceClient,
-  id: string,
-  signal: AbortSignal,
-): AsyncGenerator<Query, void, undefined> {
-  let known: string | undefined;
-  for (let emptyStreams = 0; emptyStreams < MAX_EMPTY_STREAMS;) {
-    emptyStreams += 1;
-    try {
-      for await (const { query, revision } of streamQuery(service, id, known, signal)) {
-        emptyStreams = 0;
-        known = revision;
-        yield query;
-        if (isEnded(query)) return;
-      }
-    } catch (error) {
-      if (!(error instanceof StreamSilentError)) throw error;
-      // Held back from the beginning, it will be so the next time.
-      if (known === undefined) break;
-    }
-    await pause(RECONNECT_MS, signal);
-  }
-  yield* pollQuery(service, id, known, signal);
 }

@@ -1,25 +1,26 @@
 import { isQueryId } from '#shared/contract/query-id';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
-import { createNotTheServiceError, isCode } from './request-failure';
 import type { components } from './openapi-client';
+import { createNotTheServiceError, isErrorCode } from './request-failure';
 
 /** The status document. */
 export type Query = components['schemas']['Query'];
 
 export type QueryPage = components['schemas']['QueryPage'];
 
-/** It is printed as an argument to be pasted. */
+/** No character that a shell interprets: the command prints the token as an argument to paste. */
 const PAGE_TOKEN = /^[\w.~=-]{1,1024}$/;
+
+const RESULT_MEMBERS = ['count', 'daysScanned', 'daysReused', 'entitiesRead', 'entitiesWithoutIdentifier'];
 
 type Members = Record<string, unknown>;
 
-/** Whether it will never change again. */
 export function isEnded({ status }: Query): boolean {
   return isTerminal(status);
 }
 
 /**
- * A status document, in which all that is shown is of its type; other members are kept.
+ * Checks the types of the members that the command prints, and keeps all other members.
  *
  * @throws CommandFailedError NOT_THE_SERVICE
  */
@@ -41,23 +42,21 @@ function isQuery({ id, status, request, progress, result, error, ...times }: Mem
     typeof id === 'string' &&
     isQueryId(id) &&
     (Object.values(QueryStatus) as unknown[]).includes(status) &&
-    has(request, 'string', ['start', 'end']) &&
-    has(request, 'number', ['maxAgeSeconds']) &&
-    has(progress, 'number', ['percent', 'daysDone', 'daysTotal', 'entitiesRead', 'atLeast']) &&
-    (progress['etaSeconds'] === null || has(progress, 'number', ['etaSeconds'])) &&
-    (result === null || has(result, 'number', RESULT_MEMBERS)) &&
-    (error === null || (has(error, 'string', ['message']) && isCode(error['code']))) &&
+    hasMembers(request, 'string', ['start', 'end']) &&
+    hasMembers(request, 'number', ['maxAgeSeconds']) &&
+    hasMembers(progress, 'number', ['percent', 'daysDone', 'daysTotal', 'entitiesRead', 'atLeast']) &&
+    (progress['etaSeconds'] === null || hasMembers(progress, 'number', ['etaSeconds'])) &&
+    (result === null || hasMembers(result, 'number', RESULT_MEMBERS)) &&
+    (error === null || (hasMembers(error, 'string', ['message']) && isErrorCode(error['code']))) &&
     ['createdAt', 'startedAt', 'finishedAt', 'expiresAt'].every((name) => isTime(times[name]))
   );
 }
-
-const RESULT_MEMBERS = ['count', 'daysScanned', 'daysReused', 'entitiesRead', 'entitiesWithoutIdentifier'];
 
 function isTime(value: unknown): boolean {
   return value === null || (typeof value === 'string' && !Number.isNaN(Date.parse(value)));
 }
 
-function has(value: unknown, type: 'string' | 'number', names: string[]): value is Members {
+function hasMembers(value: unknown, type: 'string' | 'number', names: string[]): value is Members {
   return isMembers(value) && names.every((name) => typeof value[name] === type);
 }
 

@@ -2,38 +2,38 @@ import { stripControls } from '#shared/contract/control-characters';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import { abortWith, pause } from '../abort';
 import { CommandFailedError } from '../command-failed-error';
-import { type RequestFailure, createNotTheServiceError, toNetworkFailure, toAnswerFailure } from './request-failure';
+import { createNotTheServiceError, type RequestFailure, toAnswerFailure, toNetworkFailure } from './request-failure';
 
-/** Long polls wait for less than this. */
-const ANSWER_LIMIT_MS = 30_000;
+/** Longer than the longest long poll. */
+const ANSWER_TIMEOUT_MS = 30_000;
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5_000;
 
 export interface RetryOptions {
-  /** How long a request is tried again, in milliseconds; 0: never. */
+  /** How long a request is retried, in milliseconds; 0: never. */
   retryMs: number;
   /**
-   * Called before a wait, once for each kind of trouble that a request has.
+   * Called before a retry, unless the failure is the same as the previous one of this request.
    *
-   * @param retryMs How long the request will be tried again at most.
+   * @param remainingMs How much longer the request is retried at most.
    */
-  onRetry: (error: CommandFailedError, waitMs: number, retryMs: number) => void;
+  onRetry: (error: CommandFailedError, waitMs: number, remainingMs: number) => void;
 }
 
 /**
- * A `fetch` for idempotent requests: sends them again after cuts, time-outs, 408, 429 and 5xx, not before `Retry-After`,
- * and gives only successful answers and 304. Bodies arrive as a whole, so that one cut off in the middle is sent for
- * again, except those of event streams.
+ * A `fetch` for idempotent requests. Retries after lost connections, timeouts, 408, 429 and 5xx, never before
+ * `Retry-After`; returns successful answers and 304 only. Reads each body to its end, so that a body that is cut off is
+ * requested again; the body of an event stream is returned unread.
  *
- * @returns Takes `onUncertain` for when the service may have done what was asked without an answer that says so; and its
- *   signal beside the request, whose own would be held weakly; a stream's body is aborted by it too.
- *   Throws CommandFailedError for everything else, and the reason of the signal when that is aborted.
+ * @returns Takes the signal as an argument of its own because a `Request` holds its signal weakly; the signal also aborts
+ *   the body of a stream. Calls `onUncertain` when the service may have executed the request although it did not confirm
+ *   it. Throws CommandFailedError, or the reason of the aborted signal.
  */
 export function createRetryingFetch({ retryMs, onRetry }: RetryOptions) {
   return async (request: Request, signal: AbortSignal, onUncertain?: () => void): Promise<Response> => {
     const giveUpAt = performance.now() + retryMs;
-    let trouble: string | undefined;
+    let latestMessage: string | undefined;
     for (let attempt = 0; ; attempt += 1) {
       const answer = await send(request.clone(), signal).catch((error: unknown) => {
         onUncertain?.();
@@ -42,30 +42,30 @@ export function createRetryingFetch({ retryMs, onRetry }: RetryOptions) {
       if (answer instanceof Response) return answer;
       const { error, isRetryable, mayHaveTakenEffect, retryAfterMs } = answer;
       if (mayHaveTakenEffect) onUncertain?.();
-      // Gateways say 0, and mean that they know nothing.
+      // Some gateways send 0 whatever the state of the service.
       const waitMs = Math.max(retryAfterMs ?? 0, toDelayMs(attempt));
       if (!isRetryable || performance.now() + waitMs > giveUpAt) throw error;
-      if (error.message !== trouble) onRetry(error, waitMs, giveUpAt - performance.now());
-      trouble = error.message;
+      if (error.message !== latestMessage) onRetry(error, waitMs, giveUpAt - performance.now());
+      latestMessage = error.message;
       await pause(waitMs, signal);
     }
   };
 }
 
-interface AnswerFailure extends RequestFailure {
+interface AttemptFailure extends RequestFailure {
   retryAfterMs?: number | undefined;
 }
 
-async function send(request: Request, signal: AbortSignal): Promise<Response | AnswerFailure> {
+async function send(request: Request, signal: AbortSignal): Promise<Response | AttemptFailure> {
   const isStream = request.headers.get('accept') === 'text/event-stream';
   const attempt = new AbortController();
   let release = abortWith(attempt, signal);
-  const timer = setTimeout(() => attempt.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_LIMIT_MS);
+  const timer = setTimeout(() => attempt.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_TIMEOUT_MS);
   try {
-    // A redirect would take the credential to wherever it says.
+    // Following a redirect would send the credential to another host.
     const answer = await fetch(request, { signal: attempt.signal, redirect: 'manual' });
     if (isStream && answer.ok) {
-      // Its body is read on after this.
+      // The caller reads the body later, and the signal must still abort it then.
       release = () => {};
       return answer;
     }
@@ -85,9 +85,7 @@ async function send(request: Request, signal: AbortSignal): Promise<Response | A
 
 function toReadAnswer({ status, headers }: Response, text: string): Response {
   const hasBody = status !== 204 && status !== 304;
-  if (hasBody && !isJson(text)) {
-    throw createNotTheServiceError('it does not speak JSON');
-  }
+  if (hasBody && !isJson(text)) throw createNotTheServiceError('its answer is not JSON');
   return new Response(hasBody ? stripControls(text) : null, { status, headers });
 }
 
@@ -100,7 +98,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Doubles, and spreads those who lost the service at the same moment. */
+/** Doubles with each attempt. The random part spreads clients that lost the service at the same moment. */
 function toDelayMs(attempt: number): number {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
 }

@@ -1,9 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type SettingsSource, createSettingsError } from './settings';
+import { createSettingsError, type SettingsSource } from './settings';
 
-/** What is read of the environment beside NO_COLOR, TERM, HOME and XDG_CONFIG_HOME. An empty variable is an absent one. */
+/**
+ * The variables of the command. It also reads NO_COLOR, TERM, HOME, XDG_CONFIG_HOME and npm_execpath. An empty variable
+ * counts as absent.
+ */
 export const VARIABLES = {
   url: 'AUDIT_QUERY_URL',
   apiKey: 'AUDIT_QUERY_API_KEY',
@@ -14,10 +17,8 @@ export const VARIABLES = {
   config: 'AUDIT_QUERY_CONFIG',
 } as const;
 
-export type Environment = Record<string, string | undefined>;
-
 /** @throws CommandFailedError SETTINGS_INVALID */
-export function parseEnvironment(env: Environment): SettingsSource {
+export function parseEnvironment(env: NodeJS.ProcessEnv): SettingsSource {
   const read = (name: keyof typeof VARIABLES) => env[VARIABLES[name]] || undefined;
   const allowHttp = read('allowHttp');
   if (allowHttp !== undefined && allowHttp !== 'true' && allowHttp !== 'false')
@@ -34,7 +35,7 @@ export function parseEnvironment(env: Environment): SettingsSource {
   };
 }
 
-const TYPES = {
+const MEMBER_TYPES = {
   url: 'string',
   apiKey: 'string',
   apiKeyFile: 'string',
@@ -43,15 +44,16 @@ const TYPES = {
   allowHttp: 'boolean',
 } as const satisfies Record<Exclude<keyof SettingsSource, 'place' | 'names'>, string>;
 
-const OF_OTHERS = 0o077;
+/** The bits of a file's mode for its group and for others. */
+const MODE_OF_OTHERS = 0o077;
 
 /**
- * Reads the file that `AUDIT_QUERY_CONFIG` names, else `audit-query/config.json` in `$XDG_CONFIG_HOME` (by default
- * `~/.config`; XDG Base Directory Specification 0.8). Only the latter may be absent.
+ * Reads the file of `AUDIT_QUERY_CONFIG`, by default `audit-query/config.json` in `$XDG_CONFIG_HOME` (by default
+ * `~/.config`; XDG Base Directory Specification 0.8). Only the default file may be absent.
  *
- * @throws CommandFailedError SETTINGS_INVALID, also when it has a credential that others can read.
+ * @throws CommandFailedError SETTINGS_INVALID, also if other users can read a credential in the file.
  */
-export function loadConfigFile(env: Environment): SettingsSource {
+export function loadConfigFile(env: NodeJS.ProcessEnv): SettingsSource {
   const named = env[VARIABLES.config] || undefined;
   const path = named ?? join(toConfigHome(env), 'audit-query', 'config.json');
   let text: string;
@@ -63,15 +65,17 @@ export function loadConfigFile(env: Environment): SettingsSource {
   }
   const members = parseMembers(path, text);
   const hasSecret = 'apiKey' in members || 'token' in members;
-  // Windows has no such bits, and says that everybody may do everything.
-  if (hasSecret && process.platform !== 'win32' && (statSync(path).mode & OF_OTHERS) !== 0)
-    throw createSettingsError(`The configuration file ${path} holds a credential that others can read: chmod 600 it.`);
+  // Windows has no such bits: Node reports every file as readable by everyone.
+  if (hasSecret && process.platform !== 'win32' && (statSync(path).mode & MODE_OF_OTHERS) !== 0)
+    throw createSettingsError(
+      `The configuration file ${path} contains a credential that other users can read: run chmod 600 on it.`,
+    );
   return { ...members, place: path };
 }
 
-function toConfigHome(env: Environment): string {
+function toConfigHome(env: NodeJS.ProcessEnv): string {
   const home = env['XDG_CONFIG_HOME'];
-  // A relative one is to be passed over, says the specification.
+  // The specification says to ignore a relative path.
   return home !== undefined && isAbsolute(home) ? home : join(env['HOME'] || homedir(), '.config');
 }
 
@@ -80,19 +84,19 @@ function parseMembers(path: string, text: string): Omit<SettingsSource, 'place'>
   try {
     members = JSON.parse(text);
   } catch {
-    // The error quotes the text, which may be a credential.
+    // No cause: the error quotes the text, which may contain a credential.
     throw createSettingsError(`The configuration file ${path} is not JSON.`);
   }
   if (typeof members !== 'object' || members === null || Array.isArray(members))
-    throw createSettingsError(`The configuration file ${path} must hold one JSON object.`);
+    throw createSettingsError(`The configuration file ${path} must contain one JSON object.`);
   for (const [name, value] of Object.entries(members)) {
-    if (!Object.hasOwn(TYPES, name)) {
-      const known = Object.keys(TYPES).join(', ');
-      throw createSettingsError(`The configuration file ${path} has a member that is none of ${known}.`);
+    if (!Object.hasOwn(MEMBER_TYPES, name)) {
+      const known = Object.keys(MEMBER_TYPES).join(', ');
+      throw createSettingsError(`The configuration file ${path} has an unknown member; the known ones are ${known}.`);
     }
-    const type = TYPES[name as keyof typeof TYPES];
+    const type = MEMBER_TYPES[name as keyof typeof MEMBER_TYPES];
     if (typeof value !== type || value === '')
-      throw createSettingsError(`${name} in the configuration file ${path} must be a ${type}, and not empty.`);
+      throw createSettingsError(`${name} in the configuration file ${path} must be a ${type} and not empty.`);
   }
   return members;
 }

@@ -2,12 +2,12 @@ import { isEnded, type Query } from '../service/query';
 import type { Terminal } from '../terminal/terminal';
 import { toProgressLine } from './query-text';
 
-/** Where nothing can be drawn over, a line every so often has to do. */
+/** Between two lines of progress if stderr cannot overwrite a line. */
 const LINE_INTERVAL_MS = 10_000;
 
 const CLEAR_LINE = '\r\u001b[K';
 
-/** Shows people how a query goes on: a bar in a terminal, a line now and then elsewhere. */
+/** Shows the progress of a query on stderr: a bar in a terminal, otherwise a line from time to time. */
 export class ProgressView {
   private latest: Query | undefined;
   private isPaused = false;
@@ -27,14 +27,14 @@ export class ProgressView {
     this.terminal.printError(`${line}\n`);
   }
 
-  /** Something to be read beside the bar. */
+  /** Prints a line above the bar. */
   note(text: string): void {
     this.clear();
     this.terminal.printError(`${text}\n`);
     if (this.latest !== undefined && this.terminal.canRedraw) this.show(this.latest);
   }
 
-  /** While a question is asked. */
+  /** Hides the bar, such as during a question. */
   pause(): void {
     this.clear();
     this.isPaused = true;

@@ -1,6 +1,6 @@
 import type { Query } from '../service/query';
 
-/** With a comma before each three digits. */
+/** @returns Such as `1,234,567`. */
 export function formatNumber(value: number): string {
   return value.toLocaleString('en-US');
 }
@@ -14,20 +14,20 @@ export function formatDuration(seconds: number): string {
   return `${formatNumber(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
-/** @param count Decides between singular and plural. */
+/** @returns Such as `1 day`, `2 days`. */
 export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
   return `${formatNumber(count)} ${count === 1 ? noun : plural}`;
 }
 
 const BAR_WIDTH = 24;
 
-/** Below this a bar says nothing that the number does not. */
+/** A shorter bar shows no more than the percentage. */
 const SMALLEST_BAR = 8;
 
 /**
- * How far a query is, in one line that fits.
+ * The progress of a query in one line. Omits details from the right until the line fits.
  *
- * @param columns Of the terminal; 0: no bar, and no limit. Details are left out from the right where it is narrow.
+ * @param columns The width of the terminal; 0: no bar and no limit.
  */
 export function toProgressLine({ status, progress }: Query, columns: number): string {
   if (status === 'Pending') return fit(['Pending', 'waiting for a worker'], columns);
@@ -47,7 +47,7 @@ export function toProgressLine({ status, progress }: Query, columns: number): st
 function fit(parts: readonly string[], columns: number): string {
   const separator = columns === 0 ? ', ' : '  ';
   const lines = parts.map((_, i) => parts.slice(0, i + 1).join(separator));
-  // A full line would make some terminals wrap.
+  // Some terminals wrap a line that fills their width.
   return lines.findLast((line) => columns === 0 || line.length < columns) ?? (lines[0] ?? '').slice(0, columns - 1);
 }
 
@@ -56,7 +56,7 @@ function toBar(percent: number, width: number): string {
   return '█'.repeat(filled) + '░'.repeat(width - filled);
 }
 
-/** How a query is, for people, in several lines. */
+/** The status of a query in several lines. */
 export function toQueryText(query: Query): string {
   const { id, status, request, createdAt, finishedAt, expiresAt, result, error } = query;
   const rows: [string, string | null | undefined][] = [
@@ -80,7 +80,7 @@ export function toRange({ request: { start, end } }: Query): string {
   return start === end ? start : `${start} to ${end}`;
 }
 
-/** What is behind the count of a completed query; empty for others. */
+/** What a completed query read; empty for other queries. */
 export function toSummary({ result, startedAt, finishedAt }: Query): string {
   if (result === null) return '';
   const { daysScanned, daysReused, entitiesRead, entitiesWithoutIdentifier } = result;
@@ -89,14 +89,16 @@ export function toSummary({ result, startedAt, finishedAt }: Query): string {
     `${formatCount(daysScanned, 'day')} read`,
     ...(daysReused > 0 ? [`${formatNumber(daysReused)} reused`] : []),
     formatCount(entitiesRead, 'entity', 'entities'),
-    ...(entitiesWithoutIdentifier > 0 ? [`${formatNumber(entitiesWithoutIdentifier)} of them nobody’s`] : []),
+    ...(entitiesWithoutIdentifier > 0
+      ? [`${formatNumber(entitiesWithoutIdentifier)} without an identification number`]
+      : []),
     ...(seconds === undefined ? [] : [`in ${formatDuration(seconds)}`]),
   ].join(', ');
 }
 
 const HEADINGS = ['ID', 'STATUS', 'RANGE', 'DONE', 'COUNT', 'SUBMITTED'];
 
-/** One line a query, in columns, for people and for `awk` (no cell but the range's has blanks). */
+/** One line per query in columns. Only the cells of the range contain blanks, for `awk`. */
 export function toQueryTable(queries: readonly Query[]): string {
   const rows = [HEADINGS, ...queries.map(toCells)];
   const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
-import type { Environment } from '../settings/settings-sources';
 
 const SIGNALS = {
   SIGINT: ExitCode.Interrupted,
@@ -8,17 +7,17 @@ const SIGNALS = {
   SIGHUP: ExitCode.Sighup,
 } as const;
 
-/** The signals that end the command, as one AbortSignal whose reason is the error to end with. */
+/** Turns the signals that end the command into one AbortSignal; its reason is the error to report. */
 export class Interrupts {
   private readonly ending = new AbortController();
-  /** Takes a Ctrl-C in place of the end. */
+  /** Handles Ctrl-C, which ends the command if undefined. */
   onInterrupt: (() => void) | undefined;
 
   get signal(): AbortSignal {
     return this.ending.signal;
   }
 
-  /** From now on signals no longer end the process by themselves. */
+  /** After this, signals no longer end the process by themselves. */
   listen(): void {
     for (const [name, exitCode] of Object.entries(SIGNALS)) {
       process.on(name, () => {
@@ -40,15 +39,15 @@ export class Interrupts {
 
 const CTRL_C = 0x03;
 
-/** Keys that send another signal. */
+/** The other keys for which a terminal sends a signal. */
 const KEY_SIGNALS = new Map<number, NodeJS.Signals>([
   [0x1a, 'SIGTSTP'],
   [0x1c, 'SIGQUIT'],
 ]);
 
 /**
- * Ctrl-C where npm runs the command (`npx`), read as a key. As a signal it would reach npm's shell too, and dash then ends
- * with 130, whatever this process ends with. Elsewhere, and in the background, it does nothing.
+ * Reads Ctrl-C as a key if npm runs the command (`npx`): the signal would also reach npm's shell, and dash would exit with
+ * 130 whatever the exit code of this process. Does nothing without npm or in the background.
  */
 export class InterruptKey {
   private readonly isThroughNpm: boolean;
@@ -56,7 +55,7 @@ export class InterruptKey {
   private readonly onContinue = () => this.read();
 
   constructor(
-    env: Environment,
+    env: NodeJS.ProcessEnv,
     private readonly onInterrupt: () => void,
   ) {
     this.isThroughNpm = env['npm_execpath'] !== undefined;
@@ -68,7 +67,7 @@ export class InterruptKey {
     this.read();
   }
 
-  /** Leaves the terminal as it was. */
+  /** Restores the mode of the terminal. */
   stop(): void {
     process.off('SIGCONT', this.onContinue);
     this.release();
@@ -90,16 +89,16 @@ export class InterruptKey {
     const signal = KEY_SIGNALS.get(key);
     if (signal === undefined) return;
     this.release();
-    // To the whole group, as the terminal does.
+    // To the process group, as the terminal does.
     process.kill(0, signal);
   }
 }
 
-/** By proc_pid_stat(5), fields 5 and 8: the group of the process, and the one in the foreground of its terminal. */
+/** Compares fields 5 and 8 of proc_pid_stat(5): the process group, and the foreground group of its terminal. */
 function isInForeground(): boolean {
   try {
     const stat = readFileSync('/proc/self/stat', 'utf8');
-    // The second field is a name, in which there may be blanks and parentheses.
+    // The second field is a name that may contain blanks and parentheses.
     const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return group === foreground;
   } catch {

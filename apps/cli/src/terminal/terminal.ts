@@ -2,32 +2,31 @@ import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 import { abortWith } from '../abort';
 import { ExitCode } from '../command-failed-error';
-import type { Environment } from '../settings/settings-sources';
 
 type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
-/** Where people sit, or what stands in for it. Results go to stdout, everything else to stderr. */
+/** The standard streams: results go to stdout, everything else to stderr. */
 export interface Terminal {
-  /** Waits until it is written, since the process may end right after; for ever where it cannot be: see `exitOnOutputError`. */
+  /** Resolves when the text is written; never if that fails, because `exitOnOutputError` then exits. */
   print(text: string): Promise<void>;
   printError(text: string): void;
-  /** A question can be asked. */
+  /** Whether a person can answer a question. */
   isInteractive: boolean;
-  /** A line can be drawn over again. */
+  /** Whether stderr can overwrite a line. */
   canRedraw: boolean;
-  /** Of what goes to stderr, in characters. */
+  /** The width of stderr in characters. */
   columns(): number;
-  /** For stdout and stderr each: colours only in a terminal. */
+  /** Adds colours for stdout and for stderr; none if the stream is not a terminal. */
   style: { out(style: Style, text: string): string; error(style: Style, text: string): string };
 }
 
-/** @param env NO_COLOR (https://no-color.org) and TERM are obeyed. */
-export function createTerminal(env: Environment): Terminal {
+/** @param env Respects NO_COLOR (https://no-color.org) and TERM. */
+export function createTerminal(env: NodeJS.ProcessEnv): Terminal {
   const { stdin, stdout, stderr } = process;
   const isDumb = env['TERM'] === 'dumb';
   const mayColour = !env['NO_COLOR'] && !isDumb;
   const paint = (isTerminal: boolean | undefined) => (style: Style, text: string) =>
-    // Whether there are colours was decided above: Node would look at stdout for either.
+    // Node would validate the colours of both streams by stdout.
     mayColour && isTerminal ? styleText(style, text, { validateStream: false }) : text;
   return {
     print: (text) => new Promise((resolve) => stdout.write(text, (error) => error || resolve())),
@@ -40,12 +39,12 @@ export function createTerminal(env: Environment): Terminal {
 }
 
 /**
- * Ends the process when what was asked for cannot be printed: a script that reads less must not take it for all of it.
- * Messages that cannot be printed change nothing.
+ * Exits if stdout cannot be written, because a script must not take a part of the output for all of it. Ignores errors of
+ * stderr.
  */
 export function exitOnOutputError(): void {
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-    // Whoever reads may have seen enough, as `head` has.
+    // The reader closed the pipe, as `head` does.
     if (code === 'EPIPE') process.exit(ExitCode.Done);
     process.stderr.write(`audit-query: The output cannot be written (${code ?? 'unknown'}). (OUTPUT_FAILED)\n`);
     process.exit(ExitCode.Unexpected);
@@ -54,8 +53,8 @@ export function exitOnOutputError(): void {
 }
 
 /**
- * Ends the process when all of its output is written; connections that are kept alive would keep it so for some seconds.
- * Where the output cannot be written, `exitOnOutputError` decides.
+ * Exits when all output is written; idle connections would keep the process alive for some seconds. If the output cannot
+ * be written, `exitOnOutputError` exits.
  */
 export function exitAfterOutput(exitCode: ExitCode): void {
   process.stdout.write('', (error) => {
@@ -64,10 +63,10 @@ export function exitAfterOutput(exitCode: ExitCode): void {
 }
 
 /**
- * Asks on the terminal until one of the letters is given.
+ * Asks on the terminal until the answer starts with one of the letters.
  *
- * @param signal Takes the question back.
- * @returns The letter; undefined for a second Ctrl-C, for Ctrl-D, and when the question was taken back.
+ * @param signal Withdraws the question.
+ * @returns The letter; undefined after Ctrl-C, Ctrl-D or a withdrawal.
  */
 export async function ask<T extends string>(
   question: string,
@@ -76,7 +75,7 @@ export async function ask<T extends string>(
 ): Promise<T | undefined> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closing = new AbortController();
-  // While a line is read, the terminal gives Ctrl-C to the reader and sends no signal.
+  // While readline reads a line, Ctrl-C is its event and no signal of the process.
   lines.on('SIGINT', () => closing.abort());
   lines.on('close', () => closing.abort());
   const release = abortWith(closing, signal);
