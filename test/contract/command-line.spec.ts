@@ -17,24 +17,24 @@ const context = {
 const program = createProgram(context, '0');
 
 describe('the page of the command line', () => {
-  it('has each command, and no other', () => {
+  it('lists exactly the commands', () => {
     const listed = [...page.matchAll(/^\| `audit-query (\w+)/gm)].map(([, name]) => name);
     expect(listed.sort()).toEqual(program.commands.map((command) => command.name()).sort());
   });
 
-  it('has each exit code, and no other', () => {
+  it('lists exactly the exit codes', () => {
     const listed = [...page.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
     const { Sighup: _, Sigterm: __, ...codes } = ExitCode;
     expect(listed).toEqual(Object.values(codes));
     for (const code of [ExitCode.Sighup, ExitCode.Sigterm]) expect(page).toContain(`${code}:`);
   });
 
-  it('has each variable, and no other', () => {
+  it('lists exactly the variables', () => {
     const listed = [...page.matchAll(/^\|[^|]*\| `(AUDIT_QUERY_\w+)`/gm)].map(([, name]) => name);
     expect(listed.sort()).toEqual(Object.values(VARIABLES).sort());
   });
 
-  it('names only options that there are', () => {
+  it('names only existing options', () => {
     const options = program.commands.flatMap((command) => command.options.map(({ long }) => long));
     const named = [...page.matchAll(/`(--[a-z-]+)/g)].map(([, name]) => name);
     expect(named.filter((name) => ![...options, '--help'].includes(name))).toEqual([]);

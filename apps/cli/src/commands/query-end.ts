@@ -101,12 +101,12 @@ export async function printEnd(
   if (isJson && !isPrinted) await terminal.print(`${JSON.stringify(query)}\n`);
   if (status === 'Completed' && result !== null) {
     if (!isJson) {
-      const heading = terminal.style.error('green', `Distinct people with a certificate, ${toRange(query)}`);
+      const heading = terminal.style('green', `Distinct people with a certificate, ${toRange(query)}`);
       terminal.printError(`${heading} (${toSummary(query)}):\n`);
       await terminal.print(`${result.count}\n`);
     }
     return ExitCode.Done;
   }
-  if (!isJson) terminal.printError(`${terminal.style.error('red', `${status}:`)} ${error?.message ?? ''}\n`);
+  if (!isJson) terminal.printError(`${terminal.style('red', `${status}:`)} ${error?.message ?? ''}\n`);
   return status === 'Terminated' ? ExitCode.QueryTerminated : ExitCode.QueryFailed;
 }

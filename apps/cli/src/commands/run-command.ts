@@ -70,7 +70,7 @@ function openSession({ terminal, interrupts, environment }: CommandContext, opti
   interrupts.listen();
   const onRetry = (error: CommandFailedError, waitMs: number, remainingMs: number) => {
     const [wait, limit] = [waitMs, remainingMs].map((ms) => formatDuration(Math.max(1, ms / 1_000)));
-    view.note(terminal.style.error('yellow', `${error.message} Retrying in ${wait}, for at most ${limit}.`));
+    view.note(terminal.style('yellow', `${error.message} Retrying in ${wait}, for at most ${limit}.`));
   };
   const service = new ServiceClient(settings, { retryMs: retryFor * 1_000, onRetry }, interrupts.signal);
   const interruptKey = new InterruptKey(environment, () => interrupts.interrupt());
@@ -81,7 +81,7 @@ async function report(error: unknown, terminal: Terminal, isJson: boolean): Prom
   const failed = error instanceof CommandFailedError ? error : toUnexpectedError(error);
   const { exitCode, code, message, id } = failed;
   if (isJson) await terminal.print(`${JSON.stringify({ error: { code, message }, ...(id && { id }) })}\n`);
-  terminal.printError(`${terminal.style.error('red', 'audit-query:')} ${message} (${code})\n`);
+  terminal.printError(`${terminal.style('red', 'audit-query:')} ${message} (${code})\n`);
   if (id !== undefined && EXIT_CODES_OF_RUNNING_QUERY.has(exitCode))
     terminal.printError(`The query was not terminated. Wait for it: audit-query watch ${id}\n`);
   if (exitCode === ExitCode.Unexpected && error instanceof Error) terminal.printError(`${error.stack}\n`);

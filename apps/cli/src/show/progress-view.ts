@@ -51,6 +51,6 @@ export class ProgressView {
 
   private draw(query: Query): void {
     const line = toProgressLine(query, this.terminal.columns());
-    this.terminal.printError(CLEAR_LINE + this.terminal.style.error('cyan', line));
+    this.terminal.printError(CLEAR_LINE + this.terminal.style('cyan', line));
   }
 }

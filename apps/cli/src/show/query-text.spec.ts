@@ -78,7 +78,7 @@ Submitted  2026-11-21T11:25:56.238Z
     expect(text).toContain('Reuse      days read in the last 10 min 0 s\n');
     expect(text).toContain('Count      1,190\n');
     expect(text).toContain(
-      'Read       61 days read, 1 reused, 4,210,332 entities, 3 without an identification number, in 2 min 2 s\n',
+      'Read       61 days read, 1 reused, 4,210,332 entities, 3 of them without an identification number, in 2 min 2 s\n',
     );
     const error = { code: 'TABLE_THROTTLED' as const, message: 'It was busy.' };
     expect(toQueryText({ ...RUNNING, status: 'Failed', error })).toContain(

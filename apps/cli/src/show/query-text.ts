@@ -90,7 +90,7 @@ export function toSummary({ result, startedAt, finishedAt }: Query): string {
     ...(daysReused > 0 ? [`${formatNumber(daysReused)} reused`] : []),
     formatCount(entitiesRead, 'entity', 'entities'),
     ...(entitiesWithoutIdentifier > 0
-      ? [`${formatNumber(entitiesWithoutIdentifier)} without an identification number`]
+      ? [`${formatNumber(entitiesWithoutIdentifier)} of them without an identification number`]
       : []),
     ...(seconds === undefined ? [] : [`in ${formatDuration(seconds)}`]),
   ].join(', ');

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { abortWith } from '../abort';
 import { ExitCode } from '../command-failed-error';
 
-type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
+type Style = 'red' | 'green' | 'yellow' | 'cyan';
 
 /** The standard streams: results go to stdout, everything else to stderr. */
 export interface Terminal {
@@ -16,25 +16,23 @@ export interface Terminal {
   canRedraw: boolean;
   /** The width of stderr in characters. */
   columns(): number;
-  /** Adds colours for stdout and for stderr; none if the stream is not a terminal. */
-  style: { out(style: Style, text: string): string; error(style: Style, text: string): string };
+  /** Colours a text for stderr; returns it unchanged if stderr is not a terminal. */
+  style(style: Style, text: string): string;
 }
 
 /** @param env Respects NO_COLOR (https://no-color.org) and TERM. */
 export function createTerminal(env: NodeJS.ProcessEnv): Terminal {
   const { stdin, stdout, stderr } = process;
   const isDumb = env['TERM'] === 'dumb';
-  const mayColour = !env['NO_COLOR'] && !isDumb;
-  const paint = (isTerminal: boolean | undefined) => (style: Style, text: string) =>
-    // Node would validate the colours of both streams by stdout.
-    mayColour && isTerminal ? styleText(style, text, { validateStream: false }) : text;
+  const hasColours = Boolean(stderr.isTTY) && !env['NO_COLOR'] && !isDumb;
   return {
     print: (text) => new Promise((resolve) => stdout.write(text, (error) => error || resolve())),
     printError: (text) => void stderr.write(text),
     isInteractive: Boolean(stdin.isTTY && stderr.isTTY),
     canRedraw: Boolean(stderr.isTTY) && !isDumb,
     columns: () => stderr.columns || 80,
-    style: { out: paint(stdout.isTTY), error: paint(stderr.isTTY) },
+    // By default, Node decides by stdout whether to add colours.
+    style: (style, text) => (hasColours ? styleText(style, text, { validateStream: false }) : text),
   };
 }
 
