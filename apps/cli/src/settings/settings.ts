@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 
-export interface Credential {
+interface Credential {
   kind: 'api-key' | 'token';
   value: string;
 }

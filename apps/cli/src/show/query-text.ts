@@ -1,7 +1,7 @@
 import type { Query } from '../service/query';
 
 /** @returns Such as `1,234,567`. */
-export function formatNumber(value: number): string {
+function formatNumber(value: number): string {
   return value.toLocaleString('en-US');
 }
 
@@ -15,7 +15,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** @returns Such as `1 day`, `2 days`. */
-export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+function formatCount(count: number, noun: string, plural = `${noun}s`): string {
   return `${formatNumber(count)} ${count === 1 ? noun : plural}`;
 }
 
