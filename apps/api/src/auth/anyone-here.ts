@@ -1,10 +1,11 @@
+import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { ProblemError } from '../errors/problem-error';
 import type { Authenticator } from './authenticator';
-import { refuseForeignHost } from './refuse-foreign-host';
 
 /** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
 export const ANYONE_HERE: Authenticator = {
-  authenticate(headers) {
-    refuseForeignHost(headers);
+  authenticate({ host }) {
+    if (!isLoopbackHost(host)) throw new ProblemError('HOST_NOT_ALLOWED');
     return 'anonymous';
   },
   problem: undefined,

@@ -11,7 +11,7 @@ import { type TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
 const CLOCK_TOLERANCE_SECONDS = 60;
 
 /** The form of the ids of tenants and of whoever is in them. */
-const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Why a claim is refused; of any other one nothing is said. */
 const REASONS: ReadonlyMap<string, string> = new Map([

@@ -9,7 +9,7 @@ import { sendOperatorError } from './send-operator-error';
  * What the dashboard needs: its own files, and the styles and fonts that its scripts set. Unlike helmet's, it has no
  * `upgrade-insecure-requests`, which leaves the dashboard without its files over plain http.
  */
-const POLICY = [
+const DASHBOARD_POLICY = [
   `default-src 'none'`,
   `script-src 'self'`,
   `style-src 'self' 'unsafe-inline'`,
@@ -24,14 +24,6 @@ const POLICY = [
 /** Methods that change nothing; a page of another site could send them, and cannot read the answer. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** On every answer of the listener. */
-export const LISTENER_HEADERS = {
-  'Content-Security-Policy': POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-};
-
 /**
  * The one hook that every request of the listener passes, whatever its path and whoever answers it: controllers, the
  * dashboard and its files, the metrics, and what there is not. Whoever may not go on is refused here and nowhere else,
@@ -41,11 +33,14 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
   const logger = new Logger('OperatorGuard');
   fastify.decorateRequest('operator', '');
   fastify.addHook('onRequest', async (request, reply) => {
-    void reply.headers(LISTENER_HEADERS);
+    void reply.header('Cache-Control', 'no-store');
     try {
       const operator = await authenticator.authenticate(request.headers);
       if (!SAFE_METHODS.has(request.method)) refuseCrossSite(request.headers);
       request.operator = operator;
+      if (request.routeOptions.url?.startsWith('/queues')) {
+        void reply.header('Content-Security-Policy', DASHBOARD_POLICY);
+      }
       return undefined;
     } catch (error) {
       // Answered here: the dashboard has an error handler of its own.

@@ -495,7 +495,7 @@ export interface components {
                 "application/json": components["schemas"]["OriginalError"];
             };
         };
-        /** @description - `REQUEST_UNREADABLE`: The request is not HTTP. Send it with a client that keeps to HTTP/1.1. */
+        /** @description - `REQUEST_UNREADABLE`: The request is not valid HTTP. Send it with a client that keeps to HTTP/1.1. */
         Unreadable: {
             headers: {
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];

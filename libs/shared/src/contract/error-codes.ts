@@ -23,7 +23,7 @@ export const ERROR_TABLE = {
   },
   REQUEST_UNREADABLE: {
     status: 400,
-    title: 'The request is not HTTP.',
+    title: 'The request is not valid HTTP.',
     remedy: 'Send it with a client that keeps to HTTP/1.1.',
     retryable: false,
   },

@@ -33,7 +33,7 @@ export class BasicAuthenticator implements Authenticator {
 }
 
 /** @throws ProblemError UNAUTHENTICATED when there is none, or it is of another scheme, malformed or far too long. */
-function readBasic(authorization: string | undefined): { user: string; password: string } {
+export function readBasic(authorization: string | undefined): { user: string; password: string } {
   if (authorization === undefined) throw refuse();
   if (authorization.length > MAX_CREDENTIAL_LENGTH) throw refuse('The credential is too long.');
   const encoded = BASIC.exec(authorization)?.[1];

@@ -81,7 +81,7 @@ const HEADERS = {
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** Sent with every answer that has a route, but to a preflight; told once in the document, and not with each. */
+/** Sent with every answer; told once in the document, and not with each. */
 export const SECURITY_HEADERS = [
   'Content-Security-Policy',
   'Cross-Origin-Opener-Policy',

@@ -13,7 +13,7 @@ follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anythi
 
 - Errors are problem documents (RFC 9457); what each \`code\` means and what to do about it is told at \`/api/docs\`.
 - A \`GET\` route that changes nothing answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
-  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not HTTP, or has
+  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not valid HTTP, or has
   headers that are too slow or too large, is answered too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
 - Which credential is asked for is configured: a bearer token of Microsoft Entra ID, an API key (in \`x-api-key\` or as a
   bearer token), or none. It is checked before anything else. A credential in an address is never looked at.
