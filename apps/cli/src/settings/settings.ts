@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isLoopbackHost } from '#shared/http/is-loopback-host';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 
 interface Credential {
@@ -31,8 +32,6 @@ type MemberName = Exclude<keyof SettingsSource, 'place' | 'names'>;
 /** The URL of `npm start`. */
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 
-const LOOPBACK_HOSTS = new Set(['127.0.0.1', '[::1]', 'localhost']);
-
 /** The file descriptor of standard input. */
 const STDIN = 0;
 
@@ -51,7 +50,7 @@ export function resolveSettings(sources: readonly SettingsSource[]): Settings {
   const url = parseUrl(urlSource?.url ?? DEFAULT_URL, urlSource && toSettingName(urlSource, 'url'));
   const source = sources.find((one) => one.apiKey ?? one.apiKeyFile ?? one.token ?? one.tokenFile);
   const credential = source && resolveCredential(source);
-  if (credential !== undefined && url.protocol === 'http:' && !LOOPBACK_HOSTS.has(url.hostname) && !allowHttp) {
+  if (credential !== undefined && url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !allowHttp) {
     throw createSettingsError(
       'A credential is not sent over plain http: use an https URL, or set AUDIT_QUERY_ALLOW_HTTP=true if you trust the network.',
     );
