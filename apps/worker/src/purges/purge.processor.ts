@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
 import { untilTaken } from '#shared/redis/until-taken';
-import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
+import { waitBeforeRetry } from '../queries/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 
 /** BullMQ's edge: takes a purge and goes on with it where it was. */

@@ -4,7 +4,7 @@ import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { readReplyCode } from '#shared/redis/redis-script';
-import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
+import { waitBeforeRetry } from './wait-before-retry';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-stopped-error';
