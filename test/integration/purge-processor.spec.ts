@@ -3,8 +3,8 @@ import { Queue, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { PURGE_JOB, PURGE_QUEUE } from '#shared/contract/purge-job';
 import { connectForWork } from '#shared/redis/connections';
-import { PurgeProcessor } from '../../apps/worker/src/purges/purge.processor';
-import type { PurgePorts } from '../../apps/worker/src/purges/purge-queries';
+import { PurgeProcessor } from '../../apps/worker/src/tasks/purge.processor';
+import type { PurgePorts } from '../../apps/worker/src/tasks/purge-queries';
 
 const ATTEMPTS = 11;
 const redis = connectForWork(inject('redisUrl'));

@@ -11,7 +11,7 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { type PurgePorts, purgeQueries } from '../../apps/worker/src/purges/purge-queries';
+import { type PurgePorts, purgeQueries } from '../../apps/worker/src/tasks/purge-queries';
 import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;

@@ -15,7 +15,7 @@ import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/drain';
 import { WorkerStart } from './lifecycle/worker-start';
-import { PurgeProcessor } from './purges/purge.processor';
+import { PurgeProcessor } from './tasks/purge.processor';
 import { QueryProcessor } from './queries/query.processor';
 import { WorkerModule } from './worker.module';
 

@@ -26,7 +26,7 @@ import { createWorkerIdentity } from './lifecycle/worker-identity';
 import { WorkerStart } from './lifecycle/worker-start';
 import { RunMetrics } from './metrics/run-metrics';
 import { createTableScan, type OpenTable } from './create-table-scan';
-import { PurgeProcessor } from './purges/purge.processor';
+import { PurgeProcessor } from './tasks/purge.processor';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
 import { toPurgeWorkerOptions, toWorkerOptions } from './queries/worker-options';
