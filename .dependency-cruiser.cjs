@@ -114,7 +114,7 @@ module.exports = {
         path: '^(apps|libs)/',
         pathNot: [
           '^libs/shared/src/telemetry/',
-          '^apps/(api|worker)/src/(metrics|tracing)/',
+          '^apps/(api|worker)/src/(metrics|telemetry)/',
           '^apps/api/src/public/trace-submissions\\.ts$',
           '^apps/api/src/queue/query-queue\\.ts$',
         ],

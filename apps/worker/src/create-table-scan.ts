@@ -5,7 +5,7 @@ import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { isTracing } from '#shared/telemetry/start-tracing';
-import { TableMetrics } from './metrics/table-metrics';
+import { TableMetrics } from './telemetry/table-metrics';
 import { DayScans } from './queries/day-scans';
 import { createIdentifierHash } from './queries/identifier-hash';
 import type { ExecutionPorts } from './queries/query-execution';
@@ -13,8 +13,7 @@ import { PageReader } from './table/page-reader';
 import { ScanSlots } from './table/scan-slots';
 import type { TableConnection } from './table/table-connection';
 import { toTableFingerprint } from './table/table-fingerprint';
-import { PageSpans } from './tracing/page-spans';
-import { traceDays } from './tracing/trace-days';
+import { PageSpans, traceDays } from './telemetry/scan-spans';
 
 /** What needed secrets to be had. */
 export interface OpenTable {

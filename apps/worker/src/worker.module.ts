@@ -24,7 +24,7 @@ import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { createWorkerIdentity } from './lifecycle/worker-identity';
 import { WorkerStart } from './lifecycle/worker-start';
-import { RunMetrics } from './metrics/run-metrics';
+import { RunMetrics } from './telemetry/run-metrics';
 import { createTableScan, type OpenTable } from './create-table-scan';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { QueryExecution } from './queries/query-execution';

@@ -1,8 +1,11 @@
 import { type Span, trace } from '@opentelemetry/api';
 import { inSpan } from '#shared/telemetry/in-span';
 import type { PageRange, PageSource } from '../queries/day-scan';
+import type { QueryPorts } from '../queries/run-query';
 import type { PageObserver } from '../table/page-reader';
 import type { TableFault } from '../table/table-fault';
+
+type ScanDay = QueryPorts['scanDay'];
 
 /** Pages as spans: which one of its day, what it gave, what went wrong on the way. Never an address nor a token. */
 export class PageSpans implements PageObserver {
@@ -41,4 +44,14 @@ export class PageSpans implements PageObserver {
       },
     };
   }
+}
+
+/** The same scans, each as a span. A day that is scanned for another query is waited for in a span without pages. */
+export function traceDays(scanDay: ScanDay): ScanDay {
+  return (day, request, signal) =>
+    inSpan('scan day', { 'audit_query.day': day }, async (span) => {
+      const daySet = await scanDay(day, request, signal);
+      span.setAttribute('audit_query.entities', daySet.entitiesRead);
+      return daySet;
+    });
 }
