@@ -2,10 +2,8 @@ import { type CalendarDay, toKeyRange } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { addInPieces } from './add-in-pieces';
 import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
-import { IdentifierLog } from './identifier-log';
-import { IdentifierSet } from './identifier-set';
+import { addInPieces, IdentifierLog, IdentifierSet } from './identifier-set';
 
 /** The most that a scan loses when its process is killed. */
 const PAGES_PER_CHECKPOINT = 50;

@@ -1,5 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { IDENTIFIER_BYTES } from '#shared/contract/day-set';
 import { HASH_WORDS } from './identifier-hash';
+
+/** 100,000 identifiers: some 40 ms of work, then everything else of the process has its turn. */
+const PIECE_BYTES = 1_600_000;
+
+const FIRST_LOG_WORDS = 64 * HASH_WORDS;
 
 const FIRST_SLOTS = 16;
 /** A table of 256 KB: it fits a core's cache while its entries move, and they move in about a millisecond. */
@@ -109,6 +115,42 @@ export class IdentifierSet {
     const half = 2 ** (this.depth - table.depth) / 2;
     this.directory.fill(upper, first + half, first + 2 * half);
     this.spare = table.moveUpperHalf(upper, this.spare);
+  }
+}
+
+/** Adds a stored day set, however large, without keeping heartbeats and health checks waiting. */
+export async function addInPieces(set: IdentifierSet, identifiers: Uint8Array): Promise<void> {
+  for (let at = 0; at < identifiers.length; at += PIECE_BYTES) {
+    if (at > 0) await setImmediate();
+    set.addAll(identifiers.subarray(at, at + PIECE_BYTES));
+  }
+}
+
+/** Hashes in the order in which they came, to be stored. */
+export class IdentifierLog {
+  private words = new Int32Array(FIRST_LOG_WORDS);
+  private used = 0;
+
+  add(hash: Int32Array): void {
+    if (this.used === this.words.length) {
+      const longer = new Int32Array(this.words.length * 2);
+      longer.set(this.words);
+      this.words = longer;
+    }
+    this.words.set(hash, this.used);
+    this.used += HASH_WORDS;
+  }
+
+  clear(): void {
+    this.used = 0;
+  }
+
+  /** 16 bytes for each, little-endian on every machine. */
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.used * Int32Array.BYTES_PER_ELEMENT);
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at < this.used; at += 1) view.setInt32(at * 4, this.words[at] ?? 0, true);
+    return bytes;
   }
 }
 

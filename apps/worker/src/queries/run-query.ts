@@ -3,10 +3,9 @@ import { type DaySet, type DaySetHead, type DaySets, type FreshnessDemand, isFre
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import { type DayEffort, type DayRecord, type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
-import { addInPieces } from './add-in-pieces';
 import type { SlotClaim } from './day-scan';
 import { forEachBounded } from './for-each-bounded';
-import { IdentifierSet } from './identifier-set';
+import { addInPieces, IdentifierSet } from './identifier-set';
 import { ProgressMeter } from './progress-meter';
 
 /** Day sets being read at once: enough to hide the round trips, few enough to hold them in memory. */
