@@ -1,12 +1,11 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh, type ScanTimes } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { DaySource } from '#shared/contract/query-history';
+import { type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import { orAborted } from '#shared/lifecycle/or-aborted';
 import { type OnRetry, type PageSource, scanDay, type SlotClaim } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
-import { ScanMeter } from './scan-meter';
 
 export interface DayScanPorts {
   daySets: DaySets;
@@ -212,5 +211,37 @@ class SharedScan {
         signal.removeEventListener('abort', leave);
       });
     });
+  }
+}
+
+/** What the scan of one day takes: its pages and entities, the requests that were sent again, the time. */
+class ScanMeter {
+  entities = 0;
+  private pages = 0;
+  private retries = 0;
+  private throttles = 0;
+  private readonly startedAt = performance.now();
+
+  readonly onRetry: OnRetry = (code) => {
+    this.retries += 1;
+    if (code === 'TABLE_THROTTLED') this.throttles += 1;
+  };
+
+  /** The same pages, counted. */
+  watch(source: PageSource): PageSource {
+    return {
+      read: async (...args) => {
+        const page = await source.read(...args);
+        this.pages += 1;
+        this.entities += page.identifiers.length + page.entitiesWithoutIdentifier;
+        return page;
+      },
+    };
+  }
+
+  read(source: DaySource, entities: number): DayScanRecord {
+    const { pages, retries, throttles } = this;
+    const milliseconds = Math.round(performance.now() - this.startedAt);
+    return { source, entities, pages, milliseconds, retries, throttles };
   }
 }
