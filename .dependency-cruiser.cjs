@@ -53,13 +53,13 @@ module.exports = {
         'The query runs without Nest, Redis and Azure: it imports the contract, its own parts, a wait for a signal.',
       severity: 'error',
       from: {
-        path: '^apps/worker/src/queries/(run-query|day-scans?|progress-meter|identifier-[a-z]+)\\.ts$',
+        path: '^apps/worker/src/queries/(run-query|day-scan|shared-scans|progress-meter|identifier-[a-z]+)\\.ts$',
       },
       to: {
         pathNot: [
           '^libs/shared/src/contract/',
           '^libs/shared/src/lifecycle/or-aborted\\.ts$',
-          '^apps/worker/src/queries/(run-query|day-scans?|progress-meter|identifier-[a-z]+)\\.ts$',
+          '^apps/worker/src/queries/(run-query|day-scan|shared-scans|progress-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
         ],
       },

@@ -4,7 +4,7 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
-import { DayScans } from '../../apps/worker/src/queries/day-scans';
+import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
@@ -48,7 +48,7 @@ function createScans(onPage: () => void = () => {}) {
     retryForMs: 10_000,
     allowInsecureConnection: true,
   });
-  const scans = new DayScans({ daySets, pages: reader, hash });
+  const scans = new SharedScans({ daySets, pages: reader, hash });
   return (signal: AbortSignal) =>
     scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, query: {}, isUrgent: false, onPage }, signal);
 }

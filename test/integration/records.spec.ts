@@ -13,7 +13,7 @@ import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-clock';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { PageSource } from '../../apps/worker/src/queries/day-scan';
-import { DayScans } from '../../apps/worker/src/queries/day-scans';
+import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -387,7 +387,7 @@ describe('day sets', () => {
       },
     };
     const scan = (demand: FreshnessDemand) =>
-      new DayScans({ daySets, pages, hash: createIdentifierHash('a key for tests') }).scan(
+      new SharedScans({ daySets, pages, hash: createIdentifierHash('a key for tests') }).scan(
         DAY,
         { demand, query: {}, isUrgent: false, onPage: () => {} },
         new AbortController().signal,

@@ -6,7 +6,7 @@ import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { isTracing } from '#shared/telemetry/start-tracing';
 import { TableMetrics } from './telemetry/table-metrics';
-import { DayScans } from './queries/day-scans';
+import { SharedScans } from './queries/shared-scans';
 import { createIdentifierHash } from './queries/identifier-hash';
 import type { ExecutionPorts } from './queries/query-execution';
 import { PageReader } from './table/page-reader';
@@ -55,7 +55,7 @@ export function createTableScan(
     },
   });
   const measured = tableMetrics.measure(pages);
-  const scans = new DayScans({ daySets, pages: pageSpans?.trace(measured) ?? measured, hash });
+  const scans = new SharedScans({ daySets, pages: pageSpans?.trace(measured) ?? measured, hash });
   const scanDay: ExecutionPorts['scanDay'] = (...args) => scans.scan(...args);
   return {
     pages,

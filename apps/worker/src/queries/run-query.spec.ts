@@ -4,7 +4,7 @@ import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contrac
 import type { DayRecord } from '#shared/contract/query-history';
 import { createIdentifierHash } from './identifier-hash';
 import type { PageSource, SlotClaim } from './day-scan';
-import { DayScans } from './day-scans';
+import { SharedScans } from './shared-scans';
 import { forEachBounded, type QueryRun, runQuery } from './run-query';
 
 const NEVER = new AbortController().signal;
@@ -69,7 +69,7 @@ function createWorld(table: Record<string, (string | null)[]>) {
       };
     },
   };
-  const scans = new DayScans({ daySets, pages, hash });
+  const scans = new SharedScans({ daySets, pages, hash });
   const told: DayRecord[] = [];
   const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER, daysAtOnce = 2) => {
     const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];

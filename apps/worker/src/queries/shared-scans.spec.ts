@@ -4,7 +4,7 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { Page, PageRange, SlotClaim } from './day-scan';
-import { DayScans } from './day-scans';
+import { SharedScans } from './shared-scans';
 import { createIdentifierHash } from './identifier-hash';
 
 const DAY = '2021-10-10' as CalendarDay;
@@ -62,7 +62,7 @@ function createWorld(pagesOfDay = 3) {
       });
     },
   };
-  const scans = new DayScans({ daySets, pages, hash });
+  const scans = new SharedScans({ daySets, pages, hash });
   const givePages = async (count: number) => {
     for (let i = 0; i < count; i += 1) {
       while (world.give.length === 0) await new Promise(setImmediate);
@@ -297,7 +297,7 @@ describe('a day that nobody needs any more', () => {
 
 describe('a query that was submitted before the clock of the day sets went back', () => {
   const demand = anew(5_000);
-  const scan = (scans: DayScans, signal = newSignal()) =>
+  const scan = (scans: SharedScans, signal = newSignal()) =>
     scans.scan(DAY, { demand, ...claim(), onPage: () => {} }, signal);
 
   it('takes what was stored for it, and reads it once', async () => {
@@ -353,8 +353,8 @@ describe('a day that another process has read meanwhile', () => {
 describe('a scan that fails', () => {
   it('fails for all who wait, and the next one begins anew', async () => {
     const { scans, world, givePages } = createWorld();
-    const failing = new DayScans({
-      ...(scans as unknown as { ports: ConstructorParameters<typeof DayScans>[0] }).ports,
+    const failing = new SharedScans({
+      ...(scans as unknown as { ports: ConstructorParameters<typeof SharedScans>[0] }).ports,
       pages: { read: async () => Promise.reject(new Error('cut')) },
     });
     const both = [1, 2].map(() => failing.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal()));
@@ -369,7 +369,7 @@ describe('a scan that fails', () => {
 /** A day of three pages whose requests the test answers one by one, as a page reader that retries would. */
 function createRetryingWorld() {
   const { scans: plain, world } = createWorld();
-  const { ports } = plain as unknown as { ports: ConstructorParameters<typeof DayScans>[0] };
+  const { ports } = plain as unknown as { ports: ConstructorParameters<typeof SharedScans>[0] };
   const requests: { at: string; retry(): void; give(): void; fail(error: Error): void }[] = [];
   const pages: typeof ports.pages = {
     read: (range: PageRange, after) =>
@@ -384,7 +384,7 @@ function createRetryingWorld() {
         });
       }),
   };
-  const scans = new DayScans({ ...ports, pages });
+  const scans = new SharedScans({ ...ports, pages });
   /** A query for the day that counts the entities reported to it; its promise never rejects. */
   const query = (createdAt = 900) => {
     const told = { entities: 0 };

@@ -27,8 +27,8 @@ interface ScanAudience extends Required<Pick<DayScanRequest, 'onPage' | 'onCheck
  * The scans of a process. A day that is being read for one query is awaited by another for which the scan is
  * fresh enough, not read twice; it goes on for as long as anyone waits for it.
  */
-export class DayScans {
-  private readonly latest = new Map<CalendarDay, SharedScan>();
+export class SharedScans {
+  private readonly latest = new Map<CalendarDay, RunningScan>();
 
   constructor(private readonly ports: DayScanPorts) {}
 
@@ -46,7 +46,7 @@ export class DayScans {
     const meter = new ScanMeter();
     const startTelling = tellOnce(request.onPage);
     let wasLate = false;
-    for (let seen: SharedScan | undefined; ;) {
+    for (let seen: RunningScan | undefined; ;) {
       signal.throwIfAborted();
       const running = this.latest.get(day);
       if (running === undefined || running === seen) break;
@@ -71,7 +71,7 @@ export class DayScans {
         }
       }
     }
-    const scan = new SharedScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
+    const scan = new RunningScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
     this.latest.set(day, scan);
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
@@ -148,7 +148,7 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
 }
 
 /** One scan and those who wait for it. */
-class SharedScan {
+class RunningScan {
   /** By the clock of the day sets; undefined when it ended before it could begin. */
   readonly times: Promise<ScanTimes | undefined>;
   /** When it has ended, however. */
