@@ -16,8 +16,7 @@ import type { Stay } from './quarantine';
 import { RunAccount } from './run-account';
 import { type Ending, RunHistory, toEnding } from './run-history';
 import { type QueryAnswer, type QueryPorts, type QueryRun, runQuery } from './run-query';
-import { RunStoppedError } from './run-stopped-error';
-import { RunWatch } from './run-watch';
+import { RunStoppedError, RunWatch } from './run-watch';
 
 export interface TakenQuery {
   id: string;

@@ -7,7 +7,7 @@ import { readReplyCode } from '#shared/redis/redis-script';
 import { waitBeforeRetry } from './wait-before-retry';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
-import { RunStoppedError } from './run-stopped-error';
+import { RunStoppedError } from './run-watch';
 
 /** A worker that is refused a job tries again within two seconds. */
 const REFUSED_FOR_MS = 5_000;

@@ -1,7 +1,18 @@
+import { Logger } from '@nestjs/common';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { RunVerdict } from '#shared/redis/query-runs';
-import { RunHeartbeat } from './run-heartbeat';
-import { RunStoppedError } from './run-stopped-error';
+import { readReplyCode } from '#shared/redis/redis-script';
+
+/** The run has no business any more: its query has an outcome, or another run has taken its place. */
+export class RunStoppedError extends Error {
+  override readonly name = 'RunStoppedError';
+  readonly code: 'QUERY_TERMINATED' | 'LOCK_LOST';
+
+  constructor(verdict: Exclude<RunVerdict, 'go on'>) {
+    super(`the run was stopped: ${verdict}`);
+    this.code = verdict === 'ended' ? 'QUERY_TERMINATED' : 'LOCK_LOST';
+  }
+}
 
 export interface RunWatchOptions {
   queryId: string;
@@ -52,5 +63,53 @@ export class RunWatch {
     clearTimeout(this.limit);
     this.worker.removeEventListener('abort', this.onAbort);
     await this.heartbeat.stop();
+  }
+}
+
+/** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
+class RunHeartbeat {
+  private readonly logger = new Logger(RunHeartbeat.name);
+  private readonly beating: Promise<void>;
+  private isStopped = false;
+  private wake = () => {};
+
+  constructor(
+    private readonly queryId: string,
+    private readonly everyMs: number,
+    private readonly beat: () => Promise<void>,
+  ) {
+    this.beating = this.run();
+  }
+
+  /** Ends the wait for the next beat; nothing while one is under way. */
+  beatNow(): void {
+    this.wake();
+  }
+
+  /** Waits for a beat that is under way; there is none after it. */
+  stop(): Promise<void> {
+    this.isStopped = true;
+    this.wake();
+    return this.beating;
+  }
+
+  private async run(): Promise<void> {
+    for (;;) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.everyMs);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      if (this.isStopped) return;
+      await this.beat().catch((error: unknown) => {
+        // The connection logs what Redis refuses, once.
+        const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
+        this.logger[level]({ queryId: this.queryId, err: error }, 'a heartbeat failed');
+      });
+      // Told to stop meanwhile: there is nobody to wake it again.
+      if (this.isStopped) return;
+    }
   }
 }
