@@ -12,6 +12,7 @@ import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import { QueryExecution } from '../../apps/worker/src/queries/query-execution';
 import type { DayScanRequest } from '../../apps/worker/src/queries/run-query';
 import { waitUntil } from '../support/wait-until';
@@ -57,15 +58,9 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     },
   };
   const outcomes = new Outcomes(redis, keys, 60);
-  const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
-  const execution = new QueryExecution(
-    worker,
-    new QueryRuns(redis, keys, 30_000),
-    states,
-    outcomes,
-    ports,
-    timeLimitMs,
-  );
+  const publisher = new OutcomePublisher(states, outcomes);
+  const records = { runs: new QueryRuns(redis, keys, 30_000), histories: new QueryHistories(redis, keys) };
+  const execution = new QueryExecution(records, publisher, ports, { workerId: 'abc', timeLimitMs });
   const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), stay };
   return {
     readAccepted: () => acceptedCompany,
@@ -76,6 +71,7 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     outcomes,
     complete: (signal: AbortSignal) => execution.complete(run, signal),
     execution,
+    publisher,
     run,
   };
 }
@@ -113,9 +109,9 @@ describe('a run', () => {
   });
 
   it('ends when its time is over', async () => {
-    const { complete, execution, run } = createExecution(1);
+    const { complete, publisher, run } = createExecution(1);
     await expect(complete(new AbortController().signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
-    await execution.fail(run, 'QUERY_TIME_LIMIT', signal);
+    await publisher.fail(run, 'QUERY_TIME_LIMIT', signal);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
   });
 
@@ -146,12 +142,12 @@ describe('a run', () => {
     ['its lock is lost', () => redis.del(keys.jobLock(ID)), 'LOCK_LOST'],
     ['its job is gone', () => redis.del(keys.job(ID)), 'LOCK_LOST'],
   ])('stops at the next heartbeat when %s, and publishes nothing', async (_name, happen, code) => {
-    const { complete, execution, run } = createExecution();
+    const { complete, publisher, run } = createExecution();
     const running = complete(new AbortController().signal);
     await happen();
     await expect(running).rejects.toMatchObject({ code });
     const before = await redis.get(keys.outcome(ID));
-    await execution.fail(run, 'QUERY_FAILED', signal);
+    await publisher.fail(run, 'QUERY_FAILED', signal);
     expect(await redis.get(keys.outcome(ID))).toBe(before);
   });
 });
@@ -210,9 +206,9 @@ describe('a run of a query that has lost workers in a row', () => {
 
   it('is not run any more after eleven: it is Failed as WORKER_LOST, and its history tells', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 10, unprovenRun: 'another' });
-    const { begun, complete, execution, run } = createExecution();
+    const { begun, complete, publisher, run } = createExecution();
     await expect(complete(signal)).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    await execution.fail(run, 'WORKER_LOST', signal);
+    await publisher.fail(run, 'WORKER_LOST', signal);
     expect(begun).toEqual([]);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
     const { events } = await new QueryHistories(redis, keys).read(ID);

@@ -5,11 +5,14 @@ import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job
 import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
 import { drain } from '../../apps/worker/src/lifecycle/drain';
+import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
 import { waitUntil } from '../support/wait-until';
 
 const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
+/** No run here gets as far as an outcome. */
+const NO_PUBLISHER = {} as OutcomePublisher;
 const redis = connectForWork(inject('redisUrl'));
 const connection = { connection: redis, prefix: `{t-${randomUUID()}}` };
 const queue = new Queue(QUERY_QUEUE, connection);
@@ -26,7 +29,7 @@ describe('a job that is taken in the very moment in which the process is told to
     await queue.add(QUERY_JOB, {}, { jobId: 'a', attempts: 3 });
     const job = await worker.getNextJob('token');
     await worker.pause(true);
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     let hasBegun = false;
     // As Nest gives it its worker, and its own beginning the execution, which would have this worker run too.
     Reflect.set(processor, '_worker', worker);
@@ -50,7 +53,7 @@ describe('a process that has a suspect among its queries', () => {
     const own = { connection: redis, prefix: `{t-${randomUUID()}}` };
     const jobs = new Queue(QUERY_QUEUE, own);
     const add = (jobId: string) => jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId, attempts: 3 });
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     const process: Processor = (job, token) => processor.process(job, token);
     const taking = new Worker(QUERY_QUEUE, process, { ...own, autorun: false, concurrency: 4 });
     Reflect.set(processor, '_worker', taking);
@@ -183,7 +186,7 @@ describe('a run', () => {
     await jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId: 'a', attempts: 3 });
     const taking = new Worker(QUERY_QUEUE, null, own);
     const job = await taking.getNextJob('token');
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     Reflect.set(processor, '_worker', taking);
     Reflect.set(processor, 'execution', { complete: (_query: TakenQuery, signal: AbortSignal) => complete(signal) });
     /** @returns How often it has been tried. */

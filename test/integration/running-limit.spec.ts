@@ -10,6 +10,7 @@ import { drain } from '../../apps/worker/src/lifecycle/drain';
 import { Heartbeat } from '../../apps/worker/src/lifecycle/heartbeat';
 import { RunningLimit } from '../../apps/worker/src/lifecycle/running-limit';
 import { createWorkerIdentity } from '../../apps/worker/src/lifecycle/worker-identity';
+import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
 import { startTcpProxy } from '../support/tcp-proxy';
@@ -126,7 +127,7 @@ describe('a bound on what all workers run', () => {
   it('lets a suspect be alone, and the next begin once it has ended', async () => {
     const { connection, add, limitTo } = createQueue();
     await limitTo(2);
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor({} as OutcomePublisher);
     const worker = new Worker(QUERY_QUEUE, (job, token) => processor.process(job, token), {
       ...{ ...connection, autorun: false, concurrency: 4 },
     });

@@ -27,6 +27,7 @@ import { WorkerStart } from './lifecycle/worker-start';
 import { RunMetrics } from './telemetry/run-metrics';
 import { createTableScan, type OpenTable } from './create-table-scan';
 import { PurgeProcessor } from './tasks/purge.processor';
+import { OutcomePublisher } from './queries/outcome-publisher';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
 import { toPurgeWorkerOptions, toWorkerOptions } from './queries/worker-options';
@@ -55,13 +56,20 @@ export class WorkerModule {
     const keys = new RecordKeys(config.keyPrefix);
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     const states = new QueryStates(redis, keys, outcomes);
-    const itself = { id: worker.id, histories: new QueryHistories(redis, keys) };
-    const runs = new QueryRuns(redis, keys, config.lockSeconds * 1_000);
+    const records = {
+      runs: new QueryRuns(redis, keys, config.lockSeconds * 1_000),
+      histories: new QueryHistories(redis, keys),
+    };
     const runMetrics = new RunMetrics(metrics);
+    const publisher = new OutcomePublisher(states, outcomes, (outcome) => runMetrics.onEnd(outcome));
     const createExecution = (table: OpenTable) => {
       const { pages, ports } = createTableScan(config, bulk, keys, table, metrics);
-      const timeLimitMs = config.queryTimeLimitSeconds * 1_000;
-      return { pages, execution: new QueryExecution(itself, runs, states, outcomes, ports, timeLimitMs, runMetrics) };
+      const execution = new QueryExecution(records, publisher, ports, {
+        workerId: worker.id,
+        timeLimitMs: config.queryTimeLimitSeconds * 1_000,
+        onBegin: (waitedMs) => runMetrics.onBegin(waitedMs),
+      });
+      return { pages, execution };
     };
     const needsIdentity = [toTableSource(config), toHashKeySource(config)].some(({ kind }) => kind !== 'plain');
     const secrets = new SecretReader({ ...config, needsIdentity });
@@ -79,6 +87,7 @@ export class WorkerModule {
       controllers: [WorkerHealthController, MetricsController],
       providers: [
         QueryProcessor,
+        { provide: OutcomePublisher, useValue: publisher },
         { provide: PurgeProcessor, useValue: purging },
         { provide: Metrics, useValue: metrics },
         {

@@ -5,6 +5,7 @@ import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/con
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { readReplyCode } from '#shared/redis/redis-script';
 import { waitBeforeRetry } from './wait-before-retry';
+import { OutcomePublisher } from './outcome-publisher';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-watch';
@@ -25,6 +26,10 @@ export class QueryProcessor extends WorkerHost {
     if (isOpen) this.wakeWorker();
   });
   private refusal: { code: string; at: number } | undefined;
+
+  constructor(private readonly publisher: OutcomePublisher) {
+    super();
+  }
 
   /** From here on it takes jobs; none before, since BullMQ is told not to run its worker on its own. Call once. */
   begin(execution: QueryExecution): void {
@@ -85,7 +90,7 @@ export class QueryProcessor extends WorkerHost {
       if (!(error instanceof QueryFailedError) && !isLastAttempt) return this.retry(job, token, error, signal);
       const code = error instanceof QueryFailedError ? error.code : 'QUERY_FAILED';
       try {
-        await execution.fail(run, code, signal);
+        await this.publisher.fail(run, code, signal);
       } catch (cause) {
         if (signal.aborted) return this.giveBack(job, token);
         this.logger.error({ ...about, err: cause }, 'the failure of a query could not be published');
@@ -127,7 +132,7 @@ export class QueryProcessor extends WorkerHost {
   @OnWorkerEvent('failed')
   async onFailed(job: Job | undefined): Promise<void> {
     if (job?.id === undefined) return;
-    await this.execution?.settle(job.id).catch((error: unknown) => {
+    await this.publisher.settle(job.id).catch((error: unknown) => {
       // The next reader of the query does the same.
       this.logger.debug({ queryId: job.id, err: error }, 'a failed job was not looked at');
     });

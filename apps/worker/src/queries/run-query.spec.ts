@@ -5,7 +5,7 @@ import type { DayRecord } from '#shared/contract/query-history';
 import { createIdentifierHash } from './identifier-hash';
 import type { PageSource, SlotClaim } from './day-scan';
 import { SharedScans } from './shared-scans';
-import { forEachBounded, type QueryRun, runQuery } from './run-query';
+import { forEachBounded, type QueryInput, runQuery } from './run-query';
 
 const NEVER = new AbortController().signal;
 const hash = createIdentifierHash('a key for tests, of more than 32 characters');
@@ -71,8 +71,8 @@ function createWorld(table: Record<string, (string | null)[]>) {
   };
   const scans = new SharedScans({ daySets, pages, hash });
   const told: DayRecord[] = [];
-  const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER, daysAtOnce = 2) => {
-    const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];
+  const run = async (asked: object, query: Partial<QueryInput> = {}, signal = NEVER, daysAtOnce = 2) => {
+    const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryInput['request'];
     const heads = await daySets.readHeads(listDays(request.start, request.end));
     return runQuery(
       { request, createdAt: world.now, earlier: {}, heads, ...query },

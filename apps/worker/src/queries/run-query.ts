@@ -17,7 +17,7 @@ const URGENT_SHARE = 4;
 /** What a day set costs that is there. */
 const NO_EFFORT: DayEffort = { pages: 0, milliseconds: 0, retries: 0, throttles: 0 };
 
-export interface QueryRun {
+export interface QueryInput {
   request: QueryRequest;
   /** By the clock of the day sets. */
   createdAt: number;
@@ -65,23 +65,23 @@ export interface QueryAnswer {
  * @throws What the signal was aborted with, or the failure of the first day that fails; what was read
  *   by then stays stored, so that the next run goes on with it.
  */
-export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
+export async function runQuery(query: QueryInput, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
   const { daySets } = ports;
-  const days = listDays(run.request.start, run.request.end);
-  const { maxAgeSeconds } = run.request;
-  const demand: FreshnessDemand = { createdAt: run.freshAsOf ?? run.createdAt, maxAgeSeconds };
-  const { heads } = run;
+  const days = listDays(query.request.start, query.request.end);
+  const { maxAgeSeconds } = query.request;
+  const demand: FreshnessDemand = { createdAt: query.freshAsOf ?? query.createdAt, maxAgeSeconds };
+  const { heads } = query;
   const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
-  const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
+  const meter = new ProgressMeter(days, sizes, query.earlier, () => performance.now());
   ports.onStart(() => meter.read());
 
   const union = new IdentifierSet();
   const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
   // What was read for this query was read after it was created: where its time is earlier, Redis' clock went back.
   const toScanTime = ({ scannedAt, demandedAt }: DaySet) =>
-    demandedAt === run.createdAt ? Math.max(scannedAt, run.createdAt) : scannedAt;
+    demandedAt === query.createdAt ? Math.max(scannedAt, query.createdAt) : scannedAt;
   // Read before the query was created: only `maxAgeSeconds` and `freshAsOf` allow that.
-  const isReused = (daySet: DaySet) => toScanTime(daySet) < run.createdAt;
+  const isReused = (daySet: DaySet) => toScanTime(daySet) < query.createdAt;
   const takeIn = async (day: CalendarDay, daySet: DaySet) => {
     const reused = isReused(daySet);
     await addInPieces(union, daySet.identifiers);
@@ -114,7 +114,7 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
     const onCheckpoint = () => ports.onCheckpoint();
     const onScanned = (scan: DayScanRecord) => ports.onDay({ day, ...scan });
-    const scan = { query: run, isUrgent, demand, onPage, onCheckpoint, onScanned };
+    const scan = { query, isUrgent, demand, onPage, onCheckpoint, onScanned };
     await takeIn(day, await ports.scanDay(day, scan, daySignal));
   });
 

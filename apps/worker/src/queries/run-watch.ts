@@ -27,16 +27,16 @@ export class RunWatch {
   private readonly stop = new AbortController();
   private limit: NodeJS.Timeout | undefined;
   private readonly heartbeat: RunHeartbeat;
-  private readonly onAbort = () => this.stop.abort(this.worker.reason);
+  private readonly onAbort = () => this.stop.abort(this.shutdown.reason);
 
-  /** @param worker Stops all runs of the process. */
+  /** @param shutdown Aborted when the process stops all its runs. */
   constructor(
     { queryId, everyMs, beat }: RunWatchOptions,
-    private readonly worker: AbortSignal,
+    private readonly shutdown: AbortSignal,
   ) {
-    worker.addEventListener('abort', this.onAbort, { once: true });
-    // It tells that only once.
-    if (worker.aborted) this.onAbort();
+    shutdown.addEventListener('abort', this.onAbort, { once: true });
+    // A signal that is aborted already emits no event.
+    if (shutdown.aborted) this.onAbort();
     this.heartbeat = new RunHeartbeat(queryId, everyMs, async () => {
       const verdict = await beat();
       if (verdict !== 'go on') this.stop.abort(new RunStoppedError(verdict));
@@ -61,7 +61,7 @@ export class RunWatch {
 
   async end(): Promise<void> {
     clearTimeout(this.limit);
-    this.worker.removeEventListener('abort', this.onAbort);
+    this.shutdown.removeEventListener('abort', this.onAbort);
     await this.heartbeat.stop();
   }
 }

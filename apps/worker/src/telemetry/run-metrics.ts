@@ -1,13 +1,12 @@
 import { Counter, Histogram } from 'prom-client';
 import type { QueryOutcome } from '#shared/contract/query-document';
 import type { Metrics } from '#shared/telemetry/metrics';
-import type { RunObserver } from '../queries/query-execution';
 
 /** From a query over stored days to one over years of entities, in seconds. */
 const BUCKETS = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
 
 /** What becomes of the queries that this worker takes. */
-export class RunMetrics implements RunObserver {
+export class RunMetrics {
   private readonly wait: Histogram;
   private readonly run: Histogram<'status'>;
   private readonly days: Counter<'source'>;
