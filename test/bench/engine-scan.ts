@@ -6,7 +6,7 @@ import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-clock';
 import { Metrics } from '#shared/telemetry/metrics';
-import { createTableScan } from '../../apps/worker/src/create-table-scan';
+import { createTableScan } from '../../apps/worker/src/lifecycle/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
 import { createTableClient } from '../../apps/worker/src/table/table-client';

@@ -25,7 +25,7 @@ import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { createWorkerIdentity } from './lifecycle/worker-identity';
 import { WorkerStart } from './lifecycle/worker-start';
 import { RunMetrics } from './telemetry/run-metrics';
-import { createTableScan, type OpenTable } from './create-table-scan';
+import { createTableScan, type OpenTable } from './lifecycle/create-table-scan';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { OutcomePublisher } from './queries/outcome-publisher';
 import { QueryExecution } from './queries/query-execution';

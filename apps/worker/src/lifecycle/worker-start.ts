@@ -4,7 +4,7 @@ import type { SecretError } from '#shared/secrets/secret-error';
 import { untilRead } from '#shared/secrets/until-read';
 import type { QueryExecution } from '../queries/query-execution';
 import type { QueryProcessor } from '../queries/query.processor';
-import type { OpenTable } from '../create-table-scan';
+import type { OpenTable } from './create-table-scan';
 import type { PageReader } from '../table/page-reader';
 import type { TableConnection } from '../table/table-connection';
 

@@ -5,15 +5,15 @@ import type { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { isTracing } from '#shared/telemetry/start-tracing';
-import { TableMetrics } from './telemetry/table-metrics';
-import { SharedScans } from './queries/shared-scans';
-import { createIdentifierHash } from './queries/identifier-hash';
-import type { ExecutionPorts } from './queries/query-execution';
-import { PageReader } from './table/page-reader';
-import { ScanSlots } from './table/scan-slots';
-import type { TableConnection } from './table/table-connection';
-import { toTableFingerprint } from './table/table-fingerprint';
-import { PageSpans, traceDays } from './telemetry/scan-spans';
+import { TableMetrics } from '../telemetry/table-metrics';
+import { SharedScans } from '../queries/shared-scans';
+import { createIdentifierHash } from '../queries/identifier-hash';
+import type { ExecutionPorts } from '../queries/query-execution';
+import { PageReader } from '../table/page-reader';
+import { ScanSlots } from '../table/scan-slots';
+import type { TableConnection } from '../table/table-connection';
+import { toTableFingerprint } from '../table/table-fingerprint';
+import { PageSpans, traceDays } from '../telemetry/scan-spans';
 
 /** What needed secrets to be had. */
 export interface OpenTable {
