@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { WorkerConfig } from '#shared/config/worker-config';
@@ -12,7 +13,6 @@ import type { ExecutionPorts } from '../queries/query-execution';
 import { PageReader } from '../table/page-reader';
 import { ScanSlots } from '../table/scan-slots';
 import type { TableConnection } from '../table/table-connection';
-import { toTableFingerprint } from '../table/table-fingerprint';
 import { PageSpans, traceDays } from '../telemetry/scan-spans';
 
 /** What needed secrets to be had. */
@@ -21,6 +21,9 @@ export interface OpenTable {
   /** Keys the hashes of identification numbers. */
   hashKey: string;
 }
+
+/** Raised whenever a scan of the same table would give other identifiers: day sets and checkpoints of before are never read. */
+const SCAN_VERSION = 2;
 
 /** What has not happened for this long is logged again. */
 const LOG_AGAIN_MS = 60_000;
@@ -76,4 +79,16 @@ function createRecently(withinMs: number): (name: string) => boolean {
     latest.set(name, performance.now());
     return performance.now() - before < withinMs;
   };
+}
+
+/**
+ * Names the day sets of one table, hashed under one key, apart from all others: another table, another
+ * account, another key has other names, so nothing is ever mixed up. Says nothing about the key.
+ */
+function toTableFingerprint(url: string, tableName: string, hashKey: string): string {
+  const keyId = createHmac('sha256', hashKey).update('day sets').digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([SCAN_VERSION, url, tableName, keyId]))
+    .digest('hex')
+    .slice(0, 16);
 }
