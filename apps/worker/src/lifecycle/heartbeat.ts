@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { RunningQuery, WorkerBeat } from '#shared/contract/worker-beat';
+import { readVersion } from '#shared/lifecycle/read-version';
 import { readReplyCode } from '#shared/redis/redis-script';
 import { BEAT_MS, type WorkerBeats } from '#shared/redis/worker-beats';
 
@@ -43,4 +46,15 @@ export class Heartbeat implements OnModuleDestroy {
       this.isUnderWay = false;
     }
   }
+}
+
+/** Who this process is among the workers: another one after each start. */
+export function createWorkerIdentity(): Omit<WorkerBeat, 'queries'> {
+  return {
+    id: randomBytes(8).toString('hex'),
+    host: hostname(),
+    pid: process.pid,
+    startedAt: Date.now(),
+    version: readVersion(),
+  };
 }
