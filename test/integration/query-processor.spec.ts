@@ -4,7 +4,7 @@ import { afterAll, describe, expect, inject, it } from 'vitest';
 import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
-import { drain } from '../../apps/worker/src/lifecycle/drain';
+import { drain } from '../../apps/worker/src/lifecycle/bullmq-workers';
 import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';

@@ -6,7 +6,7 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { drain } from '../../apps/worker/src/lifecycle/drain';
+import { drain } from '../../apps/worker/src/lifecycle/bullmq-workers';
 import { createWorkerIdentity, Heartbeat } from '../../apps/worker/src/lifecycle/heartbeat';
 import { RunningLimit } from '../../apps/worker/src/lifecycle/running-limit';
 import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';

@@ -13,7 +13,7 @@ import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
-import { drain } from './lifecycle/drain';
+import { drain } from './lifecycle/bullmq-workers';
 import { WorkerStart } from './lifecycle/worker-start';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { QueryProcessor } from './queries/query.processor';

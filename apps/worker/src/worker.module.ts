@@ -29,7 +29,7 @@ import { PurgeProcessor } from './tasks/purge.processor';
 import { OutcomePublisher } from './queries/outcome-publisher';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
-import { toPurgeWorkerOptions, toWorkerOptions } from './queries/worker-options';
+import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
 import { readHashKey } from './read-hash-key';
 import { openTableConnection } from './table/open-table-connection';
 
@@ -50,7 +50,7 @@ export class WorkerModule {
   static register(config: WorkerConfig, { redis, bulk }: WorkerLines, metrics: Metrics): DynamicModule {
     // A decorator's arguments are fixed when the class is read; these come from the configuration.
     const worker = createWorkerIdentity();
-    Processor(QUERY_QUEUE, toWorkerOptions(config, worker.id))(QueryProcessor);
+    Processor(QUERY_QUEUE, toQueryWorkerOptions(config, worker.id))(QueryProcessor);
     Processor(PURGE_QUEUE, toPurgeWorkerOptions(config))(PurgeProcessor);
     const keys = new RecordKeys(config.keyPrefix);
     const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);

@@ -1,4 +1,4 @@
-import { MetricsTime, type WorkerOptions } from 'bullmq';
+import { MetricsTime, type Worker, type WorkerOptions } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
 
@@ -17,6 +17,9 @@ const MAX_STARTS = 100;
  */
 const WITHOUT_CHECK = { skipVersionCheck: true };
 
+/** The reason with which a process that goes away cancels what it is doing. */
+const DRAIN = 'drain';
+
 /** One at a time is enough for a chore; a lost worker's is taken over as a query is. */
 export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
@@ -26,7 +29,7 @@ export function toPurgeWorkerOptions(config: WorkerConfig): Omit<WorkerOptions, 
 }
 
 /** BullMQ's part of the configuration. The stalled check is shared by all workers: give all the same. */
-export function toWorkerOptions(config: WorkerConfig, workerId: string): Omit<WorkerOptions, 'connection'> {
+export function toQueryWorkerOptions(config: WorkerConfig, workerId: string): Omit<WorkerOptions, 'connection'> {
   const lockDuration = config.lockSeconds * 1_000;
   return {
     // Begun when there are secrets to read the table with.
@@ -43,4 +46,13 @@ export function toWorkerOptions(config: WorkerConfig, workerId: string): Omit<Wo
     maxStalledCount: MAX_STARTS,
     maxStartedAttempts: MAX_STARTS,
   };
+}
+
+/**
+ * Has a process that goes away give back to the queue what it is doing, for others to go on with. Paused first: a worker
+ * that is only cancelled takes the same jobs again.
+ */
+export async function drain(worker: Worker, cancel: (reason: string) => void): Promise<void> {
+  await worker.pause(true);
+  cancel(DRAIN);
 }
