@@ -80,9 +80,9 @@ module.exports = {
     },
     {
       name: 'one-file-makes-table-clients',
-      comment: 'How the worker reaches its table is known by apps/worker/src/table/table-client.ts alone.',
+      comment: 'How the worker reaches its table is known by apps/worker/src/table/table-connection.ts alone.',
       severity: 'error',
-      from: { path: '^apps/worker/', pathNot: '^apps/worker/src/table/table-client\\.ts$' },
+      from: { path: '^apps/worker/', pathNot: '^apps/worker/src/table/table-connection\\.ts$' },
       to: { path: '^node_modules/@azure/data-tables/', dependencyTypesNot: ['type-only'] },
     },
     {

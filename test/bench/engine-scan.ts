@@ -9,8 +9,7 @@ import { Metrics } from '#shared/telemetry/metrics';
 import { createTableScan } from '../../apps/worker/src/lifecycle/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
-import { createTableClient } from '../../apps/worker/src/table/table-client';
-import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
+import { createTableClient, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Scan, Task } from './contestant';
 
 /** Our engine as the worker puts it together, day sets in Redis included, without the job around it. */

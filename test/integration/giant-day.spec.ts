@@ -8,8 +8,7 @@ import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
-import { createTableClient } from '../../apps/worker/src/table/table-client';
-import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
+import { createTableClient, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 

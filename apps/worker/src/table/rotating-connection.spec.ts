@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { RotatingConnection } from './rotating-connection';
-import { createTableClient } from './table-client';
+import { createTableClient } from './table-connection';
 
 const NEVER_MS = 1_000_000;
 
