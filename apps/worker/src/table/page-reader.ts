@@ -8,7 +8,6 @@ import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
-import { TableClock } from './table-clock';
 import type { TableConnection } from './table-connection';
 import { TableFault, toStatusFault, toTransportFault } from './table-fault';
 
@@ -17,6 +16,9 @@ const PAGE_SIZE = 1_000;
 
 /** How often a reply that cannot be right is asked for again. */
 const BRIEF_RETRIES = 3;
+
+/** The table refuses what is dated more than 15 minutes away from its own time (Authorize with Shared Key, Azure Storage). */
+const TOLERATED_MS = 5 * 60_000;
 
 const HEADERS = {
   // Without metadata a page is a third of the size, and less to parse.
@@ -204,4 +206,39 @@ function readToken(headers: { get(name: string): string | undefined }): Continua
   const rowKey = headers.get('x-ms-continuation-nextrowkey');
   if (partitionKey === undefined && rowKey === undefined) return undefined;
   return { ...(partitionKey === undefined ? {} : { partitionKey }), ...(rowKey === undefined ? {} : { rowKey }) };
+}
+
+interface RequestDate {
+  /** By how much it is not this machine's time. */
+  offsetMs: number;
+  headers: Record<string, string>;
+}
+
+/**
+ * The table's own time, by which requests are dated and signed where this machine's clock is too far off: a query is not
+ * to fail for that.
+ */
+export class TableClock {
+  private offsetMs = 0;
+
+  /** The date of a request that is sent now. */
+  read(): RequestDate {
+    const { offsetMs } = this;
+    // None where the signature has this machine's time anyway.
+    const headers = offsetMs === 0 ? {} : { 'x-ms-date': new Date(Date.now() + offsetMs).toUTCString() };
+    return { offsetMs, headers };
+  }
+
+  /**
+   * Holds the date of a request that was refused against the `Date` of the reply.
+   *
+   * @returns Whether it was wrong: another request will have the right one.
+   */
+  correct({ offsetMs }: RequestDate, date: string | undefined): boolean {
+    const rightMs = Date.parse(date ?? '') - Date.now();
+    // NaN, of a reply without a date, compares as false.
+    if (!(Math.abs(rightMs - offsetMs) > TOLERATED_MS)) return false;
+    this.offsetMs = rightMs;
+    return true;
+  }
 }

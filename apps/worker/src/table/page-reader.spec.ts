@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TableClock } from './table-clock';
+import { TableClock } from './page-reader';
 
 const HOUR_MS = 3_600_000;
 
