@@ -26,6 +26,7 @@ describe('readPageBody', () => {
     '{"value":[1]}',
     '{"value":[null]}',
     page({ identificationNumber: {} }),
+    '{"value":[{"identificationNumber":"a\nb"}]}',
   ])('does not take %j for an answer', (text) => {
     expect(() => readPageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
   });
