@@ -5,7 +5,7 @@ import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { orAborted } from '#shared/lifecycle/or-aborted';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
-import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
+import { IDENTIFIER_COLUMN, parsePageBody } from './parse-page-body';
 import { toRetryDelayMs } from './retry-delay';
 import type { ScanSlots } from './scan-slots';
 import type { TableConnection } from './table-connection';
@@ -182,7 +182,7 @@ export class PageReader implements PageSource {
         return await this.request(client, query, signal);
       }
       if (response.status !== 200) throw toStatusFault(response);
-      return { ...readPageBody(response.bodyAsText), next: readToken(response.headers) };
+      return { ...parsePageBody(response.bodyAsText), next: readToken(response.headers) };
     } catch (error) {
       if (error instanceof TableFault) throw error;
       throw toTransportFault(error, timeLimit.signal.aborted);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPageBody } from './read-page-body';
+import { parsePageBody } from './parse-page-body';
 
 const page = (...rows: unknown[]) => JSON.stringify({ value: rows });
 
-describe('readPageBody', () => {
+describe('parsePageBody', () => {
   it('takes identifiers as text, and entities that have none apart', () => {
     const text = page(
       { identificationNumber: 'A1' },
@@ -13,7 +13,7 @@ describe('readPageBody', () => {
       { identificationNumber: null },
       {},
     );
-    expect(readPageBody(text)).toEqual({ identifiers: ['A1', '', '12'], entitiesWithoutIdentifier: 2 });
+    expect(parsePageBody(text)).toEqual({ identifiers: ['A1', '', '12'], entitiesWithoutIdentifier: 2 });
   });
 
   it.each([
@@ -28,7 +28,7 @@ describe('readPageBody', () => {
     page({ identificationNumber: {} }),
     '{"value":[{"identificationNumber":"a\nb"}]}',
   ])('does not take %j for an answer', (text) => {
-    expect(() => readPageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+    expect(() => parsePageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
   });
 
   it('gives what JSON.parse would, whatever the identifiers are', () => {
@@ -48,7 +48,7 @@ describe('readPageBody', () => {
           one === undefined || one === null ? [] : [String(one)],
         );
         const expected = { identifiers, entitiesWithoutIdentifier: rows.length - identifiers.length };
-        expect(readPageBody(JSON.stringify({ value: rows }, undefined, space))).toEqual(expected);
+        expect(parsePageBody(JSON.stringify({ value: rows }, undefined, space))).toEqual(expected);
       }),
     );
   });
@@ -56,10 +56,10 @@ describe('readPageBody', () => {
   it('takes no page that is cut for a whole one', () => {
     const text = page({ identificationNumber: 'A1' }, { identificationNumber: 'B2' });
     for (let length = 0; length < text.length; length += 1) {
-      expect(() => readPageBody(text.slice(0, length))).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+      expect(() => parsePageBody(text.slice(0, length))).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
     }
     for (const other of [`${text}}`, text.replace(',', ''), text.replace('},{', '},,{'), text.replace(']', ',]')]) {
-      expect(() => readPageBody(other)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+      expect(() => parsePageBody(other)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
     }
   });
 });

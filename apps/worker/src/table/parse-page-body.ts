@@ -14,7 +14,7 @@ interface PageBody {
  * @throws TableFault TABLE_PROTOCOL for anything that is not a page: a 200 with HTML, with nothing or with an
  *   unexpected shape must never pass for "no rows".
  */
-export function readPageBody(text: string | null | undefined): PageBody {
+export function parsePageBody(text: string | null | undefined): PageBody {
   const rows = readRows(text);
   const identifiers: string[] = [];
   for (const row of rows) {
