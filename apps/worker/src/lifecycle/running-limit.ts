@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
+import { retry } from '#shared/lifecycle/retry';
 import { readReplyCode } from '#shared/redis/redis-script';
 
 const AGAIN_AFTER_MS = 1_000;
@@ -28,18 +28,14 @@ export class RunningLimit {
    * @throws The signal's reason.
    */
   async decide(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        await this.write();
-        break;
-      } catch (error) {
-        // The connection logs what Redis refuses, once.
-        const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
-        this.logger[level]({ err: error }, 'how many queries may run could not be told to Redis; trying again');
-        await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-      }
-    }
+    signal.throwIfAborted();
+    const toDelayMs = (error: unknown) => {
+      // The connection logs what Redis refuses, once.
+      const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
+      this.logger[level]({ err: error }, 'how many queries may run could not be told to Redis; trying again');
+      return AGAIN_AFTER_MS;
+    };
+    await retry(() => this.write(), toDelayMs, signal);
     signal.throwIfAborted();
     this.isDecided = true;
   }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '#shared/lifecycle/retry';
 
 const FIRST_WAIT_MS = 1_000;
 
@@ -22,5 +22,5 @@ export function toRetryWaitMs(attemptsMade: number): number {
  * @throws The signal's reason.
  */
 export async function waitBeforeRetry(attemptsMade: number, signal: AbortSignal): Promise<void> {
-  await delay(toRetryWaitMs(attemptsMade), undefined, { signal }).catch(() => signal.throwIfAborted());
+  await pause(toRetryWaitMs(attemptsMade), signal);
 }

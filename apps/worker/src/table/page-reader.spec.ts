@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TableClock } from './page-reader';
+import { toBackOffMs } from '#shared/lifecycle/retry';
+import { TABLE_BACK_OFF, TableClock } from './page-reader';
 
 const HOUR_MS = 3_600_000;
 
@@ -30,5 +31,19 @@ describe('TableClock', () => {
     const clock = new TableClock();
     const [first, second] = [clock.read(), clock.read()];
     expect([clock.correct(first, at(HOUR_MS)), clock.correct(second, at(HOUR_MS))]).toEqual([true, true]);
+  });
+});
+
+describe('the delay before a page is read again', () => {
+  it.each([
+    [0, undefined, 0, 50],
+    [0, undefined, 1, 100],
+    [3, undefined, 1, 800],
+    [3, undefined, 0, 400],
+    [50, undefined, 1, 1_000],
+    [0, 2_000, 0.5, 2_000],
+    [0, 3_600_000, 0.5, 10_000],
+  ])('attempt %i, Retry-After %s ms, random %d: %i ms', (attempt, retryAfterMs, random, expected) => {
+    expect(toBackOffMs(TABLE_BACK_OFF, attempt, retryAfterMs, random)).toBe(expected);
   });
 });

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
+import { pause } from '#shared/lifecycle/retry';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { toSecretDelayMs } from '#shared/secrets/until-read';
 import type { TableConnection } from './table-connection';
@@ -64,7 +64,7 @@ export class RotatingConnection implements TableConnection {
       const limitMs = error?.isPassing ? this.options.patienceMs : Math.min(ROTATION_LIMIT_MS, this.options.patienceMs);
       const delayMs = toSecretDelayMs(attempt, error?.options.retryAfterMs, Math.random());
       if (performance.now() + delayMs - begunAt > limitMs) return false;
-      await delay(delayMs, undefined, { signal: this.stopping.signal }).catch(() => {
+      await pause(delayMs, this.stopping.signal).catch(() => {
         // Whoever waits is being stopped too.
       });
       if (this.stopping.signal.aborted) return false;

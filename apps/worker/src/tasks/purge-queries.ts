@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PurgeJobPayload, PurgeProgress } from '#shared/contract/purge-job';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
+import { pause } from '#shared/lifecycle/retry';
 import type { OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryPurge } from '#shared/redis/query-purge';
 import type { QueryStates } from '#shared/redis/query-states';
@@ -34,7 +34,7 @@ export async function purgeQueries(
 ): Promise<void> {
   const isWanted = (state: QueryState | undefined): state is QueryState =>
     state !== undefined && isTerminal(state.status) && (wanted.status ?? state.status) === state.status;
-  for (let progress = from; ; await delay(PAUSE_MS, undefined, { signal })) {
+  for (let progress = from; ; await pause(PAUSE_MS, signal)) {
     const after = progress.after ?? undefined;
     const range = { createdAfter: 0, createdBefore: wanted.createdBefore, after };
     const positions = await queries.list(range, BATCH);
