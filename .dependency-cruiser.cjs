@@ -61,6 +61,7 @@ module.exports = {
           '^libs/shared/src/lifecycle/or-aborted\\.ts$',
           '^apps/worker/src/queries/(run-query|day-scan|shared-scans|progress-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
+          '^node_modules/hash-wasm/',
         ],
       },
     },

@@ -5,7 +5,7 @@ import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
-import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
 import { createTableClient, toFixedConnection } from '../../apps/worker/src/table/table-connection';
@@ -15,13 +15,14 @@ import type { TableDouble } from '../support/table-double/table-double';
 const DAY = '2021-10-10' as CalendarDay;
 const PAGES = 1_000;
 
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
 const redis = connectForWork(inject('redisUrl'));
 const keys = new RecordKeys(`{t-${randomUUID()}}`);
 const daySets = new RedisDaySets(redis, keys, { tableFingerprint: 'giant', ttlSeconds: 600, onFull: () => {} });
 let double: TableDouble;
 
 beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
   const rows = {
     partitions: [{ key: DAY, entities: PAGES * 1_000 }],
     distinctIdentifiers: 300_000,

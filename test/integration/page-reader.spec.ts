@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { scanDay } from '../../apps/worker/src/queries/day-scan';
-import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { createTableClient, IdentityConnection, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { type ScanSlot, ScanSlots } from '../../apps/worker/src/table/scan-slots';
@@ -15,7 +15,10 @@ const DAY = '2021-10-10' as CalendarDay;
 const CLAIMS = [{ query: {}, isUrgent: false }];
 const RANGE = { from: DAY, to: '2021-10-11', claims: CLAIMS };
 const ENTITIES = 4_500;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
 let double: TableDouble;
 let slots: ScanSlots;

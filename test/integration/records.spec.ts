@@ -386,8 +386,9 @@ describe('day sets', () => {
         return { identifiers: ['a'], entitiesWithoutIdentifier: 0, next: undefined };
       },
     };
+    const hash = await createIdentifierHash('a key for tests');
     const scan = (demand: FreshnessDemand) =>
-      new SharedScans({ daySets, pages, hash: createIdentifierHash('a key for tests') }).scan(
+      new SharedScans({ daySets, pages, hash }).scan(
         DAY,
         { demand, query: {}, isUrgent: false, onPage: () => {} },
         new AbortController().signal,

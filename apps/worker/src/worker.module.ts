@@ -61,8 +61,8 @@ export class WorkerModule {
     };
     const runMetrics = new RunMetrics(metrics);
     const publisher = new OutcomePublisher(states, outcomes, (outcome) => runMetrics.onEnd(outcome));
-    const createExecution = (table: OpenTable) => {
-      const { pages, ports } = createTableScan(config, bulk, keys, table, metrics);
+    const createExecution = async (table: OpenTable) => {
+      const { pages, ports } = await createTableScan(config, bulk, keys, table, metrics);
       const execution = new QueryExecution(records, publisher, ports, {
         workerId: worker.id,
         timeLimitMs: config.queryTimeLimitSeconds * 1_000,

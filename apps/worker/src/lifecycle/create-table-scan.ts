@@ -22,20 +22,23 @@ export interface OpenTable {
   hashKey: string;
 }
 
-/** Raised whenever a scan of the same table would give other identifiers: day sets and checkpoints of before are never read. */
-const SCAN_VERSION = 2;
+/**
+ * Raised whenever a scan of the same table stores other hashes: day sets and checkpoints of earlier versions are never
+ * read. 2: a day is the keys that begin with it. 3: identifiers are hashed by keyed BLAKE3, before by SipHash.
+ */
+const SCAN_VERSION = 3;
 
 /** What has not happened for this long is logged again. */
 const LOG_AGAIN_MS = 60_000;
 
 /** Puts together what a query needs to read its days: the table, the hash, the day sets. */
-export function createTableScan(
+export async function createTableScan(
   config: WorkerConfig,
   redis: RedisClient,
   keys: RecordKeys,
   { connection, hashKey }: OpenTable,
   metrics: Metrics,
-): { pages: PageReader; ports: ExecutionPorts } {
+): Promise<{ pages: PageReader; ports: ExecutionPorts }> {
   const logger = new Logger('DaySets');
   const slots = new ScanSlots(config.scanConcurrency);
   const tableMetrics = new TableMetrics(metrics, slots);
@@ -47,7 +50,7 @@ export function createTableScan(
     observers: [tableMetrics, ...(pageSpans ? [pageSpans] : [])],
   });
   const hasRecently = createRecently(LOG_AGAIN_MS);
-  const hash = createIdentifierHash(hashKey);
+  const hash = await createIdentifierHash(hashKey);
   // An account's URL stays when its key is rotated.
   const { url, tableName } = connection.client;
   const daySets = new RedisDaySets(redis, keys, {

@@ -13,7 +13,7 @@ export interface WorkerStartPorts {
   openConnection: (signal: AbortSignal) => Promise<TableConnection>;
   /** @throws SecretError */
   readHashKey: (signal: AbortSignal) => Promise<string>;
-  createExecution: (table: OpenTable) => { pages: PageReader; execution: QueryExecution };
+  createExecution: (table: OpenTable) => Promise<{ pages: PageReader; execution: QueryExecution }>;
   /** Waits for a Redis that has all that is needed. */
   untilFit: (signal: AbortSignal) => Promise<void>;
   beginPurges: () => void;
@@ -61,7 +61,7 @@ export class WorkerStart {
         this.read('the key of the hashes', this.ports.readHashKey),
         this.ports.untilFit(this.stopping.signal).then(this.ports.beginPurges),
       ]);
-      const { pages, execution } = this.ports.createExecution({ connection, hashKey });
+      const { pages, execution } = await this.ports.createExecution({ connection, hashKey });
       this.pages = pages;
       this.execution = execution;
       await this.ports.limitRunning(this.stopping.signal);

@@ -1,12 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { ContinuationToken, DayCheckpoint, DayPosition } from '#shared/contract/day-set';
 import { type PageRange, type Page, scanDay } from './day-scan';
-import { createIdentifierHash } from './identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 
 const NEVER = new AbortController().signal;
 const DAY = '2021-12-31' as CalendarDay;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
 interface Saved extends DayPosition {
   addedBytes: number;

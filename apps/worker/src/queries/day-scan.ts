@@ -2,7 +2,7 @@ import { type CalendarDay, toKeyRange } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
+import type { IdentifierHash } from './identifier-hash';
 import { addInPieces, IdentifierLog, IdentifierSet } from './identifier-set';
 
 /** The most that a scan loses when its process is killed. */
@@ -71,7 +71,6 @@ export async function scanDay(
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();
-  const words = new Int32Array(HASH_WORDS);
   const resumedAfter = resumed === undefined ? [] : [...resumed.resumedAfter, resumed.after];
   const tokens = new TokenSet(hash, resumedAfter);
   let entitiesRead = resumed?.entitiesRead ?? 0;
@@ -92,8 +91,8 @@ export async function scanDay(
       const page = await pages.read(range, after, signal);
       if (page.next !== undefined) tokens.add(page.next);
       for (const identifier of page.identifiers) {
-        hash(identifier, words);
-        if (identifiers.add(words)) unsaved.add(words);
+        const hashed = hash(identifier);
+        if (identifiers.add(hashed)) unsaved.add(hashed);
       }
       const entities = page.identifiers.length + page.entitiesWithoutIdentifier;
       entitiesRead += entities;
@@ -124,7 +123,6 @@ export async function scanDay(
 class TokenSet {
   hasRepeated = false;
   private readonly tokens = new IdentifierSet();
-  private readonly words = new Int32Array(HASH_WORDS);
 
   constructor(
     private readonly hash: IdentifierHash,
@@ -142,7 +140,6 @@ class TokenSet {
 
   /** No token is new twice. */
   private isNew({ partitionKey, rowKey }: ContinuationToken): boolean {
-    this.hash(JSON.stringify([partitionKey, rowKey]), this.words);
-    return this.tokens.add(this.words);
+    return this.tokens.add(this.hash(JSON.stringify([partitionKey, rowKey])));
   }
 }

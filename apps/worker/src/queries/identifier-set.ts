@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { IDENTIFIER_BYTES } from '#shared/contract/day-set';
-import { HASH_WORDS } from './identifier-hash';
 
 /** 100,000 identifiers: some 40 ms of work, then everything else of the process has its turn. */
 const PIECE_BYTES = 1_600_000;
 
-const FIRST_LOG_WORDS = 64 * HASH_WORDS;
+const HASH_WORDS = IDENTIFIER_BYTES / Int32Array.BYTES_PER_ELEMENT;
+
+const FIRST_LOG_BYTES = 64 * IDENTIFIER_BYTES;
 
 const FIRST_SLOTS = 16;
 /** A table of 256 KB: it fits a core's cache while its entries move, and they move in about a millisecond. */
@@ -40,9 +41,9 @@ export class IdentifierSet {
     return this.entries;
   }
 
-  /** Adds the four words of a hash; whether it was new. */
-  add(hash: Int32Array): boolean {
-    return this.addWords(hash[0]!, hash[1]!, hash[2]!, hash[3]!);
+  /** Adds a hash of 16 bytes. @returns Whether it was new. */
+  add(hash: Uint8Array): boolean {
+    return this.addAt(hash, 0);
   }
 
   /**
@@ -54,18 +55,11 @@ export class IdentifierSet {
   addAll(bytes: Uint8Array): void {
     const count = bytes.length / IDENTIFIER_BYTES;
     if (!Number.isInteger(count)) throw new RangeError(`${bytes.length} bytes are not a whole number of identifiers`);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     // Stored sets are in the order of their slots. Read in that order they would crowd parts of a table that has not
     // grown yet: 300,000 then took seven times as long. Strides spread them evenly at every moment.
     const stride = coprimeStride(count);
     for (let done = 0, index = 0; done < count; done++) {
-      const at = index * IDENTIFIER_BYTES;
-      this.addWords(
-        view.getInt32(at, true),
-        view.getInt32(at + 4, true),
-        view.getInt32(at + 8, true),
-        view.getInt32(at + 12, true),
-      );
+      this.addAt(bytes, index * IDENTIFIER_BYTES);
       index += stride;
       if (index >= count) index -= count;
     }
@@ -86,7 +80,11 @@ export class IdentifierSet {
     return bytes;
   }
 
-  private addWords(w0: number, w1: number, w2: number, w3: number): boolean {
+  private addAt(bytes: Uint8Array, at: number): boolean {
+    const w0 = readWord(bytes, at);
+    const w1 = readWord(bytes, at + 4);
+    const w2 = readWord(bytes, at + 8);
+    const w3 = readWord(bytes, at + 12);
     if ((w0 | w1 | w2 | w3) === 0) {
       if (this.hasZero) return false;
       this.hasZero = true;
@@ -126,31 +124,28 @@ export async function addInPieces(set: IdentifierSet, identifiers: Uint8Array): 
   }
 }
 
-/** Hashes in the order in which they came, to be stored. */
+/** Hashes in the order in which they were added. */
 export class IdentifierLog {
-  private words = new Int32Array(FIRST_LOG_WORDS);
+  private bytes = new Uint8Array(FIRST_LOG_BYTES);
   private used = 0;
 
-  add(hash: Int32Array): void {
-    if (this.used === this.words.length) {
-      const longer = new Int32Array(this.words.length * 2);
-      longer.set(this.words);
-      this.words = longer;
+  add(hash: Uint8Array): void {
+    if (this.used === this.bytes.length) {
+      const longer = new Uint8Array(this.bytes.length * 2);
+      longer.set(this.bytes);
+      this.bytes = longer;
     }
-    this.words.set(hash, this.used);
-    this.used += HASH_WORDS;
+    this.bytes.set(hash, this.used);
+    this.used += IDENTIFIER_BYTES;
   }
 
   clear(): void {
     this.used = 0;
   }
 
-  /** 16 bytes for each, little-endian on every machine. */
+  /** A copy: 16 bytes for each hash. */
   toBytes(): Uint8Array {
-    const bytes = new Uint8Array(this.used * Int32Array.BYTES_PER_ELEMENT);
-    const view = new DataView(bytes.buffer);
-    for (let at = 0; at < this.used; at += 1) view.setInt32(at * 4, this.words[at] ?? 0, true);
-    return bytes;
+    return this.bytes.slice(0, this.used);
   }
 }
 
@@ -217,6 +212,11 @@ function distribute(words: Int32Array, zero: SlotTable, one: SlotTable, bit: num
     const table = (w0 >>> bit) & 1 ? one : zero;
     table.add(w0, words[at + 1]!, words[at + 2]!, words[at + 3]!);
   }
+}
+
+/** Four bytes as a little-endian word. */
+function readWord(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 function isFree(words: Int32Array, at: number): boolean {

@@ -1,14 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contract/day-set';
 import type { DayRecord } from '#shared/contract/query-history';
-import { createIdentifierHash } from './identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 import type { PageSource, SlotClaim } from './day-scan';
 import { SharedScans } from './shared-scans';
 import { forEachBounded, type QueryInput, runQuery } from './run-query';
 
 const NEVER = new AbortController().signal;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
 /** A day set of two identifiers is small here. */
 function toHead([day, daySet]: [CalendarDay, DaySet]): [CalendarDay, DaySet | DaySetHead] {

@@ -1,16 +1,19 @@
 import { setMaxListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { Page, PageRange, SlotClaim } from './day-scan';
 import { SharedScans } from './shared-scans';
-import { createIdentifierHash } from './identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 
 const DAY = '2021-10-10' as CalendarDay;
 /** As often as a scan stores how far it is. */
 const PAGES_PER_CHECKPOINT = 50;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 const newSignal = () => new AbortController().signal;
 /** Of another query each time. */
 const claim = () => ({ query: {}, isUrgent: false });
