@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { PURGE_JOB, PURGE_QUEUE } from '#shared/contract/purge-job';
+import type { CallerQueries } from '#shared/redis/caller-queries';
 import { connectForWork } from '#shared/redis/connections';
+import type { QueryPurge } from '#shared/redis/query-purge';
+import type { QueryStates } from '#shared/redis/query-states';
 import { PurgeProcessor } from '../../apps/worker/src/tasks/purge.processor';
-import type { PurgePorts } from '../../apps/worker/src/tasks/purge-queries';
 
 const ATTEMPTS = 11;
 const redis = connectForWork(inject('redisUrl'));
@@ -32,7 +34,9 @@ describe('a purge that fails for a reason that nobody foresaw', () => {
         throw new Error('canary');
       },
     };
-    const processor = new PurgeProcessor({ queries } as unknown as PurgePorts);
+    const callers = { ofAll: () => queries } as unknown as CallerQueries;
+    // No purge here gets as far as these two.
+    const processor = new PurgeProcessor(callers, {} as QueryStates, {} as QueryPurge);
     return { failing, queue, run: (signal: AbortSignal) => processor.process(job, 'token', signal) };
   }
 

@@ -72,8 +72,6 @@ export class WorkerModule {
     };
     const needsIdentity = [toTableSource(config), toHashKeySource(config)].some(({ kind }) => kind !== 'plain');
     const secrets = new SecretReader({ ...config, needsIdentity });
-    const queries = new CallerQueries(redis, keys, config.resultTtlSeconds).ofAll();
-    const purging = new PurgeProcessor({ queries, states, purge: new QueryPurge(redis, keys) });
     return {
       module: WorkerModule,
       imports: [QUERY_QUEUE, PURGE_QUEUE].map((name) =>
@@ -87,7 +85,10 @@ export class WorkerModule {
       providers: [
         QueryProcessor,
         { provide: OutcomePublisher, useValue: publisher },
-        { provide: PurgeProcessor, useValue: purging },
+        PurgeProcessor,
+        { provide: CallerQueries, useValue: new CallerQueries(redis, keys, config.resultTtlSeconds) },
+        { provide: QueryStates, useValue: states },
+        { provide: QueryPurge, useValue: new QueryPurge(redis, keys) },
         { provide: Metrics, useValue: metrics },
         {
           provide: RunningLimit,
@@ -96,16 +97,14 @@ export class WorkerModule {
         },
         {
           provide: WorkerStart,
-          useFactory: (processor: QueryProcessor, limit: RunningLimit) =>
-            new WorkerStart(processor, {
+          useFactory: (queries: QueryProcessor, purges: PurgeProcessor, limit: RunningLimit) =>
+            new WorkerStart(queries, purges, limit, {
               openConnection: (signal) => openTableConnection(config, secrets, signal),
               readHashKey: (signal) => readHashKey(config, secrets, signal),
               createExecution,
               untilFit: (signal) => untilFit(redis, signal),
-              beginPurges: () => purging.begin(),
-              limitRunning: (signal) => limit.decide(signal),
             }),
-          inject: [QueryProcessor, RunningLimit],
+          inject: [QueryProcessor, PurgeProcessor, RunningLimit],
         },
         {
           provide: Heartbeat,

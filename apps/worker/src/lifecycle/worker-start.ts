@@ -5,7 +5,9 @@ import { untilRead } from '#shared/secrets/until-read';
 import type { QueryExecution } from '../queries/query-execution';
 import type { QueryProcessor } from '../queries/query.processor';
 import type { OpenTable } from './create-table-scan';
+import type { RunningLimit } from './running-limit';
 import type { PageReader } from '../table/page-reader';
+import type { PurgeProcessor } from '../tasks/purge.processor';
 import type { TableConnection } from '../table/table-connection';
 
 export interface WorkerStartPorts {
@@ -16,9 +18,6 @@ export interface WorkerStartPorts {
   createExecution: (table: OpenTable) => Promise<{ pages: PageReader; execution: QueryExecution }>;
   /** Waits for a Redis that has all that is needed. */
   untilFit: (signal: AbortSignal) => Promise<void>;
-  beginPurges: () => void;
-  /** Bounds what all workers run, before this one takes anything. Waits for Redis. */
-  limitRunning: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -36,7 +35,9 @@ export class WorkerStart {
   private execution: QueryExecution | undefined;
 
   constructor(
-    private readonly processor: QueryProcessor,
+    private readonly queries: QueryProcessor,
+    private readonly purges: PurgeProcessor,
+    private readonly limit: RunningLimit,
     private readonly ports: WorkerStartPorts,
   ) {}
 
@@ -59,13 +60,13 @@ export class WorkerStart {
           return this.connection;
         }),
         this.read('the key of the hashes', this.ports.readHashKey),
-        this.ports.untilFit(this.stopping.signal).then(this.ports.beginPurges),
+        this.ports.untilFit(this.stopping.signal).then(() => this.purges.begin()),
       ]);
       const { pages, execution } = await this.ports.createExecution({ connection, hashKey });
       this.pages = pages;
       this.execution = execution;
-      await this.ports.limitRunning(this.stopping.signal);
-      this.processor.begin(execution);
+      await this.limit.decide(this.stopping.signal);
+      this.queries.begin(execution);
       this.logger.log('Taking queries');
     } catch (error) {
       if (!this.stopping.signal.aborted) throw error;

@@ -2,6 +2,9 @@ import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
+import { CallerQueries } from '#shared/redis/caller-queries';
+import { QueryPurge } from '#shared/redis/query-purge';
+import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/until-taken';
 import { waitBeforeRetry } from '../queries/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
@@ -10,9 +13,11 @@ import { type PurgePorts, purgeQueries } from './purge-queries';
 @Injectable()
 export class PurgeProcessor extends WorkerHost {
   private readonly logger = new Logger(PurgeProcessor.name);
+  private readonly ports: PurgePorts;
 
-  constructor(private readonly ports: PurgePorts) {
+  constructor(callers: CallerQueries, states: QueryStates, purge: QueryPurge) {
     super();
+    this.ports = { queries: callers.ofAll(), states, purge };
   }
 
   /** From here on it takes purges; none before. Call once. */
