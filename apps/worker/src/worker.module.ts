@@ -24,13 +24,12 @@ import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { WorkerStart } from './lifecycle/worker-start';
 import { RunMetrics } from './telemetry/run-metrics';
-import { createTableScan, type OpenTable } from './lifecycle/create-table-scan';
+import { createTableScan, type OpenTable, readHashKey } from './lifecycle/create-table-scan';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { OutcomePublisher } from './queries/outcome-publisher';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
 import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
-import { readHashKey } from './read-hash-key';
 import { openTableConnection } from './table/open-table-connection';
 
 /** To Redis. */

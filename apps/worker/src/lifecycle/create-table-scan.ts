@@ -1,5 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { findHashKeyProblem } from '#shared/config/secret-rules';
+import { toHashKeySource } from '#shared/config/worker-secrets';
+import { describeSource } from '#shared/secrets/describe-source';
+import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
+import type { SecretReader } from '#shared/secrets/secret-reader';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { WorkerConfig } from '#shared/config/worker-config';
 import type { RecordKeys } from '#shared/redis/record-keys';
@@ -72,6 +77,15 @@ export async function createTableScan(
       scanDay: isTracing(config) ? traceDays(scanDay) : scanDay,
     },
   };
+}
+
+/** The key of the hashes, from where the configuration says, held against its rules. Asks once. @throws SecretError */
+export async function readHashKey(config: WorkerConfig, secrets: SecretReader, signal: AbortSignal): Promise<string> {
+  const source = toHashKeySource(config);
+  const key = await secrets.read(source, signal);
+  const problem = findHashKeyProblem(key, config.nodeEnv);
+  if (problem !== undefined) throw new SecretError(SecretErrorCode.Invalid, `${describeSource(source)} ${problem}`);
+  return key;
 }
 
 /** Whether something of the same name has happened within the time before; it has now. */
