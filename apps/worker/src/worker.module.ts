@@ -1,10 +1,9 @@
 import { BullModule, getQueueToken, InjectQueue, Processor } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import type { RedisClient } from '#shared/redis/redis-client';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { Outcomes } from '#shared/redis/outcomes';
@@ -13,24 +12,25 @@ import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { untilFit } from '#shared/redis/watch-redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
 import { Metrics } from '#shared/telemetry/metrics';
 import { MetricsController } from '#shared/telemetry/metrics.controller';
+import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
+import { createTableScan, type OpenTable, readHashKey } from './lifecycle/create-table-scan';
 import { createWorkerIdentity, Heartbeat } from './lifecycle/heartbeat';
 import { RunningLimit } from './lifecycle/running-limit';
 import { WorkerHealth } from './lifecycle/worker-health';
 import { WorkerHealthController } from './lifecycle/worker-health.controller';
 import { WorkerStart } from './lifecycle/worker-start';
-import { RunMetrics } from './telemetry/run-metrics';
-import { createTableScan, type OpenTable, readHashKey } from './lifecycle/create-table-scan';
-import { PurgeProcessor } from './tasks/purge.processor';
 import { OutcomePublisher } from './queries/outcome-publisher';
 import { QueryExecution } from './queries/query-execution';
 import { QueryProcessor } from './queries/query.processor';
-import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
 import { openTableConnection } from './table/open-table-connection';
+import { PurgeProcessor } from './tasks/purge.processor';
+import { RunMetrics } from './telemetry/run-metrics';
 
 /** To Redis. */
 interface WorkerLines {

@@ -1,24 +1,24 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { findHashKeyProblem } from '#shared/config/secret-rules';
+import type { WorkerConfig } from '#shared/config/worker-config';
 import { toHashKeySource } from '#shared/config/worker-secrets';
+import type { RecordKeys } from '#shared/redis/record-keys';
+import type { RedisClient } from '#shared/redis/redis-client';
+import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { describeSource } from '#shared/secrets/describe-source';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
-import type { RedisClient } from '#shared/redis/redis-client';
-import type { WorkerConfig } from '#shared/config/worker-config';
-import type { RecordKeys } from '#shared/redis/record-keys';
-import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { isTracing } from '#shared/telemetry/start-tracing';
-import { TableMetrics } from '../telemetry/table-metrics';
-import { SharedScans } from '../queries/shared-scans';
 import { createIdentifierHash } from '../queries/identifier-hash';
 import type { ExecutionPorts } from '../queries/query-execution';
+import { SharedScans } from '../queries/shared-scans';
 import { PageReader } from '../table/page-reader';
 import { ScanSlots } from '../table/scan-slots';
 import type { TableConnection } from '../table/table-connection';
 import { PageSpans, traceDays } from '../telemetry/scan-spans';
+import { TableMetrics } from '../telemetry/table-metrics';
 
 /** What needed secrets to be had. */
 export interface OpenTable {

@@ -4,11 +4,11 @@ import type { SecretError } from '#shared/secrets/secret-error';
 import { untilRead } from '#shared/secrets/until-read';
 import type { QueryExecution } from '../queries/query-execution';
 import type { QueryProcessor } from '../queries/query.processor';
+import type { PageReader } from '../table/page-reader';
+import type { TableConnection } from '../table/table-connection';
+import type { PurgeProcessor } from '../tasks/purge.processor';
 import type { OpenTable } from './create-table-scan';
 import type { RunningLimit } from './running-limit';
-import type { PageReader } from '../table/page-reader';
-import type { PurgeProcessor } from '../tasks/purge.processor';
-import type { TableConnection } from '../table/table-connection';
 
 export interface WorkerStartPorts {
   /** @throws SecretError */

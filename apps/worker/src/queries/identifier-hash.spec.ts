@@ -1,6 +1,6 @@
+import { hkdfSync } from 'node:crypto';
 import fc from 'fast-check';
 import { createBLAKE3 } from 'hash-wasm';
-import { hkdfSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 

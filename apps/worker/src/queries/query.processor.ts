@@ -1,14 +1,14 @@
 import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
-import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
+import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
 import { readReplyCode } from '#shared/redis/redis-script';
-import { waitBeforeRetry } from './wait-before-retry';
 import { OutcomePublisher } from './outcome-publisher';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';
 import { RunStoppedError } from './run-watch';
+import { waitBeforeRetry } from './wait-before-retry';
 
 /** A worker that is refused a job tries again within two seconds. */
 const REFUSED_FOR_MS = 5_000;

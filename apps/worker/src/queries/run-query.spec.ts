@@ -2,10 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contract/day-set';
 import type { DayRecord } from '#shared/contract/query-history';
-import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 import type { PageSource, SlotClaim } from './day-scan';
-import { SharedScans } from './shared-scans';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 import { forEachBounded, type QueryInput, runQuery } from './run-query';
+import { SharedScans } from './shared-scans';
 
 const NEVER = new AbortController().signal;
 let hash: IdentifierHash;

@@ -4,8 +4,8 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { Page, PageRange, SlotClaim } from './day-scan';
-import { SharedScans } from './shared-scans';
 import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
+import { SharedScans } from './shared-scans';
 
 const DAY = '2021-10-10' as CalendarDay;
 /** As often as a scan stores how far it is. */

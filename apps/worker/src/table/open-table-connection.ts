@@ -5,8 +5,8 @@ import { toTableSource } from '#shared/config/worker-secrets';
 import { describeSource } from '#shared/secrets/describe-source';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
-import { createTableClient, IdentityConnection, type TableConnection, toFixedConnection } from './table-connection';
 import { RotatingConnection } from './rotating-connection';
+import { createTableClient, IdentityConnection, type TableConnection, toFixedConnection } from './table-connection';
 
 /** What tokens for tables are for, in every cloud: learn.microsoft.com, "Authorize access to tables using Microsoft Entra ID". */
 const STORAGE_SCOPE = 'https://storage.azure.com/.default';
