@@ -32,22 +32,21 @@ import { openTableConnection } from './table/open-table-connection';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { RunMetrics } from './telemetry/run-metrics';
 
-/** To Redis. */
-interface WorkerLines {
+interface WorkerConnections {
   redis: RedisClient;
-  /** For day sets alone, which may be large. */
+  /** For day sets alone, which may have megabytes. */
   bulk: RedisClient;
 }
 
 @Module({})
 export class WorkerModule {
   constructor(@InjectQueue(QUERY_QUEUE) queries: Queue, @InjectQueue(PURGE_QUEUE) purges: Queue) {
-    // The connection's own listener tells of outages; without this one BullMQ would print each error too.
+    // The connection logs outages once; without this listener BullMQ would print each error.
     for (const queue of [queries, purges]) queue.on('error', () => {});
   }
 
-  static register(config: WorkerConfig, { redis, bulk }: WorkerLines, metrics: Metrics): DynamicModule {
-    // A decorator's arguments are fixed when the class is read; these come from the configuration.
+  static register(config: WorkerConfig, { redis, bulk }: WorkerConnections, metrics: Metrics): DynamicModule {
+    // A decorator's arguments are fixed when the class is loaded; these come from the configuration.
     const worker = createWorkerIdentity();
     Processor(QUERY_QUEUE, toQueryWorkerOptions(config, worker.id))(QueryProcessor);
     Processor(PURGE_QUEUE, toPurgeWorkerOptions(config))(PurgeProcessor);
@@ -76,7 +75,7 @@ export class WorkerModule {
       imports: [QUERY_QUEUE, PURGE_QUEUE].map((name) =>
         BullModule.registerQueue({
           ...{ name, connection: redis, prefix: config.keyPrefix },
-          // Asked while Redis goes away or refuses, a queue would be of no use from then on.
+          // A version check that fails while Redis is unreachable or refuses would disable the queue for good.
           skipVersionCheck: true,
         }),
       ),

@@ -20,10 +20,10 @@ import type { TableConnection } from '../table/table-connection';
 import { PageSpans, traceDays } from '../telemetry/scan-spans';
 import { TableMetrics } from '../telemetry/table-metrics';
 
-/** What needed secrets to be had. */
+/** The parts that need secrets. */
 export interface OpenTable {
   connection: TableConnection;
-  /** Keys the hashes of identification numbers. */
+  /** The secret key of the hashes of identification numbers. */
   hashKey: string;
 }
 
@@ -33,10 +33,10 @@ export interface OpenTable {
  */
 const SCAN_VERSION = 3;
 
-/** What has not happened for this long is logged again. */
+/** A repeated event is logged again only after this long without it. */
 const LOG_AGAIN_MS = 60_000;
 
-/** Puts together what a query needs to read its days: the table, the hash, the day sets. */
+/** Assembles the ports of the algorithm: the table, the hash, the day sets. */
 export async function createTableScan(
   config: WorkerConfig,
   redis: RedisClient,
@@ -56,7 +56,7 @@ export async function createTableScan(
   });
   const hasRecently = createRecently(LOG_AGAIN_MS);
   const hash = await createIdentifierHash(hashKey);
-  // An account's URL stays when its key is rotated.
+  // The account's URL does not change when its key is rotated.
   const { url, tableName } = connection.client;
   const daySets = new RedisDaySets(redis, keys, {
     tableFingerprint: toTableFingerprint(url, tableName, hashKey),
@@ -72,14 +72,14 @@ export async function createTableScan(
     pages,
     ports: {
       daySets,
-      // More than there are slots, so that all days come to their end together, and none is left to be read alone.
+      // More than there are slots, so that the days end together and no day is left to be read alone.
       daysAtOnce: 2 * config.scanConcurrency,
       scanDay: isTracing(config) ? traceDays(scanDay) : scanDay,
     },
   };
 }
 
-/** The key of the hashes, from where the configuration says, held against its rules. Asks once. @throws SecretError */
+/** Reads the configured hash key once and validates it. @throws SecretError */
 export async function readHashKey(config: WorkerConfig, secrets: SecretReader, signal: AbortSignal): Promise<string> {
   const source = toHashKeySource(config);
   const key = await secrets.read(source, signal);
@@ -88,7 +88,7 @@ export async function readHashKey(config: WorkerConfig, secrets: SecretReader, s
   return key;
 }
 
-/** Whether something of the same name has happened within the time before; it has now. */
+/** Creates a function that records an event by name and returns whether the same event happened within `withinMs`. */
 function createRecently(withinMs: number): (name: string) => boolean {
   const latest = new Map<string, number>();
   return (name) => {
@@ -99,8 +99,8 @@ function createRecently(withinMs: number): (name: string) => boolean {
 }
 
 /**
- * Names the day sets of one table, hashed under one key, apart from all others: another table, another
- * account, another key has other names, so nothing is ever mixed up. Says nothing about the key.
+ * The part of a day set's name that differs between tables, accounts, hash keys and scan versions, so that day sets are
+ * never mixed up. The key cannot be derived from it.
  */
 function toTableFingerprint(url: string, tableName: string, hashKey: string): string {
   const keyId = createHmac('sha256', hashKey).update('day sets').digest('hex');

@@ -73,7 +73,7 @@ describe('ProgressMeter', () => {
       [C, 999],
     ]);
     meter.dayDone(A, 999, true, 1);
-    meter.scanningStarts();
+    meter.startScanning();
     clock.now = 10_000;
     meter.pageRead(B, 199);
     expect(meter.read().etaSeconds).toBeNull();

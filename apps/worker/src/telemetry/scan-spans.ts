@@ -7,7 +7,7 @@ import type { TableFault } from '../table/table-fault';
 
 type ScanDay = QueryPorts['scanDay'];
 
-/** Pages as spans: which one of its day, what it gave, what went wrong on the way. Never an address nor a token. */
+/** A span for each page: its number within the day, its entities, its faults and retries. Never a URL or a token. */
 export class PageSpans implements PageObserver {
   /** A range is one object for all pages of a scan. */
   private readonly pagesOf = new WeakMap<PageRange, number>();
@@ -25,7 +25,7 @@ export class PageSpans implements PageObserver {
     if (span !== undefined) this.retriesOf.set(span, (this.retriesOf.get(span) ?? 0) + 1);
   }
 
-  /** The same pages, traced. */
+  /** Returns the same source, traced. */
   trace(source: PageSource): PageSource {
     return {
       read: (range, after, signal) => {
@@ -46,7 +46,7 @@ export class PageSpans implements PageObserver {
   }
 }
 
-/** The same scans, each as a span. A day that is scanned for another query is waited for in a span without pages. */
+/** Returns the same function, with a span for each scan. A query that waits for the scan of another has a span without pages. */
 export function traceDays(scanDay: ScanDay): ScanDay {
   return (day, request, signal) =>
     inSpan('scan day', { 'audit_query.day': day }, async (span) => {
