@@ -116,7 +116,7 @@ export class QueryExecution {
 
   private async giveBack({ id, token }: TakenQuery): Promise<void> {
     await this.records.runs.giveBack(id, token).catch((cause: unknown) => {
-      this.logger.warn({ queryId: id, err: cause }, 'a run that ends in order will be counted as lost');
+      this.logger.warn({ queryId: id, err: cause }, 'the run could not be given back: its worker will count as lost');
     });
   }
 
@@ -154,7 +154,7 @@ export class QueryExecution {
     trust: Exclude<RunTrust, 'trusted'>,
     signal: AbortSignal,
   ): Promise<void> {
-    if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'no worker outlived its run');
+    if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'every worker that ran the query was lost');
     this.logger.warn({ queryId: id }, 'a query that has lost its workers is to be run alone');
     await stay.becomeAlone(signal);
     const { verdict } = await untilTaken(() => this.records.runs.begin(id, token, true), signal);

@@ -3,7 +3,7 @@ import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { RunVerdict } from '#shared/redis/query-runs';
 import { readReplyCode } from '#shared/redis/redis-script';
 
-/** The run has no business any more: its query has an outcome, or another run has taken its place. */
+/** The run must stop: its query has an outcome, or another run has taken its place. */
 export class RunStoppedError extends Error {
   override readonly name = 'RunStoppedError';
   readonly code: 'QUERY_TERMINATED' | 'LOCK_LOST';
@@ -16,13 +16,13 @@ export class RunStoppedError extends Error {
 
 export interface RunWatchOptions {
   queryId: string;
-  /** How often it beats, in milliseconds. */
+  /** The interval between heartbeats. */
   everyMs: number;
-  /** Stores how far the run is, and finds out whether it may go on. */
+  /** Stores the progress of the run. @returns Whether it may continue. */
   beat: () => Promise<RunVerdict>;
 }
 
-/** What goes on beside a run until it ends: its heartbeat, its time limit, and the signal that stops it for any reason. */
+/** Watches a run until it ends: its heartbeat, its time limit, and the signal that stops it for any reason. */
 export class RunWatch {
   private readonly stop = new AbortController();
   private limit: NodeJS.Timeout | undefined;
@@ -43,15 +43,15 @@ export class RunWatch {
     });
   }
 
-  /** Aborted with QueryFailedError QUERY_TIME_LIMIT, RunStoppedError or the reason of the process. */
+  /** Aborted with QueryFailedError QUERY_TIME_LIMIT, a RunStoppedError, or the reason of the shutdown. */
   get signal(): AbortSignal {
     return this.stop.signal;
   }
 
-  /** How long the query may go on from now, in milliseconds. Call once, when it begins to do what it is there for. */
+  /** Starts the time limit. Call once, when the query begins to read. */
   limitTo(limitMs: number): void {
     const overdue = () =>
-      this.stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query ran into its time limit'));
+      this.stop.abort(new QueryFailedError('QUERY_TIME_LIMIT', 'the query exceeded its time limit'));
     this.limit = setTimeout(overdue, limitMs);
   }
 
@@ -66,7 +66,7 @@ export class RunWatch {
   }
 }
 
-/** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
+/** One beat at a time, each due an interval after the last one ended, so that beats do not pile up without Redis. */
 class RunHeartbeat {
   private readonly logger = new Logger(RunHeartbeat.name);
   private readonly beating: Promise<void>;
@@ -81,12 +81,12 @@ class RunHeartbeat {
     this.beating = this.run();
   }
 
-  /** Ends the wait for the next beat; nothing while one is under way. */
+  /** Ends the wait for the next beat. Does nothing during a beat. */
   beatNow(): void {
     this.wake();
   }
 
-  /** Waits for a beat that is under way; there is none after it. */
+  /** Stops the beats. @returns When a beat that is running has ended. */
   stop(): Promise<void> {
     this.isStopped = true;
     this.wake();
@@ -104,11 +104,11 @@ class RunHeartbeat {
       });
       if (this.isStopped) return;
       await this.beat().catch((error: unknown) => {
-        // The connection logs what Redis refuses, once.
+        // The connection logs each refusal of Redis once.
         const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
         this.logger[level]({ queryId: this.queryId, err: error }, 'a heartbeat failed');
       });
-      // Told to stop meanwhile: there is nobody to wake it again.
+      // Stopped during the beat: a wait that began now would not be woken.
       if (this.isStopped) return;
     }
   }

@@ -2,11 +2,11 @@ import { pause } from '#shared/lifecycle/retry';
 
 const FIRST_WAIT_MS = 1_000;
 
-/** It holds a place of the worker meanwhile. */
+/** The wait occupies a place of the worker. */
 const LONGEST_WAIT_MS = 30_000;
 
 /**
- * How long an attempt waits that ended for a reason that nobody foresaw: each twice as long as the one before, up to a cap.
+ * How long an attempt that failed unexpectedly waits: twice as long as the one before, up to a cap.
  *
  * @param attemptsMade Before this one.
  */
@@ -15,8 +15,8 @@ export function toRetryWaitMs(attemptsMade: number): number {
 }
 
 /**
- * Waits at the end of an attempt, inside it. Not by BullMQ's `backoff`: that is written down as a time of this machine's
- * clock, and kept by those of others.
+ * Waits at the end of an attempt. BullMQ's `backoff` would store a time by this machine's clock, which other machines
+ * compare with theirs.
  *
  * @param attemptsMade Before this one.
  * @throws The signal's reason.
