@@ -1,6 +1,6 @@
 import { toProtocolFault } from './table-fault';
 
-/** The one column of an entity that is asked for. */
+/** The only column that is requested. */
 export const IDENTIFIER_COLUMN = 'identificationNumber';
 
 interface PageBody {
@@ -9,22 +9,22 @@ interface PageBody {
 }
 
 /**
- * The entities of a page, from the reply's text.
+ * Parses the entities of a page.
  *
- * @throws TableFault TABLE_PROTOCOL for anything that is not a page: a 200 with HTML, with nothing or with an
- *   unexpected shape must never pass for "no rows".
+ * @throws TableFault TABLE_PROTOCOL for any other body: a 200 with HTML, without a body or with another shape must never
+ *   count as "no entities".
  */
 export function parsePageBody(text: string | null | undefined): PageBody {
-  const rows = readRows(text);
+  const rows = parseRows(text);
   const identifiers: string[] = [];
   for (const row of rows) {
-    const identifier = readIdentifier(row);
+    const identifier = toIdentifier(row);
     if (identifier !== undefined) identifiers.push(identifier);
   }
   return { identifiers, entitiesWithoutIdentifier: rows.length - identifiers.length };
 }
 
-function readRows(text: string | null | undefined): unknown[] {
+function parseRows(text: string | null | undefined): unknown[] {
   let body: unknown;
   try {
     body = JSON.parse(text ?? '');
@@ -36,12 +36,13 @@ function readRows(text: string | null | undefined): unknown[] {
   return rows;
 }
 
-/** As text, whatever its type; undefined where the property is missing, which Azure gives as null. */
-function readIdentifier(row: unknown): string | undefined {
-  if (typeof row !== 'object' || row === null || Array.isArray(row)) throw toProtocolFault('an entity is no object');
+/** As text, whatever its type; undefined if the property is missing, which Azure returns as null. */
+function toIdentifier(row: unknown): string | undefined {
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    throw toProtocolFault('an entity is not an object');
   const value = (row as Record<string, unknown>)[IDENTIFIER_COLUMN];
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw toProtocolFault('an identifier is of no type that a table has');
+  throw toProtocolFault('an identifier has a type that no table has');
 }
