@@ -63,7 +63,7 @@ describe('createIdentifierHash', () => {
     ['\ud800', '\ufffd'],
     ['\u00e9', 'e\u0301'],
     ['1', '1 '],
-  ])('tells %j from %j', (one, other) => {
+  ])('returns different hashes for %j and %j', (one, other) => {
     expect(hashHex(one)).not.toBe(hashHex(other));
   });
 

@@ -38,7 +38,7 @@ describe('IdentifierSet', () => {
     );
   });
 
-  it('makes the same union of sets in any order, through their stored form', () => {
+  it('builds the same union of stored sets in any order', () => {
     fc.assert(
       fc.property(fc.array(anyHashes, { maxLength: 8 }), (days) => {
         const stored = days.map((hashes) => setOf(hashes).toBytes());
@@ -62,7 +62,7 @@ describe('IdentifierSet', () => {
   it.each([
     { alone: true, others: [] },
     { alone: false, others: [[0, 0, 0, 1] as Hash, [1, 0, 0, 0] as Hash] },
-  ])('has room for the hash that is all zeros (alone: $alone)', ({ others }) => {
+  ])('stores the hash that is all zeros (alone: $alone)', ({ others }) => {
     const set = setOf(others);
     expect(set.add(new Uint8Array(16))).toBe(true);
     expect(set.add(new Uint8Array(16))).toBe(false);
@@ -76,7 +76,7 @@ describe('IdentifierSet', () => {
     expect([...set.toBytes()]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0xfc, 0xfd, 0xfe, 0xff]);
   });
 
-  it('does not hold on to the array that a hash came in', () => {
+  it('does not keep the array of a hash', () => {
     const set = new IdentifierSet();
     const reused = toBytes([[1, 2, 3, 4]]);
     set.add(reused);
@@ -97,7 +97,7 @@ describe('IdentifierSet', () => {
     expect(contents(set)).toEqual(hashes.map(toHex).sort());
   });
 
-  it.each([1, 15, 17, 40])('refuses %i bytes, and stays as it was', (length) => {
+  it.each([1, 15, 17, 40])('throws for %i bytes, and stays unchanged', (length) => {
     const set = setOf([[1, 2, 3, 4]]);
     expect(() => set.addAll(new Uint8Array(length))).toThrow(RangeError);
     expect(set.size).toBe(1);
@@ -108,7 +108,7 @@ describe('IdentifierSet', () => {
     const set = new IdentifierSet();
     const model = new Set<string>();
     for (let at = 0; at < 150_000; at++) {
-      // Every third is one of those before.
+      // Every third repeats an earlier one.
       const identifier = String(100_000_000 + (at % 3 === 2 ? (at * 7_919) % at : at));
       if (set.add(hash(identifier)) === model.has(identifier)) expect.unreachable(`wrong about ${identifier} at ${at}`);
       model.add(identifier);
@@ -125,7 +125,7 @@ describe('IdentifierSet', () => {
     }
   });
 
-  // No such hashes are expected; a set that looped for ever on them would hang the worker on a damaged day set.
+  // A damaged day set may have such hashes; a set that loops for ever on them would hang the worker.
   it.each([
     { word: 0, count: 30_000 },
     { word: 1, count: 2_000 },

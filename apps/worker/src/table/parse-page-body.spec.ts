@@ -5,7 +5,7 @@ import { parsePageBody } from './parse-page-body';
 const page = (...rows: unknown[]) => JSON.stringify({ value: rows });
 
 describe('parsePageBody', () => {
-  it('takes identifiers as text, and entities that have none apart', () => {
+  it('returns identifiers as text, and counts entities without one', () => {
     const text = page(
       { identificationNumber: 'A1' },
       { identificationNumber: '' },
@@ -27,11 +27,11 @@ describe('parsePageBody', () => {
     '{"value":[null]}',
     page({ identificationNumber: {} }),
     '{"value":[{"identificationNumber":"a\nb"}]}',
-  ])('does not take %j for an answer', (text) => {
+  ])('throws TABLE_PROTOCOL for %j', (text) => {
     expect(() => parsePageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
   });
 
-  it('gives what JSON.parse would, whatever the identifiers are', () => {
+  it('returns every identifier that JSON can express', () => {
     const value = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.stringMatching(/^[0-9A-Z]{9,11}$/),
@@ -53,7 +53,7 @@ describe('parsePageBody', () => {
     );
   });
 
-  it('takes no page that is cut for a whole one', () => {
+  it('throws TABLE_PROTOCOL for a page that is cut', () => {
     const text = page({ identificationNumber: 'A1' }, { identificationNumber: 'B2' });
     for (let length = 0; length < text.length; length += 1) {
       expect(() => parsePageBody(text.slice(0, length))).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
