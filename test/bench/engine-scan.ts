@@ -49,6 +49,12 @@ export async function connectEngine({ connectionString, tableName, engine }: Tas
   await redis.ping();
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
   const table = { connection: toFixedConnection(client), hashKey: config.identifierHashKey };
-  const { ports } = await createTableScan(config, redis, new RecordKeys(engine.keyPrefix), table, new Metrics('worker'));
+  const { ports } = await createTableScan(
+    config,
+    redis,
+    new RecordKeys(engine.keyPrefix),
+    table,
+    new Metrics('worker'),
+  );
   return { ports, readClock: () => readRedisClock(redis, engine.keyPrefix), close: () => redis.disconnect() };
 }
