@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 afterEach(() => double.reset());
 
-/** A process of its own, as far as a scan can tell. */
+/** Like a process of its own: it shares no scan. */
 function createScans(onPage: () => void = () => {}) {
   const client = createTableClient({
     connectionString: double.connectionString,
@@ -53,14 +53,14 @@ function createScans(onPage: () => void = () => {}) {
     scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, query: {}, isUrgent: false, onPage }, signal);
 }
 
-/** How often a page was read more than once. */
+/** The number of pages that were read again. */
 function countPagesReadAgain(): number {
   const served = double.requests.filter(({ end, status }) => end === 'answered' && status === 200);
   return served.length - new Set(served.map(({ continuation }) => JSON.stringify(continuation))).size;
 }
 
 describe('a day of a million entities', () => {
-  it('is finished though it is interrupted ten times, and no page is lost', async () => {
+  it('is read completely although it is interrupted ten times', async () => {
     for (let round = 1; round <= 10; round += 1) {
       const controller = new AbortController();
       let pages = 0;
@@ -79,7 +79,7 @@ describe('a day of a million entities', () => {
       entitiesRead,
       entitiesWithoutIdentifier,
     });
-    // The page in flight at each interruption may have been answered, to nobody.
+    // The page in flight at each interruption may have been answered after the abort.
     expect(countPagesReadAgain()).toBeLessThanOrEqual(10);
     const { position, identifiers: found } = keys.checkpoint('giant', DAY);
     expect(await redis.exists(position, found)).toBe(0);
@@ -98,7 +98,7 @@ describe('a checkpoint', () => {
   const ids = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
   const isNotNeeded = () => ids('!');
 
-  it('grows by what is new, and gives back all of it', async () => {
+  it('grows by the new identifiers, and returns all of them', async () => {
     const day = '2021-01-01' as CalendarDay;
     const writer = daySets.openCheckpoint(day, undefined);
     await writer.save(position, ids('aa'), isNotNeeded);
@@ -137,7 +137,7 @@ describe('a checkpoint', () => {
     expect(await daySets.readStart(day)).toMatchObject({ head: { scannedAt: 8 }, checkpoint: { scannedAt: 9 } });
   });
 
-  it('is not trusted when its parts do not fit together', async () => {
+  it('is not trusted when its parts do not match', async () => {
     const day = '2021-01-03' as CalendarDay;
     const keysOfDay = keys.checkpoint('giant', day);
     const isTrusted = async () => (await daySets.readStart(day)).checkpoint !== undefined;
