@@ -4,9 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
-/** A role that has just been given takes some minutes to be known everywhere. */
+/** A role that has just been given takes some minutes to be known everywhere, and so does the name of a new vault. */
 const PATIENCE_MS = 300_000;
 const PAUSE_MS = 5_000;
+
+/** Of a name that does not resolve, perhaps not yet. */
+const UNRESOLVED = new Set(['EAI_AGAIN', 'ENOTFOUND']);
 
 /** The secrets that are lists of keys, each with its first holder, whom it lets in, and what says whether keys do. */
 const KEY_LISTS = [
@@ -19,19 +22,23 @@ const KEY_LISTS = [
  * @param options.createKey Makes a key and its entry in a list.
  * @param options.env What azd has set: where a tenant vouches for people, no keys are needed.
  * @param options.isWatched Whether a person reads what is printed: a key is shown to nobody else.
- * @param options.patienceMs How long a refusal is taken for a role on its way.
+ * @param options.patienceMs How long a refusal is taken for a role on its way, and how long the vault's name may not resolve.
  */
 export async function seedSecrets(
   vault,
   { createKey, env, isWatched, print, patienceMs = PATIENCE_MS, pauseMs = PAUSE_MS },
 ) {
   const giveUpAt = Date.now() + patienceMs;
+  let printed;
   const withPatience = async (call) => {
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        if (error.statusCode !== 403 || Date.now() > giveUpAt) throw error;
+        const reason = error.statusCode === 403 ? 'the vault refuses' : UNRESOLVED.has(error.code) && error.message;
+        if (!reason || Date.now() > giveUpAt) throw error;
+        if (reason !== printed) print(`Trying again for up to ${patienceMs / 60_000} min: ${reason}.`);
+        printed = reason;
         await delay(pauseMs);
       }
     }

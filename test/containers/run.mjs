@@ -21,9 +21,11 @@ const { status } = spawnSync(
 process.exit(status ?? 1);
 
 function ensurePrograms() {
-  // Debian's packages, with what Podman only recommends: its network, the names in it, and its init.
+  // Debian's packages, with what Podman only recommends: its network, the names in it, and its init. Its network calls
+  // iptables, which no package depends on.
   const packages = {
-    podman: 'podman buildah netavark aardvark-dns catatonit',
+    podman: 'podman buildah netavark aardvark-dns catatonit iptables',
+    iptables: 'iptables',
     runc: 'runc',
     debootstrap: 'debootstrap',
     curl: 'curl',

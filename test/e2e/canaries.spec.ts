@@ -135,7 +135,7 @@ async function lookAsOperator(ids: readonly string[]): Promise<void> {
     await ask(`${api.operatorUrl}/operator/queries/${id}?${shown}`);
   }
   await ask(`${api.operatorUrl}/operator/queries/${ids[0]}/restart`, { method: 'POST' });
-  for (const path of ['queries', 'state', 'workers', 'audit', 'openapi.json']) {
+  for (const path of ['queries', 'state', 'workers', 'audit', 'audit?stream=reads', 'openapi.json']) {
     expect((await ask(`${api.operatorUrl}/operator/${path}`)).status, path).toBe(200);
   }
   for (const url of [api.operatorUrl, worker.url]) expect((await ask(`${url}/metrics`)).text).toContain('audit_query_');

@@ -145,6 +145,11 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     await ends(`queries/${rewound}`, 'Completed');
 
     for (const path of ['state', 'workers', 'audit', 'queries?status=Failed']) await ask(path);
+    await waitUntil(
+      'the reads to be in the audit log',
+      () => ask<{ items: { target: string }[] }>('audit?stream=reads'),
+      ({ items }) => items.some(({ target }) => target === rewound),
+    );
     expect(await (await fetch(`${api.operatorUrl}/metrics`)).text()).toContain('audit_query_redis_up{app="api"} 1');
     expect(await (await fetch(`${worker.url}/metrics`)).text()).toContain('audit_query_redis_up{app="worker"} 1');
     for (const path of [`queues/queries/${failed}`, 'queues?activeQueue=queries&page=1&jobsPerPage=9', 'redis/stats'])

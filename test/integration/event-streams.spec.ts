@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { EVENT_TIMES } from '../../apps/api/src/public/queries/event-times';
 import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
@@ -32,7 +33,7 @@ beforeEach(async () => {
   const { hostname, port } = new URL(inject('redisUrl'));
   proxy = await startTcpProxy({ host: hostname, port: Number(port) });
   listener = await startPublicListener(`redis://127.0.0.1:${proxy.port}`, env, {
-    eventTimes: { commentMs: 10, lingerMs: 500, quietMs: 500 },
+    eventTimes: { ...EVENT_TIMES, commentMs: 10, lingerMs: 500, quietMs: 500 },
   });
   isStopped = false;
   readers = [];

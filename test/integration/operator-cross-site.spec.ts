@@ -138,7 +138,12 @@ describe.skipIf(findChromium() === undefined)('a browser', () => {
     for (const { url } of [open, guarded]) {
       const target = `${url}/operator/suspend`;
       await page.goto(`${strangerUrl}/?action=${encodeURIComponent(target)}`);
-      await page.evaluate(async (to) => fetch(to, { method: 'POST', mode: 'no-cors', credentials: 'include' }), target);
+      const fetching = page.evaluate(
+        async (to) => fetch(to, { method: 'POST', mode: 'no-cors', credentials: 'include' }),
+        target,
+      );
+      // It is sent, and refused; the page gets no answer at all (Cross-Origin-Resource-Policy).
+      await expect(fetching).rejects.toThrow('Failed to fetch');
       const [answer] = await Promise.all([
         page.waitForResponse((response) => response.url().endsWith('/operator/suspend') && response.status() !== 401),
         page.locator('button').click(),

@@ -15,7 +15,12 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const RANGE = { start: '2021-10-10', end: '2021-12-10' };
 const UNKNOWN = '0123456789abcdef0123456789abcdef';
 
-const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
+const NO_LIMITS = {
+  SUBMISSIONS_PER_MINUTE: '100000',
+  LIVE_QUERIES_PER_CALLER: '100000',
+  POLLS_PER_MINUTE: '100000',
+  REQUESTS_PER_MINUTE: '1000000',
+};
 
 const prefix = `{t-${randomUUID()}}`;
 const keyOfWaiting = `${prefix}:queries:wait`;

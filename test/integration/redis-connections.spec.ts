@@ -1,14 +1,17 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
-import { connectForRequests } from '#shared/redis/connections';
+import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import type { RedisClient } from '#shared/redis/redis-client';
+import type * as LateNames from '../support/late-names.cjs';
 import { hasRedisServer } from '../support/redis-servers/has-redis-server';
 import { RedisProcess } from '../support/redis-servers/redis-process';
 import { waitUntil } from '../support/wait-until';
 
+const { delayNames } = createRequire(__filename)('../support/late-names.cjs') as typeof LateNames;
 const { certFile, keyFile } = inject('testAuthority');
 
 describe.runIf(hasRedisServer())('a connection to Redis over TLS', () => {
@@ -61,6 +64,18 @@ describe('a connection to Redis', () => {
     const redis = connectForRequests('redis+sentinel://127.0.0.1:1/primary');
     for (let time = 1; time <= 3; time += 1) await once(redis, 'error');
     redis.disconnect();
+  });
+
+  it('of a subscriber to a cluster may fail at once, as it does where there is no route', async () => {
+    onTestFinished(delayNames({ 'late-redis': Array<string>(100).fill('EAI_AGAIN') }));
+    const url = 'redis+cluster://late-redis:1';
+    const requests = connectForRequests(url).on('error', () => {});
+    const redis = connectForMessages(url, requests);
+    for (let time = 1; time <= 3; time += 1) {
+      expect(await once(redis, 'error')).toEqual([expect.objectContaining({ code: 'EAI_AGAIN' })]);
+    }
+    redis.disconnect();
+    requests.disconnect();
   });
 });
 

@@ -72,6 +72,35 @@ describe('a setting of App Configuration', () => {
     await expect(read()).rejects.toMatchObject({ code: 'SECRET_INVALID' });
   });
 
+  it.each([
+    'https://a.vault.azure.net.evil.example',
+    'https://evilvault.azure.net',
+    'https://vault.azure.net',
+    'https://a.vault.azure.net.',
+    'https://a.vault.azure.net@evil.example',
+    'https://evil.example',
+    'https://169.254.169.254',
+  ])('is refused, and no request is sent, when it refers to a vault elsewhere: %s', async (url) => {
+    settings.setReference(KEY, `${url}/secrets/a`);
+    const failure = await read({ keyVaultUrl: 'https://own.vault.example' }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'SECRET_INVALID' });
+    expect(String(failure)).toContain(
+      `it refers to ${new URL(url).origin}, which is neither KEY_VAULT_URL nor a vault in a domain of Azure ` +
+        '(vault.azure.net, vault.azure.cn, vault.usgovcloudapi.net); correct the reference, or set KEY_VAULT_URL to that vault',
+    );
+  });
+
+  it('is followed to a stand-in on loopback, but not in production, unless KEY_VAULT_URL is that', async () => {
+    vault.set('a-secret', 'first');
+    settings.setReference(KEY, `${vault.url}/secrets/a-secret`);
+    const inProduction = (options = {}) => read({ nodeEnv: 'production', ...options });
+    await expect(inProduction()).rejects.toMatchObject({ code: 'SECRET_INVALID' });
+    expect(vault.requests).toEqual([]);
+    // It is asked, and gets no token: its challenge names another domain.
+    await expect(inProduction({ keyVaultUrl: vault.url })).rejects.toMatchObject({ code: 'SECRET_DENIED' });
+    expect(vault.requests).toHaveLength(1);
+  });
+
   it.each<[string, Disturbance, object]>([
     ['away', { kind: 'away' }, { code: 'SECRET_UNREACHABLE' }],
     [

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findHashKeyProblem } from '#shared/config/secret-rules';
 import { AzureCredential } from '#shared/secrets/azure-credential';
@@ -6,8 +7,11 @@ import { KeyVault } from '#shared/secrets/key-vault';
 import { parseApiKeyList } from '../../apps/api/src/auth/api-key-list';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
+import type * as LateNames from '../support/late-names.cjs';
 import { waitUntil } from '../support/wait-until';
 import { withEnvironment } from '../support/with-environment';
+
+const { delayNames } = createRequire(__filename)('../support/late-names.cjs') as typeof LateNames;
 
 let identity: IdentityEndpoint;
 let vault: KeyVaultDouble;
@@ -34,11 +38,12 @@ const read = (name: string) => new KeyVault(new AzureCredential(), 'test').read(
 /** Seeds the vault; what was printed. */
 async function seed(
   options: { isWatched?: boolean; patienceMs?: number; env?: Record<string, string> } = {},
+  url = vault.url,
 ): Promise<string> {
   const { openVault, seedSecrets } = await import('../../infra/hooks/seed-secrets.mjs');
   const { createApiKey } = await import('../../apps/api/api-key.mjs');
   let printed = '';
-  const client = await openVault(vault.url, new AzureCredential(), {
+  const client = await openVault(url, new AzureCredential(), {
     ...{ allowInsecureConnection: true, disableChallengeResourceVerification: true, retryOptions: { maxRetries: 0 } },
   });
   await seedSecrets(client, {
@@ -90,6 +95,19 @@ describe('the secrets that azd seeds', () => {
     );
     vault.disturb(undefined);
     await seeding;
+    expect(await read('identifier-hash-key')).toHaveLength(43);
+  });
+
+  it('wait for the name of a vault that does not resolve yet', async () => {
+    const restoreLookups = delayNames({ localhost: ['ENOTFOUND', 'ENOTFOUND', 'EAI_AGAIN'] });
+    try {
+      const printed = await seed({}, vault.url.replace('127.0.0.1', 'localhost'));
+      expect(printed).toMatch(
+        /^Trying again for up to 1 min: getaddrinfo ENOTFOUND localhost.\nTrying again for up to 1 min: getaddrinfo EAI_AGAIN localhost.\nidentifier/,
+      );
+    } finally {
+      restoreLookups();
+    }
     expect(await read('identifier-hash-key')).toHaveLength(43);
   });
 

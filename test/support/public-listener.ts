@@ -11,7 +11,13 @@ import { RecordKeys } from '#shared/redis/record-keys';
 import { createPublicApp, type PublicListenerOptions } from '../../apps/api/src/public/public.app';
 import { waitUntil } from './wait-until';
 
-const NO_LIMITS = { SUBMISSIONS_PER_MINUTE: '100000', LIVE_QUERIES_PER_CALLER: '100000', POLLS_PER_MINUTE: '100000' };
+const NO_LIMITS = {
+  SUBMISSIONS_PER_MINUTE: '100000',
+  LIVE_QUERIES_PER_CALLER: '100000',
+  POLLS_PER_MINUTE: '100000',
+  REQUESTS_PER_MINUTE: '1000000',
+  EVENT_STREAMS_PER_CALLER: '100000',
+};
 
 /** The callers' listener in this process, at a port that the system chose. */
 export interface PublicListener {

@@ -1,14 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
 import { readEnvironment } from '#shared/config/environment';
-import { connectTable, isLoaded, loadTable } from './load-table';
+import { connectTable, isLoaded, loadTable, retryUnanswered } from './load-table';
 import { generateSampleData } from './sample-data';
 
 // For a container that runs once: puts the sample data into the table TABLE_NAME of TABLE_CONNECTION_STRING.
-
-/** How long the table service may take to come up. */
-const WAIT_LIMIT_MS = 60_000;
-const WAIT_STEP_MS = 500;
 
 async function loadSampleData(): Promise<void> {
   const { TABLE_CONNECTION_STRING: connectionString, TABLE_NAME: tableName = 'audit' } = readEnvironment();
@@ -16,7 +11,8 @@ async function loadSampleData(): Promise<void> {
     throw new Error('TABLE_CONNECTION_STRING must say where the table is.');
   }
   const client = connect(connectionString, tableName || 'audit');
-  await waitForService(client);
+  // In a container the name of its neighbour may not resolve yet, and the SDK does not retry that (EAI_AGAIN).
+  client.pipeline.addPolicy(retryUnanswered(new URL(client.url).origin, console.log), { phase: 'Retry' });
   const entities = generateSampleData();
   if (await isLoaded(client, entities)) {
     console.log(`The table ${client.tableName} has the sample data already.`);
@@ -39,22 +35,6 @@ function connect(connectionString: string, tableName: string): TableClient {
     return connectTable(connectionString, tableName);
   } catch (error) {
     throw new Error('TABLE_CONNECTION_STRING must be the connection string of a storage account.', { cause: error });
-  }
-}
-
-/** Until the service answers, whatever it answers to a request for a table that need not be there. */
-async function waitForService(client: TableClient): Promise<void> {
-  const { origin } = new URL(client.url);
-  const giveUpAt = performance.now() + WAIT_LIMIT_MS;
-  for (let told = false; ; told = true) {
-    try {
-      await fetch(origin, { signal: AbortSignal.timeout(WAIT_LIMIT_MS / 10) });
-      return;
-    } catch (error) {
-      if (performance.now() > giveUpAt) throw new Error(`No table service answers at ${origin}.`, { cause: error });
-    }
-    if (!told) console.log(`Waiting for the table service at ${origin}.`);
-    await delay(WAIT_STEP_MS);
   }
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import { TableClient, type TransactionAction } from '@azure/data-tables';
 import type { AuditEntity } from './sample-data';
 
@@ -6,6 +8,13 @@ const TRANSACTION_SIZE = 100;
 
 /** Enough to keep an emulator busy while the next transactions are written. */
 const DAYS_AT_ONCE = 8;
+
+/** How long the table service may take to come up, or to come back. */
+const RETRY_LIMIT_MS = 60_000;
+const RETRY_STEP_MS = 500;
+
+/** The SDK would wait without end for a service that has accepted the connection and is silent. */
+const ANSWER_LIMIT_MS = 30_000;
 
 export interface LoadOptions {
   signal?: AbortSignal | undefined;
@@ -64,6 +73,39 @@ export async function isLoaded(client: TableClient, entities: AuditEntity[]): Pr
 /** @param connectionString May be of an emulator: plain http is allowed. */
 export function connectTable(connectionString: string, tableName: string): TableClient {
   return TableClient.fromConnectionString(connectionString, tableName, { allowInsecureConnection: true });
+}
+
+/**
+ * Retries each request that gets no answer, for whatever reason: a name that does not resolve yet, a refused or a broken
+ * connection.
+ *
+ * @param log Called once for each reason until a request is answered.
+ * @param limitMs How long one request is retried; an error names the last reason then.
+ */
+export function retryUnanswered(origin: string, log: (text: string) => void, limitMs = RETRY_LIMIT_MS): PipelinePolicy {
+  let logged: string | undefined;
+  return {
+    name: 'retryUnanswered',
+    async sendRequest(request, next) {
+      const giveUpAt = performance.now() + limitMs;
+      request.timeout = ANSWER_LIMIT_MS;
+      for (;;) {
+        try {
+          const response = await next(request);
+          logged = undefined;
+          return response;
+        } catch (cause) {
+          const { name, code = name } = cause as NodeJS.ErrnoException;
+          const problem = `No answer at ${origin} (${code})`;
+          // Not an error of the SDK, which would retry that again.
+          if (performance.now() > giveUpAt) throw new Error(`${problem} for ${limitMs / 1_000} s.`, { cause });
+          if (code !== logged) log(`${problem}: trying again for up to ${limitMs / 1_000} s.`);
+          logged = code;
+        }
+        await delay(RETRY_STEP_MS);
+      }
+    },
+  };
 }
 
 function groupByDay(entities: AuditEntity[]): Map<string, AuditEntity[]> {

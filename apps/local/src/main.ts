@@ -76,7 +76,8 @@ async function start(run: Run, signal: AbortSignal): Promise<Api> {
   await chooseApiPorts();
   const { folder } = run;
   const url = process.env['REDIS_URL'] || undefined;
-  const redis = run.store(startRedis({ url, signal }));
+  // Redis is the first step: its line is the one that is being written.
+  const redis = run.store(startRedis({ url, signal, onRetry: (reason) => process.stdout.write(`${reason} `) }));
   const azurite = run.store(startAzurite({ signal }));
   let percent = 0;
   const onProgress = (loaded: number, total: number) => (percent = Math.floor((loaded / total) * 100));

@@ -6,6 +6,7 @@ import { connectForRequests } from '#shared/redis/connections';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { findRedisProblem } from '#shared/redis/redis-health';
 import { checkRedisRequirements } from '#shared/redis/redis-requirements';
+import { readReplyCode } from '#shared/redis/redis-script';
 import { findRedisUrlProblem, parseRedisUrl } from '#shared/redis/redis-url';
 import { onFreePort } from './on-free-port';
 import { LOOPBACK } from './ports';
@@ -13,7 +14,9 @@ import { findProjectFolder } from './project-folder';
 import { ServiceProcess } from './service-process';
 
 const START_LIMIT_MS = 20_000;
-const CONNECT_LIMIT_MS = 5_000;
+const CONNECT_LIMIT_MS = 15_000;
+/** Of a name that does not resolve, perhaps not yet. */
+const UNRESOLVED = new Set(['EAI_AGAIN', 'ENOTFOUND']);
 const KEY_PREFIX = '{audit-query}';
 
 export interface RedisOptions {
@@ -22,6 +25,8 @@ export interface RedisOptions {
   /** Which one to start; by default a native one where there is one. */
   kind?: 'native' | 'embedded';
   signal?: AbortSignal | undefined;
+  /** Called once when the connection to a given one is retried, with the reason. */
+  onRetry?: (reason: string) => void;
 }
 
 export interface RedisServer {
@@ -45,15 +50,16 @@ export class RedisUnusableError extends Error {}
  * @throws RedisUnusableError when the given one cannot be used, or a native one is asked for and there is none;
  * ProcessEndedError when one does not come up; the signal's reason. Nothing is left running then.
  */
-export async function startRedis({ url, kind, signal }: RedisOptions = {}): Promise<RedisServer> {
-  if (url !== undefined) return checkGiven(url);
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const { url, kind, signal } = options;
+  if (url !== undefined) return checkGiven(url, options);
   const program = kind === 'embedded' ? undefined : await findProgram(['redis-server', 'valkey-server']);
   if (program !== undefined) return startNative(program, signal);
   if (kind !== 'native') return startEmbedded(signal);
   throw new RedisUnusableError('There is neither a redis-server nor a valkey-server on the PATH.');
 }
 
-async function checkGiven(url: string): Promise<RedisServer> {
+async function checkGiven(url: string, options: RedisOptions): Promise<RedisServer> {
   const { REDIS_TLS_CA_FILE: caFile } = process.env;
   const wrong = findRedisUrlProblem(url);
   if (wrong !== undefined) throw new RedisUnusableError(`REDIS_URL ${wrong}.`);
@@ -62,7 +68,7 @@ async function checkGiven(url: string): Promise<RedisServer> {
   let redis: RedisClient | undefined;
   try {
     redis = connectForRequests(url, caFile || undefined);
-    await waitForConnection(redis);
+    await waitForConnection(redis, options);
     const missing = await checkRedisRequirements(redis, KEY_PREFIX);
     if (missing !== undefined) {
       throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} lacks ${missing}: see docs/redis.md.`);
@@ -80,6 +86,7 @@ async function checkGiven(url: string): Promise<RedisServer> {
       );
     }
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof RedisUnusableError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new RedisUnusableError(`The Redis of REDIS_URL at ${place} cannot be used: ${reason}.`, { cause: error });
@@ -89,13 +96,25 @@ async function checkGiven(url: string): Promise<RedisServer> {
   return { url, kind: 'given', description: `the one of REDIS_URL, at ${place}`, stop: async () => undefined };
 }
 
-/** @throws The first error; it is not tried again. */
-async function waitForConnection(redis: RedisClient): Promise<void> {
+/**
+ * Retries while the name does not resolve yet, and while no sentinel or server of a cluster is reached, of which no reason is
+ * known here.
+ *
+ * @throws Any other error, at once; after a while the last one; the signal's reason.
+ */
+async function waitForConnection(redis: RedisClient, { signal, onRetry }: RedisOptions): Promise<void> {
+  let last: Error | undefined;
   await new Promise<void>((resolve, reject) => {
     redis.once('ready', resolve);
     // Stays: the connection goes on until it is closed.
-    redis.on('error', reject);
-    setTimeout(() => reject(new Error('no answer')), CONNECT_LIMIT_MS).unref();
+    redis.on('error', (error: NodeJS.ErrnoException) => {
+      const isAwaited = error.code === undefined ? readReplyCode(error) === undefined : UNRESOLVED.has(error.code);
+      if (!isAwaited) return reject(error);
+      if (last === undefined) onRetry?.(`${error.message}: trying again for up to ${CONNECT_LIMIT_MS / 1_000} s`);
+      last = error;
+    });
+    setTimeout(() => reject(last ?? new Error('no answer')), CONNECT_LIMIT_MS).unref();
+    signal?.addEventListener('abort', () => reject(signal.reason as Error));
   });
 }
 

@@ -14,6 +14,7 @@ import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/bullmq-workers';
+import { refuseForeignHosts } from './lifecycle/refuse-foreign-hosts';
 import { WorkerStart } from './lifecycle/worker-start';
 import { PurgeProcessor } from './tasks/purge.processor';
 import { QueryProcessor } from './queries/query.processor';
@@ -33,9 +34,11 @@ void runUntilSignal(async () => {
   watchRedisFitness(redis, config.keyPrefix);
   const metrics = new Metrics('worker');
   observeRedis(metrics, redis, config.keyPrefix);
+  const adapter = new FastifyAdapter({ forceCloseConnections: true });
+  refuseForeignHosts(adapter.getInstance(), config.healthHost);
   const app = await NestFactory.create<NestFastifyApplication>(
     WorkerModule.register(config, { redis, bulk }, metrics),
-    new FastifyAdapter({ forceCloseConnections: true }),
+    adapter,
     { logger, abortOnError: false },
   );
   await app.listen(config.healthPort, config.healthHost);

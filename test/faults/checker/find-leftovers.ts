@@ -5,7 +5,7 @@ const MOST_EVENTS = 11_000;
 
 /** What lives as long as the service: lists of BullMQ, beside the jobs that it holds for a time, and ours, which are trimmed. */
 const KEPT =
-  /:(queries|purges):(id|meta|events|completed|failed|stalled-check|marker|[0-9a-f]{32})$|:queries:metrics:|:queries-of:|:(all-queries|workers|ended|audit)$/;
+  /:(queries|purges):(id|meta|events|completed|failed|stalled-check|marker|[0-9a-f]{32})$|:queries:metrics:|:queries-of:|:(all-queries|workers|ended|audit|audit:reads|audit:failed-logins)$/;
 
 /**
  * I6: when all has ended there is no lock, no job under way, nothing else that never goes away by itself, and nothing that

@@ -1,11 +1,12 @@
-import type { Authenticator } from './authenticator';
-import { refuseForeignHost } from './refuse-foreign-host';
+import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { ProblemError } from '../errors/problem-error';
+import { ANONYMOUS, type Authenticator } from './authenticator';
 
 /** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
 export const ANYONE_HERE: Authenticator = {
-  authenticate(headers) {
-    refuseForeignHost(headers);
-    return 'anonymous';
+  authenticate({ host }) {
+    if (!isLoopbackHost(host)) throw new ProblemError('HOST_NOT_ALLOWED');
+    return ANONYMOUS;
   },
   problem: undefined,
   close() {},

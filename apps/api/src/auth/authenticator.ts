@@ -1,12 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** Who sends a request, and how long its credential lasts. */
+export interface Credential {
+  /** The name of the caller or operator. Each way has a prefix of its own, so that names of two ways are never equal. */
+  readonly caller: string;
+  /** When the credential expires, in milliseconds since 1970; absent where it does not. */
+  readonly expiresAt?: number;
+  /** Whether a request with the same credential would be let in now. Reads nothing, so that a stream can ask each second. */
+  isStillValid(): boolean;
+}
+
 /** Tells who sends a request, by one of the ways that `AUTH_MODE` and `OPERATOR_AUTH` choose from. */
 export interface Authenticator {
-  /**
-   * @returns The name of the caller or operator. Each way has a prefix of its own, so that names of two ways are never equal.
-   * @throws ProblemError UNAUTHENTICATED, FORBIDDEN or AUTH_UNAVAILABLE
-   */
-  authenticate(headers: IncomingHttpHeaders): string | Promise<string>;
+  /** @throws ProblemError UNAUTHENTICATED, FORBIDDEN or AUTH_UNAVAILABLE */
+  authenticate(headers: IncomingHttpHeaders): Credential | Promise<Credential>;
+
+  /** Called when credentials may have become invalid; absent where they only expire. */
+  onChange?(listener: () => void): void;
 
   /** Why nobody can be told from anybody else at the moment, as a sentence; undefined when they can be told. */
   readonly problem: string | undefined;
@@ -14,5 +24,8 @@ export interface Authenticator {
   /** Lets go of timers and files. */
   close(): void;
 }
+
+/** Of anyone, where no credential is asked for. */
+export const ANONYMOUS: Credential = { caller: 'anonymous', isStillValid: () => true };
 
 export const AUTHENTICATOR = Symbol('AUTHENTICATOR');

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Logger } from '@nestjs/common';
 import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
+import { OnceAMinute } from '../errors/once-a-minute';
 import { ProblemError } from '../errors/problem-error';
-import type { Authenticator } from './authenticator';
+import type { Authenticator, Credential } from './authenticator';
 import { readBearer } from './read-bearer';
 import { refuseForbidden, refuseUnauthenticated } from './refusals';
 import { type TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
@@ -11,7 +12,7 @@ import { type TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
 const CLOCK_TOLERANCE_SECONDS = 60;
 
 /** The form of the ids of tenants and of whoever is in them. */
-const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Why a claim is refused; of any other one nothing is said. */
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -39,16 +40,17 @@ export class EntraAuthenticator implements Authenticator {
   readonly problem = undefined;
 
   private readonly logger = new Logger(EntraAuthenticator.name);
+  private readonly unforeseen = new OnceAMinute();
 
   constructor(
     private readonly keys: TenantKeys,
     private readonly rules: TokenRules,
   ) {}
 
-  async authenticate({ authorization }: IncomingHttpHeaders): Promise<string> {
+  async authenticate({ authorization }: IncomingHttpHeaders): Promise<Credential> {
     const token = readBearer(authorization);
     if (token === undefined) throw refuseUnauthenticated();
-    const { tid, oid, azp, roles, scp } = await this.verify(token);
+    const { tid, oid, azp, roles, scp, exp = 0 } = await this.verify(token);
     const { tenantId, requiredRole, requiredScope } = this.rules;
     if (tid !== tenantId) throw refuseUnauthenticated('The token is not of the tenant that is asked for.');
     // Identity tokens, which say who somebody is and not what a client may do, have no `azp`.
@@ -58,7 +60,9 @@ export class EntraAuthenticator implements Authenticator {
     const hasRole = requiredRole !== undefined && Array.isArray(roles) && roles.includes(requiredRole);
     const hasScope = requiredScope !== undefined && typeof scp === 'string' && scp.split(' ').includes(requiredScope);
     if (!hasRole && !hasScope) throw refuseForbidden(requiredScope);
-    return `entra:${tid}/${oid.toLowerCase()}`;
+    // As long as a new request with the token would be let in: else its client would resume a stream only to lose it again.
+    const expiresAt = (exp + CLOCK_TOLERANCE_SECONDS) * 1_000;
+    return { caller: `entra:${tid}/${oid.toLowerCase()}`, expiresAt, isStillValid: () => Date.now() < expiresAt };
   }
 
   close(): void {}
@@ -86,8 +90,8 @@ export class EntraAuthenticator implements Authenticator {
       return new ProblemError('AUTH_UNAVAILABLE', { headers, cause });
     }
     const { code, claim, reason } = cause as { code?: string; claim?: string; reason?: string };
-    // Whatever a token is made of, it is the token's fault; but one that is not foreseen is worth a line.
-    if (code === undefined) this.logger.warn(`a token was refused: ${String(cause)}`);
+    // Whatever a token is made of, it is the token's fault; but one that is not foreseen is worth a log entry.
+    if (code === undefined && this.unforeseen.isDue('')) this.logger.warn(`a token was refused: ${String(cause)}`);
     if (reason === 'missing') return refuseUnauthenticated('The token lacks a claim that is asked for.', cause);
     return refuseUnauthenticated(REASONS.get(claim ?? '') ?? 'The token is not valid.', cause);
   }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
+import { OnceAMinute } from '../errors/once-a-minute';
 import { toProblemError } from '../errors/to-problem-error';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
@@ -9,7 +10,7 @@ import { sendOperatorError } from './send-operator-error';
  * What the dashboard needs: its own files, and the styles and fonts that its scripts set. Unlike helmet's, it has no
  * `upgrade-insecure-requests`, which leaves the dashboard without its files over plain http.
  */
-const POLICY = [
+const DASHBOARD_POLICY = [
   `default-src 'none'`,
   `script-src 'self'`,
   `style-src 'self' 'unsafe-inline'`,
@@ -24,14 +25,6 @@ const POLICY = [
 /** Methods that change nothing; a page of another site could send them, and cannot read the answer. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** On every answer of the listener. */
-export const LISTENER_HEADERS = {
-  'Content-Security-Policy': POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-};
-
 /**
  * The one hook that every request of the listener passes, whatever its path and whoever answers it: controllers, the
  * dashboard and its files, the metrics, and what there is not. Whoever may not go on is refused here and nowhere else,
@@ -39,18 +32,23 @@ export const LISTENER_HEADERS = {
  */
 export function guardListener(fastify: FastifyInstance, authenticator: Authenticator): void {
   const logger = new Logger('OperatorGuard');
+  const failures = new OnceAMinute();
   fastify.decorateRequest('operator', '');
   fastify.addHook('onRequest', async (request, reply) => {
-    void reply.headers(LISTENER_HEADERS);
+    void reply.header('Cache-Control', 'no-store');
     try {
-      const operator = await authenticator.authenticate(request.headers);
+      const { caller: operator } = await authenticator.authenticate(request.headers);
       if (!SAFE_METHODS.has(request.method)) refuseCrossSite(request.headers);
       request.operator = operator;
+      if (request.routeOptions.url?.startsWith('/queues')) {
+        void reply.header('Content-Security-Policy', DASHBOARD_POLICY);
+      }
       return undefined;
     } catch (error) {
       // Answered here: the dashboard has an error handler of its own.
       const problem = toProblemError(error);
-      if (problem.status >= 500) logger.warn(`${problem.code}: ${String(problem.cause)}`);
+      if (problem.status >= 500 && failures.isDue(problem.code))
+        logger.warn(`${problem.code}: ${String(problem.cause)}`);
       // Set by a hook before this one; it would tell whoever may not ask which routes there are.
       void reply.removeHeader('Allow');
       sendOperatorError(problem, request, reply);

@@ -1,25 +1,26 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from '#shared/redis/audit-log';
 import { QueryCounts } from '#shared/redis/query-counts';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { answerOtherMethods } from '../errors/answer-other-methods';
-import { ProblemError } from '../errors/problem-error';
+import { createFastify } from '../create-fastify';
 import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { RECEIVE_TIMES } from '../receive-times';
+import { SECURITY_HEADERS } from '../security-headers';
+import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
-import { guardListener, LISTENER_HEADERS } from './guard-listener';
+import { guardListener } from './guard-listener';
 import { ignoreBodies } from './ignore-bodies';
 import { OperatorModule } from './operator.module';
-import { sendOperatorError } from './send-operator-error';
+import { EXPLANATION, sendOperatorError } from './send-operator-error';
 
 /**
  * The operators' listener, ready to listen.
@@ -34,18 +35,16 @@ export async function createOperatorApp({
   receiveTimes = RECEIVE_TIMES,
 }: ListenerOptions): Promise<NestFastifyApplication> {
   const authenticator = await createOperatorAuthenticator(config);
-  const adapter = new FastifyAdapter({
-    ...receiveTimes,
-    forceCloseConnections: true,
-    // Its 503 has none of the shape of ours, and what still comes can be answered.
-    return503OnClosing: false,
-    // Longer than any id; what is longer than that is no route.
-    routerOptions: { maxParamLength: 2_000 },
-    // What the router itself refuses, such as a path with a bad percent-encoding.
-    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      sendOperatorError(new ProblemError('ROUTE_NOT_FOUND'), request, reply.headers(LISTENER_HEADERS)),
-  });
-  const fastify = adapter.getInstance();
+  const fastify = createFastify(
+    {
+      forceCloseConnections: true,
+      // Longer than any id; what is longer than that is no route.
+      routerOptions: { maxParamLength: 2_000 },
+    },
+    receiveTimes,
+    { headers: SECURITY_HEADERS, explanation: EXPLANATION, basePath: '', sendError: sendOperatorError },
+  );
+  const adapter = new FastifyAdapter(fastify);
   // Before anything else has a route.
   guardListener(fastify, authenticator);
   const finishRoutes = answerOtherMethods(adapter, sendOperatorError);
@@ -57,6 +56,7 @@ export async function createOperatorApp({
   });
   ignoreBodies(fastify);
   auditChanges(fastify, app.get(AuditLog));
+  auditAccesses(fastify, app.get(AuditLog), config.operatorAuth);
   serveDocument(app);
   if (metrics) {
     const keys = new RecordKeys(config.keyPrefix);

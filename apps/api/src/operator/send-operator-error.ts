@@ -3,7 +3,7 @@ import type { ProblemError } from '../errors/problem-error';
 import { sendProblem } from '../errors/send-problem';
 
 /** The example of the code in the listener's own document, which can be fetched. */
-const EXPLANATION = '/operator/openapi.json#/components/examples/';
+export const EXPLANATION = '/operator/openapi.json#/components/examples/';
 
 /** Problem details, as on the callers' listener. */
 export function sendOperatorError(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): void {

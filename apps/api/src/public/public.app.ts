@@ -1,30 +1,35 @@
-import type { Socket } from 'node:net';
+import type { Server } from 'node:net';
+import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
+import { createFastify } from '../create-fastify';
 import type { ListenerOptions } from '../listener-options';
 import { isTracing } from '#shared/telemetry/start-tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { RECEIVE_TIMES } from '../receive-times';
+import { toSecurityHeaders } from '../security-headers';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
+import { limitRequests } from './limits/limit-requests';
+import { RequestLimiter } from './limits/request-limiter';
 import { answerOtherMethods } from '../errors/answer-other-methods';
+import { EXPLANATION } from './errors/explanation';
+import { OnceAMinute } from '../errors/once-a-minute';
 import { ProblemError } from '../errors/problem-error';
-import { answerUnreadable } from './errors/answer-unreadable';
 import { sendError } from './errors/send-error';
 import { EVENT_TIMES, type EventTimes } from './queries/event-times';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
 import { traceSubmissions } from './trace-submissions';
 import { PublicModule } from './public.module';
-import { sendSecurityHeaders, STRICT_HEADERS } from './security-headers';
 
 /** How long a browser may keep the answer to a preflight. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
@@ -54,22 +59,24 @@ export async function createPublicApp({
   const basePath = config.publicBasePath;
   const answerError = (problem: ProblemError, request: FastifyRequest, reply: FastifyReply) =>
     sendError(problem, request, reply, basePath);
-  const adapter = new FastifyAdapter({
-    ...receiveTimes,
-    bodyLimit: BODY_LIMIT_BYTES,
-    // What is being answered is answered; those who wait are sent on by `QueryStreams`.
-    forceCloseConnections: 'idle',
-    // Its 503 has none of the shape of ours, and what still comes can be answered.
-    return503OnClosing: false,
-    // Longer than any id; what is longer than that is no route.
-    // `/api/submit/query/?…` is the same route, as it is for the original.
-    routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: true },
-    // What the router itself refuses, such as a path with a bad percent-encoding.
-    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      answerError(new ProblemError('ROUTE_NOT_FOUND', { headers: STRICT_HEADERS }), request, reply),
-    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => answerUnreadable(error, socket, basePath),
-  });
-  const fastify = adapter.getInstance();
+  const fastify = createFastify(
+    {
+      bodyLimit: BODY_LIMIT_BYTES,
+      // What is being answered is answered; those who wait are sent on by `QueryStreams`.
+      forceCloseConnections: 'idle',
+      // Longer than any id; what is longer than that is no route.
+      // `/api/submit/query/?…` is the same route, as it is for the original.
+      routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: true },
+    },
+    receiveTimes,
+    {
+      headers: toSecurityHeaders(config.publicBaseUrl),
+      explanation: basePath + EXPLANATION,
+      basePath,
+      sendError: answerError,
+    },
+  );
+  const adapter = new FastifyAdapter(fastify);
   if (metrics) observeRequests(metrics, fastify);
   if (isTracing(config)) traceSubmissions(fastify);
   const finishRoutes = answerOtherMethods(adapter, answerError);
@@ -86,7 +93,6 @@ export async function createPublicApp({
   acceptJsonOnly(fastify);
   // Half of what the process has: others have to end too, after this.
   endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
-  sendSecurityHeaders(fastify, config);
   // Without a credential, which a page of another site lacks, the browser of anyone who is let in could be used by it.
   const trustedOrigins = [
     ...config.corsOrigins,
@@ -95,6 +101,8 @@ export async function createPublicApp({
   authenticateRequests(fastify, authenticator, (headers) => {
     if (config.authMode === 'none') refuseCrossSite(headers, trustedOrigins);
   });
+  limitRequests(fastify, app.get(RequestLimiter), redis);
+  limitConnections(fastify.server, config.maxConnections);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,
@@ -109,4 +117,14 @@ export async function createPublicApp({
   finishRoutes();
   if (metrics) observeWaiting(metrics, app.get(QueryStreams));
   return app;
+}
+
+/** Node closes each connection beyond `most` as soon as it has accepted it. */
+function limitConnections(server: Server, most: number): void {
+  const logger = new Logger('PublicListener');
+  const entries = new OnceAMinute();
+  server.maxConnections = most;
+  server.on('drop', () => {
+    if (entries.isDue('drop')) logger.warn({ most }, 'MAX_CONNECTIONS are open; new connections are closed');
+  });
 }

@@ -4,7 +4,10 @@ import { ProblemError } from '../errors/problem-error';
 /** Redis is back within a second after most outages. */
 const UNAVAILABLE_RETRY_SECONDS = '5';
 
-/** An answer reaches for Redis twice at the most, and 503 is promised within two seconds. */
+/**
+ * An answer reaches for Redis twice at the most, once it has been counted; a count that Redis does not answer is a 503. That
+ * is promised within two seconds.
+ */
 const REACH_LIMIT_MS = 950;
 
 /**

@@ -402,7 +402,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "TOO_MANY_STREAMS" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -415,7 +415,7 @@ export interface components {
              * @description Stable; what to do about each is told at `/api/docs`.
              * @enum {string}
              */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "TOO_MANY_STREAMS" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
             /** @description For people. */
             message: string;
         };
@@ -495,7 +495,7 @@ export interface components {
                 "application/json": components["schemas"]["OriginalError"];
             };
         };
-        /** @description - `REQUEST_UNREADABLE`: The request is not HTTP. Send it with a client that keeps to HTTP/1.1. */
+        /** @description - `REQUEST_UNREADABLE`: The request is not valid HTTP. Send it with a client that keeps to HTTP/1.1. */
         Unreadable: {
             headers: {
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
@@ -693,6 +693,8 @@ export interface operations {
             /** @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names. */
             400: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -711,6 +713,8 @@ export interface operations {
             /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -733,6 +737,8 @@ export interface operations {
              */
             403: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
@@ -749,9 +755,32 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "Retry-After": components["headers"]["Retry-After.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "RATE_LIMITED";
+                    };
+                };
+            };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
             500: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -773,6 +802,8 @@ export interface operations {
              */
             503: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1318,7 +1349,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+            /**
+             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
+             *     - `TOO_MANY_STREAMS`: Too many event streams of this caller are open. Close one of them, or wait until one has ended; a long poll needs no stream.
+             */
             429: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1336,7 +1370,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "RATE_LIMITED";
+                        code: "RATE_LIMITED" | "TOO_MANY_STREAMS";
                     };
                     "text/html": string;
                 };
@@ -1437,6 +1471,8 @@ export interface operations {
             /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
             401: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1460,6 +1496,8 @@ export interface operations {
              */
             403: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
@@ -1482,6 +1520,8 @@ export interface operations {
              */
             404: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1500,6 +1540,8 @@ export interface operations {
             /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
             413: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1518,6 +1560,8 @@ export interface operations {
             /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
             415: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1533,9 +1577,32 @@ export interface operations {
                     };
                 };
             };
+            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    "Retry-After": components["headers"]["Retry-After.always"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status: 429;
+                        /** @enum {unknown} */
+                        code: "RATE_LIMITED";
+                    };
+                };
+            };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
             500: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1557,6 +1624,8 @@ export interface operations {
              */
             503: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
@@ -1961,7 +2030,10 @@ export interface operations {
                     };
                 };
             };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+            /**
+             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
+             *     - `TOO_MANY_STREAMS`: Too many event streams of this caller are open. Close one of them, or wait until one has ended; a long poll needs no stream.
+             */
             429: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -1979,7 +2051,7 @@ export interface operations {
                         /** @constant */
                         status: 429;
                         /** @enum {unknown} */
-                        code: "RATE_LIMITED";
+                        code: "RATE_LIMITED" | "TOO_MANY_STREAMS";
                     };
                 };
             };
@@ -2599,7 +2671,10 @@ export interface operations {
     getOpenApiDocument: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the document that the client has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2611,12 +2686,27 @@ export interface operations {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    ETag: components["headers"]["ETag.always"];
+                    /** @description Any cache may keep it for some minutes. */
+                    "Cache-Control": "public, max-age=300";
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": Record<string, never>;
                 };
+            };
+            /** @description The client has this one already. */
+            304: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    ETag: components["headers"]["ETag.always"];
+                    /** @description Any cache may keep it for some minutes. */
+                    "Cache-Control": "public, max-age=300";
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
             500: {
@@ -2641,7 +2731,10 @@ export interface operations {
     getDocs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the document that the client has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2653,7 +2746,9 @@ export interface operations {
                     "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                     "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                     Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
+                    ETag: components["headers"]["ETag.always"];
+                    /** @description Any cache may keep it for some minutes. */
+                    "Cache-Control": "public, max-age=300";
                     "Content-Security-Policy": components["headers"]["Content-Security-Policy.always"];
                     "Referrer-Policy": components["headers"]["Referrer-Policy.always"];
                     "X-Content-Type-Options": components["headers"]["X-Content-Type-Options.always"];
@@ -2662,6 +2757,19 @@ export interface operations {
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description The client has this one already. */
+            304: {
+                headers: {
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                    Vary: components["headers"]["Vary"];
+                    ETag: components["headers"]["ETag.always"];
+                    /** @description Any cache may keep it for some minutes. */
+                    "Cache-Control": "public, max-age=300";
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
             500: {

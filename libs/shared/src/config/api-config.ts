@@ -53,6 +53,18 @@ export class ApiConfig extends AuthConfig {
   @WholeNumber(1, 1_000_000)
   pollsPerMinute: number = 120;
 
+  /** Of one caller over all routes that ask for a caller, and over all API processes. */
+  @WholeNumber(1, 1_000_000)
+  requestsPerMinute: number = 3_000;
+
+  /** Event streams of one caller that are open at once, in each API process. */
+  @WholeNumber(1, 1_000_000)
+  eventStreamsPerCaller: number = 100;
+
+  /** Connections to the callers' listener that are open at once, in each API process; more are closed at once. */
+  @WholeNumber(1, 1_000_000)
+  maxConnections: number = 10_000;
+
   /** Origins whose scripts may call, with commas between, in the form in which browsers send them; none by default. */
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? splitOrigins(value) : value))
   @Problem<ApiConfig>(({ corsOrigins }) =>

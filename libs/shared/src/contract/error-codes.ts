@@ -23,7 +23,7 @@ export const ERROR_TABLE = {
   },
   REQUEST_UNREADABLE: {
     status: 400,
-    title: 'The request is not HTTP.',
+    title: 'The request is not valid HTTP.',
     remedy: 'Send it with a client that keeps to HTTP/1.1.',
     retryable: false,
   },
@@ -141,6 +141,12 @@ export const ERROR_TABLE = {
     status: 429,
     title: 'Too many queries of this caller have not ended yet.',
     remedy: 'Wait until one of them has ended, or terminate one.',
+    retryable: true,
+  },
+  TOO_MANY_STREAMS: {
+    status: 429,
+    title: 'Too many event streams of this caller are open.',
+    remedy: 'Close one of them, or wait until one has ended; a long poll needs no stream.',
     retryable: true,
   },
   HEADERS_TOO_LARGE: {

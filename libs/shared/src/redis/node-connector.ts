@@ -18,8 +18,11 @@ export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: 
       const hosts = listHosts();
       const place = hosts[turn++ % hosts.length];
       this.connecting = true;
-      this.stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
-      return this.stream;
+      const stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
+      this.stream = stream;
+      // Where there is no route the error comes before ioredis listens, and would end the process; ioredis reads it from here.
+      stream.once('error', (error: Error) => (this.firstError = error));
+      return stream;
     }
   };
 }

@@ -17,22 +17,22 @@ export interface WindowCount {
 }
 
 /**
- * Lua for the scripts that count a request in the step in which they do what it asks for: `take(key, windowMs)` gives
- * `taken, msLeft`. A library's limiter would be another command for each request, and cost a sixth of the fastest.
+ * Lua for the scripts that count a request in the step in which they do what it asks for: `take(key, windowMs, count)` gives
+ * `taken, msLeft`; without a count it takes one. A library's limiter would be another command for each request, and cost a sixth of the fastest.
  */
 export const TAKE = `
-local function take(key, windowMs)
-  local taken = redis.call('INCR', key)
-  if taken == 1 then redis.call('PEXPIRE', key, windowMs) end
+local function take(key, windowMs, count)
+  local taken = redis.call('INCRBY', key, count or 1)
+  if taken == tonumber(count or 1) then redis.call('PEXPIRE', key, windowMs) end
   return taken, redis.call('PTTL', key)
 end`;
 
-/** KEYS window; ARGV length of the window in ms */
+/** KEYS window; ARGV length of the window in ms, how many requests */
 const COUNT = new RedisScript<[taken: number, msLeft: number]>(`${TAKE}
-return { take(KEYS[1], ARGV[1]) }`);
+return { take(KEYS[1], ARGV[1], ARGV[2]) }`);
 
-/** Counts a request that asks for nothing that another script could do along with it. */
-export async function countRequest(redis: RedisClient, { key, windowMs }: RateWindow): Promise<WindowCount> {
-  const [taken, msLeft] = await COUNT.run(redis, [key], [windowMs]);
+/** Counts a request that asks for nothing that another script could do along with it, or several at once. */
+export async function countRequest(redis: RedisClient, { key, windowMs }: RateWindow, count = 1): Promise<WindowCount> {
+  const [taken, msLeft] = await COUNT.run(redis, [key], [windowMs, count]);
   return { taken, msLeft };
 }

@@ -60,6 +60,11 @@ export class RecordKeys {
     return `${this.prefix}:audit`;
   }
 
+  /** What operators have read, or the failed logins. */
+  accesses(stream: string): string {
+    return `${this.audit}:${stream}`;
+  }
+
   /** The workers by the time of their last beat, and what each says of itself. */
   get workers(): string {
     return `${this.prefix}:workers`;

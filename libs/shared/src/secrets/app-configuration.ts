@@ -1,7 +1,12 @@
-import { AppConfigurationClient, isSecretReference, parseSecretReference } from '@azure/app-configuration';
+import {
+  AppConfigurationClient,
+  type ConfigurationSetting,
+  isSecretReference,
+  parseSecretReference,
+} from '@azure/app-configuration';
 import type { AzureCredential } from './azure-credential';
 import { describeSource } from './describe-source';
-import { parseSecretUrl, type SecretName } from './key-vault';
+import { type AllowedVaults, isAllowedVault, parseSecretUrl, type SecretName, VAULT_DOMAINS } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
 
@@ -20,11 +25,14 @@ export type SecretSetting = { kind: 'reference'; secret: SecretName } | { kind: 
 export class AppConfiguration {
   private readonly client: AppConfigurationClient;
 
-  /** @param endpoint Such as https://example.azconfig.io. */
+  /**
+   * @param endpoint Such as https://example.azconfig.io.
+   * @param vaults Which vaults a reference may name.
+   */
   constructor(
     private readonly endpoint: string,
     credential: AzureCredential,
-    private readonly nodeEnv: string,
+    private readonly vaults: AllowedVaults,
   ) {
     this.client = new AppConfigurationClient(endpoint, credential, { retryOptions: { maxRetries: 0 } });
   }
@@ -49,11 +57,21 @@ export class AppConfiguration {
         throw toSecretError(error, what);
       });
     if (!isSecretReference(setting)) return { kind: 'plain', value: setting.value?.trim() ?? '' };
-    try {
-      return { kind: 'reference', secret: parseSecretUrl(parseSecretReference(setting).value.secretId, this.nodeEnv) };
-    } catch (cause) {
-      // It is not JSON, or its URL is not one of a secret.
-      throw new SecretError(SecretErrorCode.Invalid, `${what}: it refers to no secret of a vault`, { cause });
-    }
+    const secret = parseReference(setting, this.vaults.nodeEnv, what);
+    if (isAllowedVault(secret.vaultUrl, this.vaults)) return { kind: 'reference', secret };
+    throw new SecretError(
+      SecretErrorCode.Invalid,
+      `${what}: it refers to ${secret.vaultUrl}, which is neither KEY_VAULT_URL nor a vault in a domain of Azure ` +
+        `(${VAULT_DOMAINS.join(', ')}); correct the reference, or set KEY_VAULT_URL to that vault`,
+    );
+  }
+}
+
+function parseReference(setting: ConfigurationSetting, nodeEnv: string, what: string): SecretName {
+  try {
+    return parseSecretUrl(parseSecretReference(setting).value.secretId, nodeEnv);
+  } catch (cause) {
+    // It is not JSON, or its URL is not one of a secret.
+    throw new SecretError(SecretErrorCode.Invalid, `${what}: it refers to no secret of a vault`, { cause });
   }
 }

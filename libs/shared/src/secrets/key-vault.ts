@@ -9,6 +9,9 @@ import { toSecretError } from './to-secret-error';
 /** One request; the vault answers in tens of milliseconds. */
 const REQUEST_LIMIT_MS = 10_000;
 
+/** Where Azure's vaults are: the public cloud, the one that 21Vianet operates, and that of the US government. */
+export const VAULT_DOMAINS = ['vault.azure.net', 'vault.azure.cn', 'vault.usgovcloudapi.net'] as const;
+
 /** One secret of one vault. */
 export interface SecretName {
   /** Such as https://example.vault.azure.net. */
@@ -78,4 +81,24 @@ export function parseSecretUrl(text: string, nodeEnv: string): SecretName {
     throw new Error('not the URL of a secret');
   }
   return { vaultUrl, name, version };
+}
+
+/** What decides which vaults a reference may name. */
+export interface AllowedVaults {
+  nodeEnv: string;
+  /** `CommonConfig.keyVaultUrl`, in whatever domain it is. */
+  keyVaultUrl?: string | undefined;
+}
+
+/**
+ * Whether a reference may name this vault. Who can write a setting would otherwise choose which host gets the requests of this
+ * process, and whose answer is taken for the secret.
+ */
+export function isAllowedVault(vaultUrl: string, { nodeEnv, keyVaultUrl }: AllowedVaults): boolean {
+  const { origin, hostname } = new URL(vaultUrl);
+  return (
+    origin === keyVaultUrl ||
+    isLocalTrial(vaultUrl, nodeEnv) ||
+    VAULT_DOMAINS.some((domain) => hostname.endsWith(`.${domain}`))
+  );
 }

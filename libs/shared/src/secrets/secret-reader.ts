@@ -1,14 +1,13 @@
 import { AppConfiguration } from './app-configuration';
 import { AzureCredential } from './azure-credential';
 import { describeSource } from './describe-source';
-import { KeyVault } from './key-vault';
+import { type AllowedVaults, KeyVault } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
 import type { SecretSource } from './secret-source';
 
 type SettingSource = Extract<SecretSource, { kind: 'app-configuration' }>;
 
-export interface SecretReaderOptions {
-  nodeEnv: string;
+export interface SecretReaderOptions extends AllowedVaults {
   /** Whether a setting of App Configuration may be the secret itself. */
   allowPlainSecrets: boolean;
   /** Whether anything is to be read beyond the environment. */
@@ -49,7 +48,7 @@ export class SecretReader {
     const { credential, keyVault } = this.reachAzure();
     let settings = this.appConfigurations.get(endpoint);
     if (settings === undefined) {
-      settings = new AppConfiguration(endpoint, credential, this.options.nodeEnv);
+      settings = new AppConfiguration(endpoint, credential, this.options);
       this.appConfigurations.set(endpoint, settings);
     }
     const setting = await settings.read(source, signal);

@@ -31,7 +31,8 @@ export function auditChanges(fastify: FastifyInstance, audit: AuditLog): void {
   });
 }
 
-function toEntry(request: FastifyRequest, reply: FastifyReply, payload: unknown): AuditEntry {
+/** What the request and its answer say. */
+export function toEntry(request: FastifyRequest, reply: FastifyReply, payload: unknown): AuditEntry {
   const { id, jobId } = request.params as Record<string, string | undefined>;
   const route = (request.routeOptions.url ?? '').replace(/:(\w+)/g, '{$1}');
   const parameters = Object.entries(request.query as Record<string, unknown>).map(
@@ -47,7 +48,7 @@ function toEntry(request: FastifyRequest, reply: FastifyReply, payload: unknown)
 }
 
 /** The code of a problem, or where a request has led to. */
-function readCode(reply: FastifyReply, payload: unknown): string {
+export function readCode(reply: FastifyReply, payload: unknown): string {
   if (String(reply.getHeader('content-type')).startsWith('application/problem+json') && Buffer.isBuffer(payload)) {
     return (JSON.parse(payload.toString()) as { code: string }).code;
   }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKeys } from '../../auth/api-keys';
-import type { Authenticator } from '../../auth/authenticator';
+import type { Authenticator, Credential } from '../../auth/authenticator';
 import { MAX_CREDENTIAL_LENGTH } from '../../auth/read-bearer';
 import { refuseForNow } from '../../auth/refusals';
 import { ProblemError } from '../../errors/problem-error';
@@ -22,18 +22,19 @@ export class BasicAuthenticator implements Authenticator {
     return this.keys.isKnown ? undefined : 'The list of operators has not been read yet.';
   }
 
-  authenticate({ authorization }: IncomingHttpHeaders): string {
+  authenticate({ authorization }: IncomingHttpHeaders): Credential {
     if (!this.keys.isKnown) throw refuseForNow();
     const { user, password } = readBasic(authorization);
     // Looked up whatever the name is, so that it takes the same time whether or not there is such a name.
-    const owner = this.keys.findCaller(password);
-    if (owner === undefined || owner !== user) throw refuse('The user name or the password is not right.');
-    return `basic:${owner}`;
+    const credential = this.keys.find(password);
+    if (credential === undefined || credential.caller !== user)
+      throw refuse('The user name or the password is not right.');
+    return { ...credential, caller: `basic:${credential.caller}` };
   }
 }
 
 /** @throws ProblemError UNAUTHENTICATED when there is none, or it is of another scheme, malformed or far too long. */
-function readBasic(authorization: string | undefined): { user: string; password: string } {
+export function readBasic(authorization: string | undefined): { user: string; password: string } {
   if (authorization === undefined) throw refuse();
   if (authorization.length > MAX_CREDENTIAL_LENGTH) throw refuse('The credential is too long.');
   const encoded = BASIC.exec(authorization)?.[1];

@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
 import { GUARD_CODES, toProblems } from './describe-operation';
-import { OPERATOR_HEADERS, toHeaders } from './operator-headers';
+import { OPERATOR_HEADERS, SECURITY_HEADERS, toHeaders } from './operator-headers';
 import { OPERATOR_SCHEMAS } from './operator-schemas';
 
 const DESCRIPTION = `Manages the queries of all callers. For operators, on a listener of its own.
@@ -14,7 +14,10 @@ const DESCRIPTION = `Manages the queries of all callers. For operators, on a lis
   every request whose \`Host\` is no loopback name.
 - Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document.
 - A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
-  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`).
+  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). A request that is not
+  valid HTTP, or has headers that are too slow or too large, is answered before that (\`x-unreadable\`, \`x-too-slow\`,
+  \`x-headers-too-large\`).
+- \`x-security-headers\` are with every answer, for browsers.
 - The dashboard at \`/queues\` is for people, \`/metrics\` for Prometheus; neither is described here.`;
 
 /** Relative: the document is right wherever it is served from. */
@@ -41,6 +44,9 @@ const RESPONSES = {
   Options: { description: 'The methods that the route has.', headers: toHeaders(['Allow']) },
   MethodNotAllowed: toProblems(['METHOD_NOT_ALLOWED'])[405],
   RouteNotFound: toProblems(['ROUTE_NOT_FOUND'])[404],
+  Unreadable: toProblems(['REQUEST_UNREADABLE'])[400],
+  TooSlow: toProblems(['REQUEST_TOO_SLOW'])[408],
+  HeadersTooLarge: toProblems(['HEADERS_TOO_LARGE'])[431],
 };
 
 const toResponse = (name: keyof typeof RESPONSES) => ({ $ref: `#/components/responses/${name}` });
@@ -71,7 +77,7 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
         { ...item, 'x-options': toResponse('Options'), 'x-other-methods': toResponse('MethodNotAllowed') },
       ] as const,
   );
-  const answers = JSON.stringify([all, RESPONSES]);
+  const answers = JSON.stringify([all, RESPONSES, SECURITY_HEADERS]);
   const used = (kind: string) => (name: string) => answers.includes(`#/components/${kind}/${name}"`);
   const components = {
     securitySchemes: SECURITY_SCHEMES,
@@ -85,6 +91,10 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
     paths: Object.fromEntries(all),
     components,
     'x-other-paths': toResponse('RouteNotFound'),
+    'x-unreadable': toResponse('Unreadable'),
+    'x-too-slow': toResponse('TooSlow'),
+    'x-headers-too-large': toResponse('HeadersTooLarge'),
+    'x-security-headers': SECURITY_HEADERS,
   };
   // Through JSON: what is undefined is not there, and nobody can change what the decorators hold.
   return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;

@@ -16,6 +16,13 @@ const ALWAYS = {
   'X-Content-Type-Options': { description: 'The content is what its type says.', schema: exactly('nosniff') },
 } as const satisfies Record<string, Header>;
 
+/** With every answer too, and told once in the document. */
+const SECURITY = {
+  'Cross-Origin-Opener-Policy': { description: 'Of a page.', schema: exactly('same-origin') },
+  'Cross-Origin-Resource-Policy': { description: 'No page elsewhere may embed it.', schema: exactly('same-origin') },
+  'X-Frame-Options': { description: 'No page may frame it.', schema: exactly('DENY') },
+} as const satisfies Record<string, Header>;
+
 const SOMETIMES = {
   Allow: { description: 'The methods that the route has.', schema: text('^[A-Z]+(, [A-Z]+)*$', 64) },
   Link: { description: 'The next page, where there is one.', schema: text('^<[^>]+>; rel="next"$', 2_000) },
@@ -39,16 +46,19 @@ export type HeaderName = keyof typeof SOMETIMES;
 /** Each header twice: a reference cannot say whether it is always there. */
 export const OPERATOR_HEADERS = Object.fromEntries<Header & { required?: true }>([
   ...Object.entries(ALWAYS).map(([name, header]) => [name, { ...header, required: true }] as const),
-  ...Object.entries(SOMETIMES).map(([name, header]) => [name, header] as const),
+  ...Object.entries({ ...SECURITY, ...SOMETIMES }).map(([name, header]) => [name, header] as const),
   ...Object.entries(SOMETIMES).map(([name, header]) => [`${name}.always`, { ...header, required: true }] as const),
 ]);
+
+const toReference = (name: string) => ({ $ref: `#/components/headers/${name}` });
+
+export const SECURITY_HEADERS = Object.fromEntries(Object.keys(SECURITY).map((name) => [name, toReference(name)]));
 
 /** The headers of an answer: those that it always has, and those that it can have. */
 export function toHeaders(
   always: readonly HeaderName[],
   sometimes: readonly HeaderName[] = [],
 ): Record<string, { $ref: string }> {
-  const toReference = (name: string) => ({ $ref: `#/components/headers/${name}` });
   return Object.fromEntries([
     ...Object.keys(ALWAYS).map((name) => [name, toReference(name)] as const),
     ...sometimes.map((name) => [name, toReference(name)] as const),

@@ -64,9 +64,16 @@ const WORKER = {
 
 const AUDIT_ENTRY = {
   at: time('When it was done.'),
-  who: { ...TEXT, description: 'The operator.' },
-  action: { ...TEXT, description: 'Method and route.' },
-  target: { ...TEXT, description: 'The id of what it was done to; empty where it concerns all.' },
+  who: {
+    ...TEXT,
+    description: 'The operator; of a failed login who the credential claims to be, `?` where it does not say.',
+  },
+  action: { ...TEXT, description: 'Method and route; of a failed login `login`.' },
+  target: {
+    ...TEXT,
+    description:
+      'The id of what it was done to, empty where it concerns all; of a failed login the address of the client.',
+  },
   parameters: { type: 'object', description: 'Those of the request, shortened.' },
   outcome: { ...TEXT, description: 'The status of the answer, with its code, or where it led to.' },
 } satisfies Members<ReturnType<typeof toAuditDocument>>;
@@ -149,7 +156,7 @@ export const OPERATOR_SCHEMAS: Record<string, JsonSchema | undefined> = {
   }),
   Worker: closedObject('A worker process.', WORKER),
   WorkerList: closedObject('The workers.', { items: { type: 'array', maxItems: 10_000, items: toSchema('Worker') } }),
-  AuditEntry: closedObject('What an operator has changed, or tried to.', AUDIT_ENTRY),
+  AuditEntry: closedObject('What an operator has changed, tried to change or read, or a failed login.', AUDIT_ENTRY),
   AuditList: closedObject('Newest first.', {
     items: { type: 'array', maxItems: 1_000, items: toSchema('AuditEntry') },
   }),

@@ -1,3 +1,4 @@
+import { AuditStream } from '#shared/redis/audit-log';
 import { DescribeOperation } from './describe-operation';
 
 const STATE = { 200: { description: 'The state after that.', body: 'ServiceState' } };
@@ -57,9 +58,18 @@ export function ListAuditOperation(): MethodDecorator {
   return DescribeOperation({
     id: 'listAudit',
     tag: 'service',
-    summary: 'List what operators have changed',
-    description: 'Newest first: every request that changes something, or tried to. The oldest are dropped.',
+    summary: 'List what operators have changed or read, or failed logins',
+    description:
+      'Newest first. changes: every request that changes something, or tried to. reads: whose document, history or job of ' +
+      'one query was read. failed-logins: credentials that were refused. Of the last two, at most one entry a minute for ' +
+      'each operator and target, and at most ten failed logins a minute in all. The oldest are dropped.',
     parameters: [
+      {
+        name: 'stream',
+        in: 'query',
+        description: 'What is listed.',
+        schema: { type: 'string', enum: Object.values(AuditStream), default: AuditStream.Changes },
+      },
       {
         name: 'count',
         in: 'query',

@@ -11,7 +11,7 @@ export function toWorkerDocument({ queries, startedAt, lastBeatAt, ...worker }: 
   };
 }
 
-/** What an operator has changed, or tried to. */
+/** What an operator has changed or read, or a failed login. */
 export function toAuditDocument({ at, ...record }: AuditRecord) {
   return { at: toIso(at), ...record };
 }

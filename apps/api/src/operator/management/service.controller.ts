@@ -1,9 +1,9 @@
 import { Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
 import { Type } from 'class-transformer';
-import { IsInt, Max, Min } from 'class-validator';
+import { IsIn, IsInt, Max, Min } from 'class-validator';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
-import { AuditLog } from '#shared/redis/audit-log';
+import { AuditLog, AuditStream } from '#shared/redis/audit-log';
 import { readRedisDurability } from '#shared/redis/redis-durability';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { parseParameters } from '../../queries/list-request';
@@ -20,9 +20,13 @@ import {
 import { toAuditDocument, toWorkerDocument } from './service-documents';
 
 const MOST_AUDIT_ENTRIES = 1_000;
+const STREAM_RULE = `stream must be one of ${Object.values(AuditStream).join(', ')}`;
 const COUNT_RULE = `count must be a whole number from 1 to ${MOST_AUDIT_ENTRIES}`;
 
 class AuditRequest {
+  @IsIn(Object.values(AuditStream), { message: STREAM_RULE })
+  stream: AuditStream = AuditStream.Changes;
+
   @Type(() => Number)
   @IsInt({ message: COUNT_RULE })
   @Min(1, { message: COUNT_RULE })
@@ -76,8 +80,8 @@ export class ServiceController {
   @Get('audit')
   @ListAuditOperation()
   listAudit(@Query() query: object): Promise<object> {
-    const { count } = parseParameters(AuditRequest, query);
-    return reachRedis(this.redis, async () => ({ items: (await this.audit.list(count)).map(toAuditDocument) }));
+    const { stream, count } = parseParameters(AuditRequest, query);
+    return reachRedis(this.redis, async () => ({ items: (await this.audit.list(stream, count)).map(toAuditDocument) }));
   }
 
   private async readState(): Promise<object> {

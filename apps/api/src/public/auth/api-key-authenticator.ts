@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKeys } from '../../auth/api-keys';
-import type { Authenticator } from '../../auth/authenticator';
+import type { Authenticator, Credential } from '../../auth/authenticator';
 import { MAX_CREDENTIAL_LENGTH, readBearer } from '../../auth/read-bearer';
 import { refuseForNow, refuseUnauthenticated } from '../../auth/refusals';
 
@@ -16,11 +16,15 @@ export class ApiKeyAuthenticator implements Authenticator {
     return this.keys.isKnown ? undefined : 'The list of API keys has not been read yet.';
   }
 
-  authenticate(headers: IncomingHttpHeaders): string {
+  onChange(listener: () => void): void {
+    this.keys.onReplace(listener);
+  }
+
+  authenticate(headers: IncomingHttpHeaders): Credential {
     if (!this.keys.isKnown) throw refuseForNow();
-    const caller = this.keys.findCaller(readKey(headers));
-    if (caller === undefined) throw refuseUnauthenticated('The API key is not known.');
-    return `key:${caller}`;
+    const credential = this.keys.find(readKey(headers));
+    if (credential === undefined) throw refuseUnauthenticated('The API key is not known.');
+    return { ...credential, caller: `key:${credential.caller}` };
   }
 }
 

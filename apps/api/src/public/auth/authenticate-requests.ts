@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Authenticator } from '../../auth/authenticator';
+import type { Authenticator, Credential } from '../../auth/authenticator';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,19 +22,21 @@ export function authenticateRequests(
   refuseChange: (headers: IncomingHttpHeaders) => void,
 ): void {
   fastify.decorateRequest('caller', '');
+  fastify.decorateRequest('credential', null);
   // After the hooks of CORS, without whose headers no script of another origin could read the refusal.
   fastify.addHook('preParsing', (request, _reply, _payload, done) => {
     if (isOpen(request)) return done();
-    const letIn = (caller: string) => {
-      request.caller = caller;
+    const letIn = (credential: Credential) => {
+      request.caller = credential.caller;
+      request.credential = credential;
       done();
     };
     try {
       if (isChange(request)) refuseChange(request.headers);
-      const caller = authenticator.authenticate(request.headers);
+      const credential = authenticator.authenticate(request.headers);
       // Most ways need no promise, and to wait for one all the same was felt in the smallest requests.
-      if (typeof caller === 'string') letIn(caller);
-      else caller.then(letIn, done);
+      if (credential instanceof Promise) credential.then(letIn, done);
+      else letIn(credential);
     } catch (error) {
       done(error as Error);
     }

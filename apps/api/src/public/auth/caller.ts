@@ -1,10 +1,13 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { Credential } from '../../auth/authenticator';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Whose request it is: `anonymous`, `key:<name>` or `entra:<tenant>/<object id>`. Empty on a route that is open. */
     caller: string;
+    /** What the caller was known by; null on a route that is open. */
+    credential: Credential | null;
   }
 }
 

@@ -1,12 +1,12 @@
 import type { ApiConfig } from '#shared/config/api-config';
 import { ANYONE_HERE } from '../../auth/anyone-here';
-import type { Authenticator } from '../../auth/authenticator';
+import { ANONYMOUS, type Authenticator } from '../../auth/authenticator';
 import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
 import { openApiKeys } from '../../auth/open-api-keys';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 
 /** Anyone who gets here, by whatever name: whoever allows that has made the listener known beyond this machine. */
-const ANYONE: Authenticator = { authenticate: () => 'anonymous', problem: undefined, close() {} };
+const ANYONE: Authenticator = { authenticate: () => ANONYMOUS, problem: undefined, close() {} };
 
 /**
  * The way to tell who calls that `AUTH_MODE` asks for.

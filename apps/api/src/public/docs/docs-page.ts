@@ -101,7 +101,6 @@ function toDocsPageHeaders(script: string): Record<string, string> {
     'Content-Security-Policy': policy.join('; '),
     'Referrer-Policy': 'no-referrer',
     'X-Content-Type-Options': 'nosniff',
-    'Cache-Control': 'no-store',
   };
 }
 

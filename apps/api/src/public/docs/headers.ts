@@ -51,11 +51,11 @@ const HEADERS = {
   },
   RateLimit: {
     description: 'How many requests are left (`r`), and for how many seconds (`t`).',
-    schema: text('^"(submissions|polls)";r=\\d+;t=\\d+$', 64),
+    schema: text('^"(submissions|polls|requests)";r=\\d+;t=\\d+$', 64),
   },
   'RateLimit-Policy': {
     description: 'How many requests (`q`) are let through in how many seconds (`w`).',
-    schema: text('^"(submissions|polls)";q=\\d+;w=\\d+$', 64),
+    schema: text('^"(submissions|polls|requests)";q=\\d+;w=\\d+$', 64),
   },
   'Referrer-Policy': { description: 'Of the page.', schema: exactly('no-referrer') },
   'Retry-After': {
@@ -81,7 +81,7 @@ const HEADERS = {
 
 export type HeaderName = keyof typeof HEADERS;
 
-/** Sent with every answer that has a route, but to a preflight; told once in the document, and not with each. */
+/** Sent with every answer; told once in the document, and not with each. */
 export const SECURITY_HEADERS = [
   'Content-Security-Policy',
   'Cross-Origin-Opener-Policy',

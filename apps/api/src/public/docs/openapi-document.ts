@@ -5,6 +5,7 @@ import { ERROR_SCHEMAS, PROBLEM_EXAMPLES } from './error-schemas';
 import { HEADER_COMPONENTS, SECURITY_HEADERS, toHeaders } from './headers';
 import { HEALTH_SCHEMAS } from './health-operations';
 import { ORIGINAL_SCHEMAS } from './original-operations';
+import { IF_NONE_MATCH } from './parameters';
 import { QUERY_EXAMPLES } from './query-examples';
 import { QUERY_SCHEMAS } from '../../openapi/query-schemas';
 
@@ -13,7 +14,7 @@ follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anythi
 
 - Errors are problem documents (RFC 9457); what each \`code\` means and what to do about it is told at \`/api/docs\`.
 - A \`GET\` route that changes nothing answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
-  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not HTTP, or has
+  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). What is not valid HTTP, or has
   headers that are too slow or too large, is answered too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
 - Which credential is asked for is configured: a bearer token of Microsoft Entra ID, an API key (in \`x-api-key\` or as a
   bearer token), or none. It is checked before anything else. A credential in an address is never looked at.
@@ -124,6 +125,20 @@ export function createOpenApiDocument(app: INestApplication, basePath = ''): Ope
   return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;
 }
 
+export const DOCUMENTATION_CACHE_CONTROL = 'public, max-age=300';
+
+/** The documentation alone may be kept by caches. */
+const CACHEABLE = {
+  ...toHeaders(['ETag'], []),
+  'Cache-Control': {
+    description: 'Any cache may keep it for some minutes.',
+    required: true,
+    schema: { type: 'string', enum: [DOCUMENTATION_CACHE_CONTROL] },
+  },
+};
+
+const NOT_MODIFIED = { description: 'The client has this one already.', headers: CACHEABLE };
+
 /** The routes that are no controller's. */
 const DOCUMENTATION_PATHS = {
   '/api/openapi.json': {
@@ -132,13 +147,15 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'This document',
       description: 'OpenAPI 3.1.',
+      parameters: [{ ...IF_NONE_MATCH, in: 'header' }],
       security: OPEN,
       responses: {
         200: {
           description: 'The document.',
-          headers: toHeaders(['Cache-Control'], []),
+          headers: CACHEABLE,
           content: { 'application/json': { schema: { type: 'object', required: ['openapi', 'info', 'paths'] } } },
         },
+        304: NOT_MODIFIED,
         ...problems({ always: [], sometimes: [] }, []),
       },
     },
@@ -149,16 +166,18 @@ const DOCUMENTATION_PATHS = {
       tags: ['documentation'],
       summary: 'The routes to try, and the errors explained',
       description: 'A page for people.',
+      parameters: [{ ...IF_NONE_MATCH, in: 'header' }],
       security: OPEN,
       responses: {
         200: {
           description: 'The page.',
-          headers: toHeaders(
-            ['Cache-Control', 'Content-Security-Policy', 'Referrer-Policy', 'X-Content-Type-Options'],
-            [],
-          ),
+          headers: {
+            ...CACHEABLE,
+            ...toHeaders(['Content-Security-Policy', 'Referrer-Policy', 'X-Content-Type-Options'], []),
+          },
           content: { 'text/html': { schema: { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 } } },
         },
+        304: NOT_MODIFIED,
         ...problems({ always: [], sometimes: [] }, []),
       },
     },

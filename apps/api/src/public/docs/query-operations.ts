@@ -19,7 +19,8 @@ const TAG = 'queries';
 
 const LIMITS = ['RateLimit', 'RateLimit-Policy'] as const;
 
-const UNLIMITED: RouteHeaders = { always: ['Cache-Control'], sometimes: [] };
+/** Counted as a request of the caller alone, which only a refusal tells. */
+const CALLER_LIMIT: RouteHeaders = { always: ['Cache-Control'], sometimes: LIMITS };
 const SUBMIT: RouteHeaders = {
   always: ['Cache-Control', ...LIMITS],
   sometimes: [...LIMITS, 'Preference-Applied', 'Idempotency-Replayed'],
@@ -126,10 +127,10 @@ export function ListQueriesOperation(): MethodDecorator {
     ApiAnswers({
       200: {
         description: 'A page of the list.',
-        headers: toHeaders(UNLIMITED.always, ['Link']),
+        headers: toHeaders(CALLER_LIMIT.always, ['Link']),
         content: { 'application/json': { schema: toSchema('QueryPage'), examples: PAGE_EXAMPLES } },
       },
-      ...problems(UNLIMITED, [...AUTH_CODES, 'REQUEST_INVALID', 'SERVICE_UNAVAILABLE']),
+      ...problems(CALLER_LIMIT, [...AUTH_CODES, 'REQUEST_INVALID', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -180,6 +181,7 @@ export function GetQueryOperation(): MethodDecorator {
           ...ID_CODES,
           'NOT_ACCEPTABLE',
           'RATE_LIMITED',
+          'TOO_MANY_STREAMS',
           'SERVICE_UNAVAILABLE',
         ]),
       ),
@@ -243,7 +245,7 @@ export function StreamQueryEventsOperation(): MethodDecorator {
         content: { 'text/event-stream': EVENTS },
       },
       204: NOTHING_NEW,
-      ...problems(POLL, [...AUTH_CODES, ...ID_CODES, 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...problems(POLL, [...AUTH_CODES, ...ID_CODES, 'RATE_LIMITED', 'TOO_MANY_STREAMS', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -262,19 +264,20 @@ export function TerminateQueryOperation(): MethodDecorator {
     ApiAnswers({
       200: {
         description: 'It had ended before.',
-        headers: toHeaders([...UNLIMITED.always, ...DOCUMENT], []),
+        headers: toHeaders([...CALLER_LIMIT.always, ...DOCUMENT], []),
         content: queryContent('Completed', 'Terminated'),
       },
       202: {
         description: 'Terminated by this request.',
-        headers: toHeaders([...UNLIMITED.always, ...DOCUMENT], []),
+        headers: toHeaders([...CALLER_LIMIT.always, ...DOCUMENT], []),
         content: queryContent('Terminated'),
       },
-      ...problems(UNLIMITED, [
+      ...problems(CALLER_LIMIT, [
         ...CHANGE_CODES,
         'BODY_TOO_LARGE',
         'MEDIA_TYPE_UNSUPPORTED',
         ...ID_CODES,
+        'RATE_LIMITED',
         'SERVICE_UNAVAILABLE',
       ]),
     }),

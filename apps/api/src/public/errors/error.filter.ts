@@ -5,6 +5,7 @@ import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { ClientGoneError } from '../queries/query-waiter';
 import type { ProblemError } from '../../errors/problem-error';
+import { OnceAMinute } from '../../errors/once-a-minute';
 import { isHangUp } from '../../errors/is-hang-up';
 import { sendError } from './send-error';
 import { toProblemError } from '../../errors/to-problem-error';
@@ -13,6 +14,7 @@ import { toProblemError } from '../../errors/to-problem-error';
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger(ErrorFilter.name);
+  private readonly withoutCaller = new OnceAMinute();
 
   constructor(private readonly config: ApiConfig) {}
 
@@ -23,7 +25,9 @@ export class ErrorFilter implements ExceptionFilter {
     const problem = toProblemError(thrown);
     // Logged once, where it was read: a caller that polls reads it again and again.
     const isLogged = thrown instanceof RecordUnreadableError;
-    if (problem.status >= 500 && !isLogged) this.log(problem, request);
+    // A forged token, or a probe: anyone can send as many as they like. The detail is one of few, and never the request's.
+    const isDue = () => request.caller !== '' || this.withoutCaller.isDue(`${problem.code} ${problem.detail}`);
+    if (problem.status >= 500 && !isLogged && isDue()) this.log(problem, request);
     sendError(problem, request, host.switchToHttp().getResponse(), this.config.publicBasePath);
   }
 

@@ -11,7 +11,7 @@ export type RateLimitHeaders = Record<'RateLimit' | 'RateLimit-Policy', string>;
 
 /** A window with the name that callers know it by. */
 interface NamedWindow extends RateWindow {
-  name: 'submissions' | 'polls';
+  name: 'submissions' | 'polls' | 'requests';
 }
 
 /** Says how often may be asked, and what a count means for whoever was counted. */
@@ -30,6 +30,10 @@ export class RequestLimiter {
   /** Of each caller apart: whoever asks for another's query spends nothing of its owner's. */
   pollsOf(caller: string, id: string): NamedWindow {
     return this.toWindow('polls', this.config.pollsPerMinute, [caller, id]);
+  }
+
+  requestsOf(caller: string): NamedWindow {
+    return this.toWindow('requests', this.config.requestsPerMinute, [caller]);
   }
 
   /** @throws ProblemError RATE_LIMITED when more were counted than are let through. */

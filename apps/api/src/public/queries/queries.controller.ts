@@ -17,7 +17,7 @@ import { ProblemError } from '../../errors/problem-error';
 import { varyBy } from '../vary-by';
 import { ListRequest, parseParameters } from '../../queries/list-request';
 import { toNextPageLink } from '../../queries/to-next-page-link';
-import { isNamedBy, toETag } from './etag';
+import { isNamedBy, toETag } from '../etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';

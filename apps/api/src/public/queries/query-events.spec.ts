@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -55,4 +56,17 @@ describe('a stream of events', () => {
     );
     expect(documents.map(({ percent, atLeast }) => [percent, atLeast])).toEqual(told);
   });
+
+  it('is cut off a while after it has expired, however often it expires meanwhile', async () => {
+    const response = Object.assign(new PassThrough(), { req: { socket: new PassThrough() } });
+    const times = { ...EVENT_TIMES, lingerMs: 50 };
+    const events = new QueryEvents(response as unknown as ServerResponse, toDocumentText, undefined, times, () => {});
+    const repeating = setInterval(() => events.expire(), 10);
+    try {
+      // Nobody reads what was written.
+      await once(response, 'close');
+    } finally {
+      clearInterval(repeating);
+    }
+  }, 5_000);
 });

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { toETag } from './etag';
+import { toETag } from '../etag';
 import type { EventTimes } from './event-times';
 import { toHangUp } from './to-hang-up';
 
@@ -71,6 +71,11 @@ export class QueryEvents {
   end(lingerMs = this.times.lingerMs): void {
     this.response.end();
     this.cutAfter(lingerMs);
+  }
+
+  /** The same where that has not happened yet: a reader that takes nothing is cut off no later for being told again. */
+  expire(): void {
+    if (!this.isOver) this.end();
   }
 
   private flush(): void {

@@ -4,9 +4,11 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { answerUnreadable } from './answer-unreadable';
 
+const FORM = { headers: { 'X-Of-The-Listener': 'yes' }, explanation: '/docs#', basePath: '/base' };
+
 async function answer(code: string): Promise<string> {
   const socket = new PassThrough();
-  answerUnreadable(Object.assign(new Error('as Node has it'), { code }), socket as unknown as Socket, '');
+  answerUnreadable(Object.assign(new Error('as Node has it'), { code }), socket as unknown as Socket, FORM);
   return text(socket);
 }
 
@@ -20,17 +22,23 @@ describe('what the HTTP parser gives up on', () => {
     expect(head.split('\r\n')).toEqual(
       expect.arrayContaining([
         `HTTP/1.1 ${statusLine}`,
+        'X-Of-The-Listener: yes',
         'Content-Type: application/problem+json',
         `Content-Length: ${Buffer.byteLength(body)}`,
         'Connection: close',
       ]),
     );
-    expect(JSON.parse(body)).toMatchObject({ code: ours, error: { code: ours } });
+    expect(JSON.parse(body)).toMatchObject({
+      type: `/docs#${ours}`,
+      instance: '/base/',
+      code: ours,
+      error: { code: ours },
+    });
   });
 
   it('is not answered where nobody is there', async () => {
     const socket = new PassThrough();
-    answerUnreadable(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket as unknown as Socket, '');
+    answerUnreadable(Object.assign(new Error('gone'), { code: 'ECONNRESET' }), socket as unknown as Socket, FORM);
     expect(socket.destroyed).toBe(true);
   });
 });

@@ -1,0 +1,1 @@
+export function delayNames(outcomes: Record<string, string[]>): () => void;
