@@ -27,6 +27,6 @@ export async function cpuPerEntity(bench: Bench): Promise<Check[]> {
         peer: summarize(microseconds[peer]),
         target: { atMost },
       });
-    return [toCheck('of the original’s', 'original', 0.45), toCheck('of bare undici + JSON.parse', 'bare', 2.2)];
+    return [toCheck('of the original’s', 'original', 0.75), toCheck('of bare undici + JSON.parse', 'bare', 3.3)];
   });
 }
