@@ -4,7 +4,7 @@ import { WorkerConfig } from '#shared/config/worker-config';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { Metrics } from '#shared/telemetry/metrics';
 import { createTableScan } from '../../apps/worker/src/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';

@@ -10,7 +10,7 @@ import { type OutcomeFacts, Outcomes } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { PageSource } from '../../apps/worker/src/queries/day-scan';
 import { DayScans } from '../../apps/worker/src/queries/day-scans';

@@ -1,6 +1,6 @@
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { RunningQuery, WorkerBeat } from '#shared/contract/worker-beat';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readReplyCode } from '#shared/redis/redis-client';
 import { BEAT_MS, type WorkerBeats } from '#shared/redis/worker-beats';
 
 /** Says again and again that this process lives, and which queries it runs. A beat that fails costs nothing else. */

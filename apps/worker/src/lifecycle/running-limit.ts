@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readReplyCode } from '#shared/redis/redis-client';
 
 const AGAIN_AFTER_MS = 1_000;
 

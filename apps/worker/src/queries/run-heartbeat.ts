@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readReplyCode } from '#shared/redis/redis-client';
 
 /** One beat at a time, the next one due after the last has ended: an absent Redis is not asked twice. */
 export class RunHeartbeat {

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { RedisClient } from '../redis/redis-client';
-import { readReplyCode } from '../redis/redis-script';
+import { type RedisClient, readReplyCode } from '../redis/redis-client';
 import type { RedisRefusal } from '../redis/watch-refusals';
 
 /**

@@ -1,8 +1,7 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { QUEUED_WITHIN_MS } from './query-life';
 import { STANDING } from './query-standing';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
 /** A sorted set of query ids, and what an entry in it says of its query. */
 export interface QueryIndex {

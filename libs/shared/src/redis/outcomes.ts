@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { describeError, type FailureCode } from '../contract/error-codes';
 import type { QueryOutcome, QueryState } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
@@ -6,7 +6,6 @@ import { QueryStatus } from '../contract/query-status';
 import { parseOutcome } from './parse-outcome';
 import { LEAVE_WAIT, STANDING } from './query-standing';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 import { parseRecord } from './unreadable-record';
 
 /**

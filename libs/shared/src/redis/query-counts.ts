@@ -3,9 +3,7 @@ import { forgetGone } from './forget-gone';
 import { QUEUED_WITHIN_MS } from './query-life';
 import type { QueryStates } from './query-states';
 import type { RecordKeys } from './record-keys';
-import { readRedisClock } from './redis-clock';
-import type { RedisClient } from './redis-client';
-import { RedisScript } from './redis-script';
+import { readRedisClock, type RedisClient, RedisScript } from './redis-client';
 
 const STATUSES = Object.values(QueryStatus);
 const LIVE = [QueryStatus.Pending, QueryStatus.Running] as const;

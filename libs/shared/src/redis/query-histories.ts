@@ -1,9 +1,8 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
 import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
-import { RedisScript } from './redis-script';
 import { readRecord } from './unreadable-record';
 import { isPassingRefusal } from './until-taken';
 

@@ -1,8 +1,7 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { type JobProgress, readJobProgress } from './job-progress';
 import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
 /** Whether a run may go on: `ended` when the query has an outcome, `lost` when its lock or job is not its own any more. */
 export type RunVerdict = 'go on' | 'ended' | 'lost';

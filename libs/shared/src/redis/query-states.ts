@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { countDays } from '../contract/calendar-day';
 import { type QueryState, toKnownProgress } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
@@ -9,7 +9,6 @@ import { parseOutcome } from './parse-outcome';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
 import { parseRecord, RecordUnreadableError } from './unreadable-record';
-import { RedisScript } from './redis-script';
 
 type JobFields = [data: string | null, timestamp: string | null, progress: string | null, finishedOn: string | null];
 

@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, runPipeline, toMilliseconds, readReplyCode } from './redis-client';
 import type { CalendarDay } from '../contract/calendar-day';
 import {
   type CheckpointWriter,
@@ -12,10 +12,7 @@ import {
 import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
 import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
-import { runPipeline } from './run-pipeline';
-import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
-import { readReplyCode } from './redis-script';
 import { untilAnswered } from './until-answered';
 import { isPassingRefusal, untilTaken } from './until-taken';
 

@@ -1,7 +1,4 @@
-import { pipelineAt } from './pipeline-at';
-import type { RedisClient } from './redis-client';
-import { readReplyCode } from './redis-script';
-import { runPipeline } from './run-pipeline';
+import { pipelineAt, type RedisClient, readReplyCode, runPipeline } from './redis-client';
 
 /**
  * What an acknowledged write survives.

@@ -1,7 +1,6 @@
 import { orAborted } from '../lifecycle/or-aborted';
-import type { RedisClient } from './redis-client';
+import { type RedisClient, readReplyCode, RedisScript } from './redis-client';
 import { readRedisMemory } from './redis-memory';
-import { readReplyCode, RedisScript } from './redis-script';
 import { findMissing } from './watch-redis-fitness';
 import { readLoginRefusal } from './watch-refusals';
 

@@ -1,6 +1,4 @@
-import { pipelineAt } from './pipeline-at';
-import type { RedisClient } from './redis-client';
-import { runPipeline } from './run-pipeline';
+import { pipelineAt, type RedisClient, runPipeline } from './redis-client';
 
 /** The memory of the server that holds a key. */
 export interface RedisMemory {

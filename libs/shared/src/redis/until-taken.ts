@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readReplyCode } from './redis-script';
+import { readReplyCode } from './redis-client';
 
 /**
  * The codes with which Redis refuses for a time: full, its disk full or broken, demoted, without its replicas; or a user

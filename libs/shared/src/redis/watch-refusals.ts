@@ -1,6 +1,5 @@
 import type { Command } from 'ioredis';
-import type { RedisClient } from './redis-client';
-import { readReplyCode } from './redis-script';
+import { type RedisClient, readReplyCode } from './redis-client';
 
 /**
  * Error replies of a Redis that works: a script is not loaded yet; a transaction, whose cause has a reply of its own; a key

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { RedisClient } from '#shared/redis/redis-client';
+import { type RedisClient, readRedisClock } from '#shared/redis/redis-client';
 import type { QueryState } from '#shared/contract/query-document';
 import type { HistoryEvent, SuccessionKind } from '#shared/contract/query-history';
 import { isQueryId } from '#shared/contract/query-id';
@@ -13,7 +13,6 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
-import { readRedisClock } from '#shared/redis/redis-clock';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { ProblemError } from '../../errors/problem-error';

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { countRequest } from '#shared/redis/rate-window';
-import type { RedisClient } from '#shared/redis/redis-client';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { type RedisClient, readReplyCode } from '#shared/redis/redis-client';
 import { reachRedis } from '../../queue/reach-redis';
 import type { RequestLimiter } from './request-limiter';
 
