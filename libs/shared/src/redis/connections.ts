@@ -3,8 +3,7 @@ import { coalesceWrites } from './coalesce-writes';
 import { hearLateErrors } from './late-errors';
 import { createNodeConnector } from './node-connector';
 import type { RedisClient } from './redis-client';
-import { createRedisTls } from './redis-tls';
-import { parseRedisUrl, type RedisAddress } from './redis-url';
+import { createRedisTls, parseRedisUrl, type RedisAddress } from './redis-url';
 import { watchRefusals } from './watch-refusals';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
