@@ -1,10 +1,10 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions, AbstractConnector } from 'ioredis';
 import { coalesceWrites } from './coalesce-writes';
-import { hearLateErrors } from './late-errors';
-import { createNodeConnector } from './node-connector';
 import type { RedisClient } from './redis-client';
-import { createRedisTls, parseRedisUrl, type RedisAddress } from './redis-url';
+import { createRedisTls, parseRedisUrl, type RedisAddress, type RedisHost } from './redis-url';
 import { watchRefusals } from './watch-refusals';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -161,5 +161,47 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
     sentinelRetryStrategy: toDelayMs,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
     connectTimeout: SENTINEL_LIMIT_MS,
+  };
+}
+
+/**
+ * ioredis hears the first error of a connection alone. Over TLS there can be two, of a server that has another name and
+ * whose connection is closed meanwhile, and an error that nobody hears ends the process.
+ */
+export function hearLateErrors<T extends RedisClient>(redis: T): T {
+  if (redis instanceof Cluster) redis.on('+node', hearOne);
+  else hearOne(redis);
+  return redis;
+}
+
+function hearOne(redis: Redis): void {
+  redis.on('error', () => {
+    // None before the sentinels have told where to.
+    const stream = redis.stream as typeof redis.stream | undefined;
+    if (stream?.listenerCount('error') === 0) stream.on('error', () => {});
+  });
+}
+
+/** What a connection that is being closed may take before it is cut; ioredis' own. */
+const DISCONNECT_LIMIT_MS = 2_000;
+
+/** Of ioredis' option `Connector`: goes to another of these servers with each attempt. */
+export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: ConnectionOptions | undefined) {
+  let turn = Math.floor(Math.random() * listHosts().length);
+  return class NodeConnector extends AbstractConnector {
+    constructor() {
+      super(DISCONNECT_LIMIT_MS);
+    }
+
+    override async connect() {
+      const hosts = listHosts();
+      const place = hosts[turn++ % hosts.length];
+      this.connecting = true;
+      const stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
+      this.stream = stream;
+      // Where there is no route the error comes before ioredis listens, and would end the process; ioredis reads it from here.
+      stream.once('error', (error: Error) => (this.firstError = error));
+      return stream;
+    }
   };
 }
