@@ -6,7 +6,7 @@ import { readEnvironment } from '#shared/config/environment';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
-import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
+import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';

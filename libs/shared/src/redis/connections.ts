@@ -2,7 +2,7 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions, AbstractConnect
 import { coalesceWrites } from './coalesce-writes';
 import type { RedisClient } from './redis-client';
 import { createRedisTls, parseRedisUrl, type RedisAddress, type RedisHost } from './redis-url';
-import { watchRefusals } from './watch-refusals';
+import { watchRefusals } from './redis-outages';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 

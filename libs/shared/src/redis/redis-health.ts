@@ -2,7 +2,7 @@ import { orAborted } from '../lifecycle/or-aborted';
 import { type RedisClient, readReplyCode, RedisScript } from './redis-client';
 import { readRedisMemory } from './redis-memory';
 import { findMissing } from './watch-redis-fitness';
-import { readLoginRefusal } from './watch-refusals';
+import { readLoginRefusal } from './redis-outages';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
 const ANSWER_LIMIT_MS = 2_000;
