@@ -2,7 +2,7 @@ import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
-import { untilTaken } from '#shared/redis/until-taken';
+import { untilTaken } from '#shared/redis/retry-commands';
 import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 

@@ -11,7 +11,7 @@ import { type OutcomeFacts, Outcomes, toEndedFacts } from '#shared/redis/outcome
 import type { QueryHistories } from '#shared/redis/query-histories';
 import { QueryRuns, type RunBegin, type RunTrust } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
-import { untilTaken } from '#shared/redis/until-taken';
+import { untilTaken } from '#shared/redis/retry-commands';
 import type { Stay } from './quarantine';
 import { RunAccount } from './run-account';
 import { type Ending, RunHistory, toEnding } from './run-history';

@@ -4,7 +4,7 @@ import { LONGEST_LIFE_MS } from './query-life';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
 import { readRecord } from './unreadable-record';
-import { isPassingRefusal } from './until-taken';
+import { isPassingRefusal } from './retry-commands';
 
 /** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
 const MOST_EVENTS = 4_000;

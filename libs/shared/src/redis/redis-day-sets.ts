@@ -13,8 +13,7 @@ import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './red
 import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
-import { untilAnswered } from './until-answered';
-import { isPassingRefusal, untilTaken } from './until-taken';
+import { untilAnswered, isPassingRefusal, untilTaken } from './retry-commands';
 
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;

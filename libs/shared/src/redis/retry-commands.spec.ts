@@ -1,6 +1,6 @@
 import { ReplyError } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { untilTaken } from './until-taken';
+import { untilTaken } from './retry-commands';
 
 function refuse(message: string): Promise<string> {
   const error: Error = new (ReplyError as ErrorConstructor)(message);
