@@ -4,7 +4,7 @@ import type { QueryOutcome, QueryState } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
 import { QueryStatus } from '../contract/query-status';
 import { parseOutcome } from './parse-outcome';
-import { LEAVE_WAIT, STANDING } from './query-standing';
+import { LEAVE_WAIT, STANDING } from './query-index';
 import type { RecordKeys } from './record-keys';
 import { parseRecord } from './unreadable-record';
 

@@ -1,6 +1,5 @@
 import { QueryStatus } from '../contract/query-status';
-import { forgetGone } from './forget-gone';
-import { QUEUED_WITHIN_MS } from './query-life';
+import { forgetGone, QUEUED_WITHIN_MS } from './query-index';
 import type { QueryStates } from './query-states';
 import type { RecordKeys } from './record-keys';
 import { readRedisClock, type RedisClient, RedisScript } from './redis-client';

@@ -1,6 +1,6 @@
 import { type RedisClient, RedisScript } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
-import { LONGEST_LIFE_MS } from './query-life';
+import { LONGEST_LIFE_MS } from './query-index';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
 import { readRecord } from './unreadable-record';

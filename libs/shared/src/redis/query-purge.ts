@@ -1,6 +1,6 @@
 import { QueryStatus } from '../contract/query-status';
 import { type RedisClient, RedisScript } from './redis-client';
-import { STANDING, TAKE_OFF } from './query-standing';
+import { STANDING, TAKE_OFF } from './query-index';
 import type { RecordKeys } from './record-keys';
 
 /** `live`: the query has not ended, or a worker holds its job still. */

@@ -1,6 +1,6 @@
 import { type RedisClient, RedisScript } from './redis-client';
 import { type JobProgress, readJobProgress } from './job-progress';
-import { LONGEST_LIFE_MS } from './query-life';
+import { LONGEST_LIFE_MS } from './query-index';
 import type { RecordKeys } from './record-keys';
 
 /** Whether a run may go on: `ended` when the query has an outcome, `lost` when its lock or job is not its own any more. */
