@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { parseOutcome } from './parse-outcome';
+import { parseOutcome } from './outcomes';
 import { untilTaken } from './retry-commands';
 import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
