@@ -5,7 +5,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';
 import { AuditLog } from '#shared/redis/audit-log';
-import { JobHolders } from '#shared/redis/job-holders';
+import { JobHolders } from '#shared/redis/query-runs';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { RecordKeys } from '#shared/redis/record-keys';

@@ -1,6 +1,5 @@
 import type { QueryProgress } from '#shared/contract/query-document';
-import type { JobProgress } from '#shared/redis/job-progress';
-import type { RunReport } from '#shared/redis/query-runs';
+import type { JobProgress, RunReport } from '#shared/redis/query-runs';
 
 /**
  * What a run has to tell of itself.

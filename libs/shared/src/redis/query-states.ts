@@ -3,7 +3,7 @@ import { countDays } from '../contract/calendar-day';
 import { type QueryState, toKnownProgress } from '../contract/query-document';
 import type { QueryJobPayload } from '../contract/query-job';
 import { QueryStatus } from '../contract/query-status';
-import { readJobProgress } from './job-progress';
+import { readJobProgress } from './query-runs';
 import { type Outcomes, parseOutcome } from './outcomes';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';

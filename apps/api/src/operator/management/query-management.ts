@@ -8,7 +8,7 @@ import { toJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
 import { ApiConfig } from '#shared/config/api-config';
 import { CallerQueries } from '#shared/redis/caller-queries';
-import { JobHolders } from '#shared/redis/job-holders';
+import { JobHolders } from '#shared/redis/query-runs';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
