@@ -2,7 +2,7 @@ import { type RedisClient, toMilliseconds, runPipeline } from '#shared/redis/red
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { QueryStatus } from '#shared/contract/query-status';
-import type { QueryCounts } from '#shared/redis/query-counts';
+import type { QueryCounts } from '#shared/redis/query-states';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import type { WorkerBeats } from '#shared/redis/worker-beats';
 import type { Metrics } from '#shared/telemetry/metrics';

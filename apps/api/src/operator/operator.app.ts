@@ -1,8 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AuditLog } from '#shared/redis/audit-log';
-import { QueryCounts } from '#shared/redis/query-counts';
-import { QueryStates } from '#shared/redis/query-states';
+import { QueryCounts, QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { answerOtherMethods } from '../errors/answer-other-methods';
