@@ -9,7 +9,7 @@ import { createLogger } from '#shared/lifecycle/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
-import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';
+import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';

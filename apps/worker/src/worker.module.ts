@@ -13,7 +13,7 @@ import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { untilFit } from '#shared/redis/watch-redis-fitness';
+import { untilFit } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
 import { Metrics } from '#shared/telemetry/metrics';

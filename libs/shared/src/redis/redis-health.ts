@@ -1,6 +1,6 @@
 import { orAborted } from '../lifecycle/or-aborted';
 import { type RedisClient, readReplyCode, RedisScript, pipelineAt, runPipeline } from './redis-client';
-import { findMissing } from './watch-redis-fitness';
+import { findMissing } from './redis-fitness';
 import { readLoginRefusal } from './redis-outages';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */

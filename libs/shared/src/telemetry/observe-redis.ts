@@ -1,5 +1,5 @@
 import type { RedisClient } from '../redis/redis-client';
-import { isLossy, readAppendOnlyFile } from '../redis/redis-durability';
+import { isLossy, readAppendOnlyFile } from '../redis/redis-fitness';
 import { readRedisMemory } from '../redis/redis-health';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './metrics';
