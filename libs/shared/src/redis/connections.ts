@@ -1,5 +1,4 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions, AbstractConnector } from 'ioredis';
-import { coalesceWrites } from './coalesce-writes';
 import type { RedisClient } from './redis-client';
 import { createRedisTls, parseRedisUrl, type RedisAddress, type RedisHost } from './redis-url';
 import { watchRefusals } from './redis-outages';
@@ -68,10 +67,9 @@ export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
   const socketTimeout = address.kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.requests;
   const redis = watchRefusals(connect(address, { ...REQUESTS, socketTimeout }, CLUSTER_REQUESTS, caFile), 0);
-  if (redis instanceof Redis) return coalesceWrites(redis);
+  if (redis instanceof Redis) return redis;
+  // Without this the first request opens the connection to a server, and commands beside it fail as offline.
   return redis.on('+node', (node: Redis) => {
-    coalesceWrites(node);
-    // Else the first request would make the connection, and those beside it would find none.
     if (!node.options.readOnly) node.connect().catch(() => {});
   });
 }
