@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { orAborted } from '../lifecycle/or-aborted';
+import { pause } from '../lifecycle/retry';
 import { type RedisClient, pipelineAt, readReplyCode, runPipeline } from './redis-client';
 import { checkRedisRequirements } from './redis-requirements';
 
@@ -92,7 +92,7 @@ export async function findMissing(redis: RedisClient): Promise<string | undefine
  */
 export async function untilFit(redis: RedisClient, signal: AbortSignal): Promise<void> {
   while ((await orAborted(findMissing(redis), signal)) !== undefined) {
-    await delay(REREAD_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(REREAD_MS, signal);
   }
 }
 

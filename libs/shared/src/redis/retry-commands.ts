@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { retry } from '../lifecycle/retry';
 import { readReplyCode } from './redis-client';
 
 /**
@@ -39,15 +39,12 @@ const AGAIN_AFTER_MS = 500;
  *
  * @throws What `write` throws for another reason; the signal's reason.
  */
-export async function untilTaken<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
-    try {
-      return await write();
-    } catch (error) {
-      if (!isPassingRefusal(error)) throw error;
-      await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  }
+export function untilTaken<T>(write: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const toDelayMs = (error: unknown) => {
+    if (!isPassingRefusal(error)) throw error;
+    return AGAIN_AFTER_MS;
+  };
+  return retry(write, toDelayMs, signal);
 }
 
 /**

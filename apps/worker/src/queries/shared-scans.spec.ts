@@ -1,33 +1,36 @@
 import { setMaxListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySets } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { Page, PageRange, SlotClaim } from './day-scan';
-import { DayScans } from './day-scans';
-import { createIdentifierHash } from './identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
+import { SharedScans } from './shared-scans';
 
 const DAY = '2021-10-10' as CalendarDay;
-/** As often as a scan stores how far it is. */
+/** The interval of checkpoints, in pages. */
 const PAGES_PER_CHECKPOINT = 50;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 const newSignal = () => new AbortController().signal;
-/** Of another query each time. */
+/** The claim of a new query. */
 const claim = () => ({ query: {}, isUrgent: false });
 
-/** A day of some pages that are given out one by one, when the test says so. */
+/** A day whose pages the test releases one by one. */
 function createWorld(pagesOfDay = 3) {
   const world = {
     now: 1_000,
     stored: undefined as DaySet | undefined,
     checkpoint: undefined as DayCheckpoint | undefined,
-    /** Whether no day set can be stored. */
+    /** Whether the store rejects day sets. */
     isFull: false,
     asked: [] as (string | undefined)[],
-    /** Of the page that was asked for last. */
+    /** Of the page that was requested last. */
     claims: [] as Iterable<SlotClaim>,
     give: [] as (() => void)[],
-    /** What the storing of a checkpoint waits for. */
+    /** Delays the storing of checkpoints. */
     saving: Promise.resolve(),
   };
   const daySets: DaySets = {
@@ -53,7 +56,7 @@ function createWorld(pagesOfDay = 3) {
       world.asked.push(after?.rowKey);
       world.claims = claims;
       return new Promise<Page>((resolve, reject) => {
-        // One for each page, which stay.
+        // The claims of each page, kept.
         setMaxListeners(0, signal);
         signal.addEventListener('abort', () => reject(signal.reason as Error));
         const at = Number(after?.rowKey ?? 0);
@@ -62,7 +65,7 @@ function createWorld(pagesOfDay = 3) {
       });
     },
   };
-  const scans = new DayScans({ daySets, pages, hash });
+  const scans = new SharedScans({ daySets, pages, hash });
   const givePages = async (count: number) => {
     for (let i = 0; i < count; i += 1) {
       while (world.give.length === 0) await new Promise(setImmediate);
@@ -76,7 +79,7 @@ const anew = (createdAt: number) => ({ createdAt, maxAgeSeconds: 0 });
 const count = ({ identifiers }: DaySet) => identifiers.length / 16;
 
 describe('a day that two queries need at once', () => {
-  it('is stored in part for both, and both are told', async () => {
+  it('is stored in part for both, and calls both back', async () => {
     const { scans, world, givePages } = createWorld(2 * PAGES_PER_CHECKPOINT);
     const told: string[] = [];
     const controllers = [new AbortController(), new AbortController()] as const;
@@ -98,7 +101,7 @@ describe('a day that two queries need at once', () => {
     ]);
   });
 
-  it('is read once, and both are told its pages', async () => {
+  it('is read once, and reports its pages to both', async () => {
     const { scans, world, givePages } = createWorld();
     const told: number[][] = [[], []];
     const first = scans.scan(
@@ -120,7 +123,7 @@ describe('a day that two queries need at once', () => {
     expect(told.map((pages) => pages.reduce((sum, entities) => sum + entities, 0))).toEqual([6, 6]);
   });
 
-  it('is read twice when the first reading began before the second query was asked', async () => {
+  it('is read twice when the first reading began before the second query was submitted', async () => {
     const { scans, world, givePages } = createWorld();
     const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(1);
@@ -132,7 +135,7 @@ describe('a day that two queries need at once', () => {
     expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
   });
 
-  it('is read on for the one when the other is stopped, whoever began it', async () => {
+  it('is read on for one query when the other is stopped, also for the one that joined', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
     const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
@@ -143,7 +146,7 @@ describe('a day that two queries need at once', () => {
       { demand: anew(900), ...claim(), onPage: (entities) => (told += entities) },
       newSignal(),
     );
-    // It has joined when it is told what was read before.
+    // A query that has joined gets a report of the pages before.
     while (told === 0) await new Promise(setImmediate);
     controller.abort(new Error('terminated'));
     await expect(first).rejects.toThrow('terminated');
@@ -177,8 +180,8 @@ describe('a page of a day that two queries need', () => {
 
 describe('a day that is read to its end', () => {
   it.each([
-    ['all queries that wait for it hear so when it is stored', false, ['first', 'second']],
-    ['none hears so when it is not stored', true, []],
+    ['calls back all queries that wait for it when it is stored', false, ['first', 'second']],
+    ['calls none back when it is not stored', true, []],
   ])('%s', async (_name, isFull, expected) => {
     const { scans, world, givePages } = createWorld();
     world.isFull = isFull;
@@ -197,7 +200,7 @@ describe('a day that is read to its end', () => {
 });
 
 describe('a day that many queries need', () => {
-  it('is joined by a third while the second still waits for it, though the first is gone', async () => {
+  it('is joined by a third query while the second still waits, after the first has left', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
     const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
@@ -217,7 +220,7 @@ describe('a day that many queries need', () => {
     expect(world.asked).toEqual([undefined, '1', '2']);
   });
 
-  it('is read once more, not once for each, for those who come at once and need it newer', async () => {
+  it('is read once more, not once for each, for queries that come together and need it newer', async () => {
     const { scans, world, givePages } = createWorld();
     const old = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal());
     await givePages(1);
@@ -228,7 +231,7 @@ describe('a day that many queries need', () => {
     expect(world.asked.filter((after) => after === undefined)).toHaveLength(2);
   });
 
-  it('is gone on with by one who comes while the position of a stopped scan is being stored', async () => {
+  it('is resumed by a query that comes while a stopped scan stores its checkpoint', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
     const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
@@ -249,8 +252,8 @@ describe('a day that many queries need', () => {
   });
 });
 
-describe('a day that nobody needs any more', () => {
-  it('is stopped, with its position stored before anyone hears of it, and gone on with later', async () => {
+describe('a day that no query needs any more', () => {
+  it('stops after its checkpoint is stored, and is resumed later', async () => {
     const { scans, world, givePages } = createWorld();
     const controller = new AbortController();
     const first = scans.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, controller.signal);
@@ -278,7 +281,7 @@ describe('a day that nobody needs any more', () => {
     expect(world.asked).toEqual([undefined, '1', '2', '2']);
   });
 
-  it('is read from its start by a query for which the position is too old', async () => {
+  it('is read from its start by a query for which the checkpoint is too old', async () => {
     const { scans, world, givePages } = createWorld();
     world.checkpoint = {
       scannedAt: 100,
@@ -297,10 +300,10 @@ describe('a day that nobody needs any more', () => {
 
 describe('a query that was submitted before the clock of the day sets went back', () => {
   const demand = anew(5_000);
-  const scan = (scans: DayScans, signal = newSignal()) =>
+  const scan = (scans: SharedScans, signal = newSignal()) =>
     scans.scan(DAY, { demand, ...claim(), onPage: () => {} }, signal);
 
-  it('takes what was stored for it, and reads it once', async () => {
+  it('uses the day set that was stored for it, and reads it once', async () => {
     const { scans, world, givePages } = createWorld();
     const first = scan(scans);
     await givePages(3);
@@ -325,7 +328,7 @@ describe('a query that was submitted before the clock of the day sets went back'
     expect(world.asked).toEqual([undefined, '1', '2', '2']);
   });
 
-  it('does not take what was stored for another query since', async () => {
+  it('does not use the day set that was stored for another query since', async () => {
     const { scans, world, givePages } = createWorld();
     const times = { scannedAt: 1_100, demandedAt: 1_050 };
     world.stored = { ...times, entitiesRead: 1, entitiesWithoutIdentifier: 0, identifiers: new Uint8Array(16) };
@@ -336,7 +339,7 @@ describe('a query that was submitted before the clock of the day sets went back'
 });
 
 describe('a day that another process has read meanwhile', () => {
-  it('is taken as it is', async () => {
+  it('is used as it is', async () => {
     const { scans, world } = createWorld();
     world.stored = {
       scannedAt: 950,
@@ -351,10 +354,10 @@ describe('a day that another process has read meanwhile', () => {
 });
 
 describe('a scan that fails', () => {
-  it('fails for all who wait, and the next one begins anew', async () => {
+  it('fails for all queries that wait, and the next query starts another scan', async () => {
     const { scans, world, givePages } = createWorld();
-    const failing = new DayScans({
-      ...(scans as unknown as { ports: ConstructorParameters<typeof DayScans>[0] }).ports,
+    const failing = new SharedScans({
+      ...(scans as unknown as { ports: ConstructorParameters<typeof SharedScans>[0] }).ports,
       pages: { read: async () => Promise.reject(new Error('cut')) },
     });
     const both = [1, 2].map(() => failing.scan(DAY, { demand: anew(900), ...claim(), onPage: () => {} }, newSignal()));
@@ -369,7 +372,7 @@ describe('a scan that fails', () => {
 /** A day of three pages whose requests the test answers one by one, as a page reader that retries would. */
 function createRetryingWorld() {
   const { scans: plain, world } = createWorld();
-  const { ports } = plain as unknown as { ports: ConstructorParameters<typeof DayScans>[0] };
+  const { ports } = plain as unknown as { ports: ConstructorParameters<typeof SharedScans>[0] };
   const requests: { at: string; retry(): void; give(): void; fail(error: Error): void }[] = [];
   const pages: typeof ports.pages = {
     read: (range: PageRange, after) =>
@@ -384,7 +387,7 @@ function createRetryingWorld() {
         });
       }),
   };
-  const scans = new DayScans({ ...ports, pages });
+  const scans = new SharedScans({ ...ports, pages });
   /** A query for the day that counts the entities reported to it; its promise never rejects. */
   const query = (createdAt = 900) => {
     const told = { entities: 0 };
@@ -424,7 +427,7 @@ describe('a scan whose retries run out', () => {
     expect(await Promise.all(late.map(({ ended }) => ended))).toEqual([4, 4]);
     // One scan for both, from the page that could not be read.
     expect(requests.map(({ at }) => at)).toEqual(['0', '1', '1', '2']);
-    // What the new scan resumes had been told already.
+    // The resumed pages had been reported already.
     expect(late.map(({ told }) => told.entities)).toEqual([6, 6]);
   });
 
@@ -453,7 +456,7 @@ describe('a scan whose retries run out', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('fails for a late query too once a scan from its own time on has failed, however many are late', async () => {
+  it('fails for all late queries too after another scan, started for them, has failed', async () => {
     const { query, request, requests, settle } = createRetryingWorld();
     const first = query();
     (await request(1)).retry();
@@ -475,7 +478,7 @@ describe('a scan whose retries run out', () => {
     const late = query();
     await settle();
     world.now = 2_000;
-    // Needs the day newer, and gets to its own retries meanwhile.
+    // Needs the day newer, and is in retries of its own by then.
     const other = query(1_500);
     (await request(2)).retry();
     await settle();

@@ -1,13 +1,12 @@
 import { Counter, Histogram } from 'prom-client';
 import type { QueryOutcome } from '#shared/contract/query-document';
 import type { Metrics } from '#shared/telemetry/metrics';
-import type { RunObserver } from '../queries/query-execution';
 
 /** From a query over stored days to one over years of entities, in seconds. */
 const BUCKETS = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
 
-/** What becomes of the queries that this worker takes. */
-export class RunMetrics implements RunObserver {
+/** Metrics of the queries that this worker takes. */
+export class RunMetrics {
   private readonly wait: Histogram;
   private readonly run: Histogram<'status'>;
   private readonly days: Counter<'source'>;
@@ -22,14 +21,14 @@ export class RunMetrics implements RunObserver {
     });
     this.run = new Histogram({
       name: 'audit_query_run_seconds',
-      help: 'From the first start of a query to its end, by the status that a worker gave it',
+      help: 'From the first start of a query to its end, by its status; only queries that a worker ended',
       labelNames: ['status'],
       buckets: BUCKETS,
       registers,
     });
     this.days = new Counter({
       name: 'audit_query_days_total',
-      help: 'Days of the queries that were completed: scanned for them, or reused from before they were submitted',
+      help: 'Days of completed queries: scanned for them, or reused from before they were submitted',
       labelNames: ['source'],
       registers,
     });

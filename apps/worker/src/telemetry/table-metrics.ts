@@ -5,10 +5,10 @@ import type { PageObserver } from '../table/page-reader';
 import type { ScanSlots } from '../table/scan-slots';
 import type { TableFault } from '../table/table-fault';
 
-/** From a page of a quiet table to one that was tried again until the end, in seconds. */
+/** From a page of an idle table to one that was retried until its limit, in seconds. */
 const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 120];
 
-/** What reading the table is like. Codes are of a closed list; no label has a day, a query or a caller. */
+/** Metrics of reading the table. Codes are a closed set; no label contains a day, a query or a caller. */
 export class TableMetrics implements PageObserver {
   private readonly pages: Histogram;
   private readonly entities: Counter;
@@ -19,20 +19,20 @@ export class TableMetrics implements PageObserver {
     const registers = [registry];
     this.pages = new Histogram({
       name: 'audit_query_page_seconds',
-      help: 'How long a page took, with its wait for a slot and all attempts; its count is that of the pages',
+      help: 'Duration of a page, with its wait for a slot and all attempts; the count is the number of pages',
       buckets: BUCKETS,
       registers,
     });
     this.entities = new Counter({ name: 'audit_query_entities_total', help: 'Entities on these pages', registers });
     this.faults = new Counter({
       name: 'audit_query_table_faults_total',
-      help: 'Requests to the table that gave no page, by code; TABLE_THROTTLED: it was too busy',
+      help: 'Requests to the table that returned no page, by code; TABLE_THROTTLED: it was too busy',
       labelNames: ['code'],
       registers,
     });
     this.retries = new Counter({
       name: 'audit_query_page_retries_total',
-      help: 'Times that a page was asked for again, by the code of what had gone wrong',
+      help: 'Retries of pages, by the code of the fault before',
       labelNames: ['code'],
       registers,
     });
@@ -47,7 +47,7 @@ export class TableMetrics implements PageObserver {
     this.retries.inc({ code });
   }
 
-  /** The same pages, measured. */
+  /** Returns the same source, measured. */
   measure(source: PageSource): PageSource {
     return {
       read: async (range, after, signal) => {
@@ -65,7 +65,7 @@ function observeSlots(registry: Metrics['registry'], slots: ScanSlots): void {
   const registers = [registry];
   new Gauge({
     name: 'audit_query_scan_slots',
-    help: 'Pages that may be in flight at the moment (limit), are (in_flight), or wait (waiting)',
+    help: 'Pages that may be in flight now (limit), are in flight (in_flight), or wait for a slot (waiting)',
     labelNames: ['state'],
     registers,
     collect() {

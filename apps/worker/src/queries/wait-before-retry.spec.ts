@@ -15,10 +15,10 @@ describe('toRetryWaitMs', () => {
 });
 
 describe('waitBeforeRetry', () => {
-  it('ends at once with the reason of the signal', async () => {
+  it('rejects at once with the reason of the signal', async () => {
     const controller = new AbortController();
     const waiting = waitBeforeRetry(50, controller.signal);
-    controller.abort(new Error('told to go'));
-    await expect(waiting).rejects.toThrow('told to go');
+    controller.abort(new Error('drain'));
+    await expect(waiting).rejects.toThrow('drain');
   });
 });

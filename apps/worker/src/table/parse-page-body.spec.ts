@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPageBody } from './read-page-body';
+import { parsePageBody } from './parse-page-body';
 
 const page = (...rows: unknown[]) => JSON.stringify({ value: rows });
 
-describe('readPageBody', () => {
-  it('takes identifiers as text, and entities that have none apart', () => {
+describe('parsePageBody', () => {
+  it('returns identifiers as text, and counts entities without one', () => {
     const text = page(
       { identificationNumber: 'A1' },
       { identificationNumber: '' },
@@ -13,7 +13,7 @@ describe('readPageBody', () => {
       { identificationNumber: null },
       {},
     );
-    expect(readPageBody(text)).toEqual({ identifiers: ['A1', '', '12'], entitiesWithoutIdentifier: 2 });
+    expect(parsePageBody(text)).toEqual({ identifiers: ['A1', '', '12'], entitiesWithoutIdentifier: 2 });
   });
 
   it.each([
@@ -26,11 +26,12 @@ describe('readPageBody', () => {
     '{"value":[1]}',
     '{"value":[null]}',
     page({ identificationNumber: {} }),
-  ])('does not take %j for an answer', (text) => {
-    expect(() => readPageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+    '{"value":[{"identificationNumber":"a\nb"}]}',
+  ])('throws TABLE_PROTOCOL for %j', (text) => {
+    expect(() => parsePageBody(text)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
   });
 
-  it('gives what JSON.parse would, whatever the identifiers are', () => {
+  it('returns every identifier that JSON can express', () => {
     const value = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.stringMatching(/^[0-9A-Z]{9,11}$/),
@@ -47,18 +48,18 @@ describe('readPageBody', () => {
           one === undefined || one === null ? [] : [String(one)],
         );
         const expected = { identifiers, entitiesWithoutIdentifier: rows.length - identifiers.length };
-        expect(readPageBody(JSON.stringify({ value: rows }, undefined, space))).toEqual(expected);
+        expect(parsePageBody(JSON.stringify({ value: rows }, undefined, space))).toEqual(expected);
       }),
     );
   });
 
-  it('takes no page that is cut for a whole one', () => {
+  it('throws TABLE_PROTOCOL for a page that is cut', () => {
     const text = page({ identificationNumber: 'A1' }, { identificationNumber: 'B2' });
     for (let length = 0; length < text.length; length += 1) {
-      expect(() => readPageBody(text.slice(0, length))).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+      expect(() => parsePageBody(text.slice(0, length))).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
     }
     for (const other of [`${text}}`, text.replace(',', ''), text.replace('},{', '},,{'), text.replace(']', ',]')]) {
-      expect(() => readPageBody(other)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
+      expect(() => parsePageBody(other)).toThrow(expect.objectContaining({ code: 'TABLE_PROTOCOL' }));
     }
   });
 });

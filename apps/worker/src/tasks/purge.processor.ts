@@ -2,25 +2,30 @@ import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job';
+import { CallerQueries } from '#shared/redis/caller-queries';
+import { QueryPurge } from '#shared/redis/query-purge';
+import { QueryStates } from '#shared/redis/query-states';
 import { untilTaken } from '#shared/redis/retry-commands';
-import { waitBeforeRetry } from '../lifecycle/wait-before-retry';
+import { waitBeforeRetry } from '../queries/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 
-/** BullMQ's edge: takes a purge and goes on with it where it was. */
+/** BullMQ's edge: takes a purge and continues it where an earlier run ended. */
 @Injectable()
 export class PurgeProcessor extends WorkerHost {
   private readonly logger = new Logger(PurgeProcessor.name);
+  private readonly ports: PurgePorts;
 
-  constructor(private readonly ports: PurgePorts) {
+  constructor(callers: CallerQueries, states: QueryStates, purge: QueryPurge) {
     super();
+    this.ports = { queries: callers.ofAll(), states, purge };
   }
 
-  /** From here on it takes purges; none before. Call once. */
+  /** Starts taking purges. Call once. */
   begin(): void {
     this.worker.run().catch((error: Error) => this.worker.emit('error', error));
   }
 
-  // Three plain parameters, without which BullMQ hands over no signal.
+  // BullMQ passes a signal only to a method with three plain parameters.
   override async process(job: Job, token?: string, signal?: AbortSignal): Promise<void> {
     const payload = readPurgePayload(job.name, job.data);
     if (payload === undefined || signal === undefined) throw new UnrecoverableError('PURGE_INVALID');
@@ -37,15 +42,15 @@ export class PurgeProcessor extends WorkerHost {
       } catch {
         return this.giveBack(job, token);
       }
-      // Kept with the job and shown to operators: a code alone.
+      // BullMQ stores the message with the job and shows it to operators: a code alone.
       throw new Error('UNEXPECTED', { cause: error });
     }
   }
 
-  /** This process goes away. */
+  /** Returns the job to the queue, because the process shuts down. */
   private async giveBack(job: Job, token: string | undefined): Promise<never> {
     await job.moveToWait(token).catch((error: unknown) => {
-      // Its lock is lost or will be; then another worker takes it for stalled.
+      // The lock is lost or will expire; then another worker takes the job as stalled.
       this.logger.warn({ purgeId: job.id, err: error }, 'a purge could not be given back');
     });
     throw new WaitingError();
@@ -53,7 +58,7 @@ export class PurgeProcessor extends WorkerHost {
 
   @OnWorkerEvent('error')
   onError(error: Error): void {
-    // Outages are told once by the connection's own listener; without this one BullMQ would print each error.
+    // The connection logs outages once; without this listener BullMQ would print each error.
     this.logger.debug(error.message);
   }
 }

@@ -1,12 +1,11 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh, type ScanTimes } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { DaySource } from '#shared/contract/query-history';
+import { type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import { orAborted } from '#shared/lifecycle/or-aborted';
 import { type OnRetry, type PageSource, scanDay, type SlotClaim } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';
-import { ScanMeter } from './scan-meter';
 
 export interface DayScanPorts {
   daySets: DaySets;
@@ -14,46 +13,46 @@ export interface DayScanPorts {
   hash: IdentifierHash;
 }
 
-/** A query that waits for a scan: what it wants to hear, and its claim to the pages. */
+/** A query that waits for a scan: its callbacks, and its claim to page slots. */
 type ScanListener = Pick<DayScanRequest, 'onPage' | 'onCheckpoint' | keyof SlotClaim>;
 
-/** What a scan has of those who wait for it: they come and go. */
+/** The callbacks and claims of all queries that wait for a scan; queries join and leave while it runs. */
 interface ScanAudience extends Required<Pick<DayScanRequest, 'onPage' | 'onCheckpoint'>> {
   claims: Iterable<SlotClaim>;
-  /** The page after the last one is requested again. */
+  /** Called before the page after the last one is requested again. */
   onRetried: () => void;
 }
 
 /**
- * The scans of a process. A day that is being read for one query is awaited by another for which the scan is
- * fresh enough, not read twice; it goes on for as long as anyone waits for it.
+ * The scans of a process. A query joins a running scan of its day if the scan is fresh enough, so that no day is read
+ * twice. A scan runs for as long as a query waits for it.
  */
-export class DayScans {
-  private readonly latest = new Map<CalendarDay, SharedScan>();
+export class SharedScans {
+  private readonly latest = new Map<CalendarDay, RunningScan>();
 
   constructor(private readonly ports: DayScanPorts) {}
 
   /**
-   * A day set that is fresh for the query: one that another process has stored meanwhile, or else a scan, gone
-   * on with from its checkpoint if that is fresh too. Stored when it is returned.
+   * Returns a day set that is fresh for the query, and stored: one that another process has stored meanwhile, or that of a
+   * scan, which resumes from a checkpoint if that is fresh too.
    *
-   * A query that joined a scan while a page was being retried does not fail with it when that page's retries run out,
-   * since it had only a part of them: it begins another scan, once.
+   * A query that joined a scan during the retries of a page does not fail when these retries run out, because it had only
+   * a part of them: it starts another scan, once.
    *
    * @throws As `scanDay` does.
    */
   async scan(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet> {
     const { demand } = request;
     const meter = new ScanMeter();
-    const startTelling = tellOnce(request.onPage);
+    const listenAgain = reportOnce(request.onPage);
     let wasLate = false;
-    for (let seen: SharedScan | undefined; ;) {
+    for (let seen: RunningScan | undefined; ;) {
       signal.throwIfAborted();
       const running = this.latest.get(day);
       if (running === undefined || running === seen) break;
       seen = running;
       if (running.isAbandoned) {
-        // Its checkpoint is still being stored, and is worth waiting for.
+        // It is still storing its checkpoint, from which the next scan resumes.
         await orAborted(running.settled, signal);
         continue;
       }
@@ -63,7 +62,7 @@ export class DayScans {
       const isUsable = times !== undefined && isFresh(times, demand) && !running.isAbandoned;
       if (isUsable && !(wasLate && isLate)) {
         try {
-          const shared = await running.join({ ...request, onPage: startTelling() }, signal);
+          const shared = await running.join({ ...request, onPage: listenAgain() }, signal);
           request.onScanned?.(meter.read(DaySource.Shared, shared.entitiesRead));
           return shared;
         } catch (error) {
@@ -72,12 +71,12 @@ export class DayScans {
         }
       }
     }
-    const scan = new SharedScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
+    const scan = new RunningScan((start, audience, stop) => this.run(day, { ...request, ...audience }, start, stop));
     this.latest.set(day, scan);
     void scan.settled.then(() => {
       if (this.latest.get(day) === scan) this.latest.delete(day);
     });
-    return scan.join({ ...request, onPage: startTelling() }, signal);
+    return scan.join({ ...request, onPage: listenAgain() }, signal);
   }
 
   private async run(
@@ -102,9 +101,9 @@ export class DayScans {
       meter.onRetry(code);
       onRetried();
     };
-    const writer = tellOf(daySets.openCheckpoint(day, resumed), onCheckpoint);
+    const writer = withOnSaved(daySets.openCheckpoint(day, resumed), onCheckpoint);
     const start = { scannedAt, demandedAt, resumed, checkpoint: writer, claims, onRetry };
-    const pages = meter.watch(this.ports.pages);
+    const pages = meter.count(this.ports.pages);
     try {
       const daySet = await scanDay(day, start, { ...this.ports, pages }, onPage, signal);
       if (await daySets.write(day, daySet)) onCheckpoint?.();
@@ -117,27 +116,27 @@ export class DayScans {
   }
 }
 
-/** The retries of a page took all the time that they have; another scan has that time again. */
+/** Whether the retries of a page ran out of time; another scan has that time again. */
 function isOutOfRetries(error: unknown): boolean {
   return error instanceof QueryFailedError && (error.code === 'TABLE_THROTTLED' || error.code === 'TABLE_UNREACHABLE');
 }
 
-/** One listener for each scan that a query waits for. Entities that several scans report are passed on once. */
-function tellOnce(onPage: (entities: number) => void): () => (entities: number) => void {
-  let told = 0;
+/** Creates a listener for each scan that a query waits for. Entities that several scans report are passed on once. */
+function reportOnce(onPage: (entities: number) => void): () => (entities: number) => void {
+  let reported = 0;
   return () => {
     let read = 0;
     return (entities) => {
       read += entities;
-      if (read <= told) return;
-      onPage(read - told);
-      told = read;
+      if (read <= reported) return;
+      onPage(read - reported);
+      reported = read;
     };
   };
 }
 
-/** The same, which tells of each time that something was stored. */
-function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter {
+/** Returns a writer that also calls `onSaved` after each checkpoint that was stored. */
+function withOnSaved(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter {
   return {
     save: async (...args) => {
       const isSaved = await writer.save(...args);
@@ -148,11 +147,20 @@ function tellOf(writer: CheckpointWriter, onSaved: () => void): CheckpointWriter
   };
 }
 
-/** One scan and those who wait for it. */
-class SharedScan {
-  /** By the clock of the day sets; undefined when it ended before it could begin. */
+/**
+ * A scan and the queries that wait for it.
+ *
+ * | state | entered when | left by |
+ * |---|---|---|
+ * | starting | the first query | `times` is known, or the scan fails |
+ * | running | `times` is known | the scan ends, or the last query leaves |
+ * | abandoned | the last query leaves: it stores a checkpoint | the scan has stopped |
+ * | settled | the scan has ended | |
+ */
+class RunningScan {
+  /** By the clock of the day sets; undefined when the scan failed before it read a page. */
   readonly times: Promise<ScanTimes | undefined>;
-  /** When it has ended, however. */
+  /** Resolves when the scan has ended, with or without an error. */
   readonly settled: Promise<void>;
   private readonly result: Promise<DaySet>;
   private readonly listeners = new Set<ScanListener>();
@@ -175,7 +183,7 @@ class SharedScan {
     };
     const onRetried = () => (this.isRetrying = true);
     this.result = run(begun, { onPage, onCheckpoint, onRetried, claims: this.listeners }, this.stop.signal);
-    // A scan that ends before it begins is fresh for nobody: whoever waits to know begins one of their own.
+    // A scan that fails before it knows its times is fresh for no query: each waiting query starts its own.
     this.settled = this.result.then(
       () => {},
       () => begun(undefined),
@@ -186,14 +194,14 @@ class SharedScan {
     return this.stop.signal.aborted;
   }
 
-  /** The number of the page that is being retried, or was as the scan failed; undefined while none is. */
+  /** The number of the page that is being retried, or was when the scan failed; undefined if none is. */
   get retriedPage(): number | undefined {
     return this.isRetrying ? this.pagesSoFar : undefined;
   }
 
-  /** @throws What the scan throws, or the signal's reason: at once, or, for the last one, when the scan has stopped. */
+  /** @throws The scan's error, or the signal's reason: at once; for the last query when the scan has stopped. */
   join(request: ScanListener, signal: AbortSignal): Promise<DaySet> {
-    // A listener of its own for each, since two queries may be told by the same one.
+    // A copy, because two queries may pass the same object.
     const listener = { ...request };
     this.listeners.add(listener);
     if (this.entitiesSoFar > 0) request.onPage(this.entitiesSoFar);
@@ -202,7 +210,7 @@ class SharedScan {
         this.listeners.delete(listener);
         if (this.listeners.size > 0) return reject(signal.reason as Error);
         this.stop.abort(signal.reason);
-        // The checkpoint of the scan is stored before anyone else may think of going on with it.
+        // Rejects after the checkpoint is stored, so that another scan can resume from it.
         return this.result.then(resolve, () => reject(signal.reason as Error));
       };
       if (signal.aborted) return leave();
@@ -212,5 +220,37 @@ class SharedScan {
         signal.removeEventListener('abort', leave);
       });
     });
+  }
+}
+
+/** Measures a scan: its pages, entities, retries and time. */
+class ScanMeter {
+  entities = 0;
+  private pages = 0;
+  private retries = 0;
+  private throttles = 0;
+  private readonly startedAt = performance.now();
+
+  readonly onRetry: OnRetry = (code) => {
+    this.retries += 1;
+    if (code === 'TABLE_THROTTLED') this.throttles += 1;
+  };
+
+  /** Returns the same source, counted. */
+  count(source: PageSource): PageSource {
+    return {
+      read: async (...args) => {
+        const page = await source.read(...args);
+        this.pages += 1;
+        this.entities += page.identifiers.length + page.entitiesWithoutIdentifier;
+        return page;
+      },
+    };
+  }
+
+  read(source: DaySource, entities: number): DayScanRecord {
+    const { pages, retries, throttles } = this;
+    const milliseconds = Math.round(performance.now() - this.startedAt);
+    return { source, entities, pages, milliseconds, retries, throttles };
   }
 }

@@ -1,10 +1,13 @@
 import { type Span, trace } from '@opentelemetry/api';
 import { inSpan } from '#shared/telemetry/in-span';
 import type { PageRange, PageSource } from '../queries/day-scan';
+import type { QueryPorts } from '../queries/run-query';
 import type { PageObserver } from '../table/page-reader';
 import type { TableFault } from '../table/table-fault';
 
-/** Pages as spans: which one of its day, what it gave, what went wrong on the way. Never an address nor a token. */
+type ScanDay = QueryPorts['scanDay'];
+
+/** A span for each page: its number within the day, its entities, its faults and retries. Never a URL or a token. */
 export class PageSpans implements PageObserver {
   /** A range is one object for all pages of a scan. */
   private readonly pagesOf = new WeakMap<PageRange, number>();
@@ -22,7 +25,7 @@ export class PageSpans implements PageObserver {
     if (span !== undefined) this.retriesOf.set(span, (this.retriesOf.get(span) ?? 0) + 1);
   }
 
-  /** The same pages, traced. */
+  /** Returns the same source, traced. */
   trace(source: PageSource): PageSource {
     return {
       read: (range, after, signal) => {
@@ -41,4 +44,14 @@ export class PageSpans implements PageObserver {
       },
     };
   }
+}
+
+/** Returns the same function, with a span for each scan. A query that waits for the scan of another has a span without pages. */
+export function traceDays(scanDay: ScanDay): ScanDay {
+  return (day, request, signal) =>
+    inSpan('scan day', { 'audit_query.day': day }, async (span) => {
+      const daySet = await scanDay(day, request, signal);
+      span.setAttribute('audit_query.entities', daySet.entitiesRead);
+      return daySet;
+    });
 }

@@ -1,15 +1,15 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PurgeJobPayload, PurgeProgress } from '#shared/contract/purge-job';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
+import { pause } from '#shared/lifecycle/retry';
 import type { OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryPurge } from '#shared/redis/query-purge';
 import type { QueryStates } from '#shared/redis/query-states';
 
-/** Some 300 commands, each of them short: whoever else wants Redis waits for a few milliseconds. */
+/** Some 300 short commands: other clients of Redis wait for a few milliseconds. */
 const BATCH = 100;
 
-/** Between two batches Redis belongs to the others. */
+/** Between two batches Redis serves the other clients. */
 const PAUSE_MS = 20;
 
 export interface PurgePorts {
@@ -19,11 +19,11 @@ export interface PurgePorts {
 }
 
 /**
- * Purges the queries that have ended and fit, newest first, batch by batch.
+ * Purges the queries that have ended and match, newest first, batch by batch.
  *
- * @param from How far an earlier run got; what it purged but could not store is not counted again.
- * @param store Is told how far it is after each batch.
- * @throws The signal's reason; what the ports throw.
+ * @param from The stored progress of an earlier run. Queries that it purged after storing are not counted again.
+ * @param store Stores the progress after each batch.
+ * @throws The signal's reason; errors of the ports.
  */
 export async function purgeQueries(
   wanted: Pick<PurgeJobPayload, 'status' | 'createdBefore'>,
@@ -34,7 +34,7 @@ export async function purgeQueries(
 ): Promise<void> {
   const isWanted = (state: QueryState | undefined): state is QueryState =>
     state !== undefined && isTerminal(state.status) && (wanted.status ?? state.status) === state.status;
-  for (let progress = from; ; await delay(PAUSE_MS, undefined, { signal })) {
+  for (let progress = from; ; await pause(PAUSE_MS, signal)) {
     const after = progress.after ?? undefined;
     const range = { createdAfter: 0, createdBefore: wanted.createdBefore, after };
     const positions = await queries.list(range, BATCH);
