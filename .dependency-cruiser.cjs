@@ -136,7 +136,7 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^dist/' },
     enhancedResolveOptions: {
-      conditionNames: ['source', 'import', 'require', 'node', 'default'],
+      conditionNames: ['audit-query-source', 'import', 'require', 'node', 'default'],
       exportsFields: ['exports'],
     },
   },

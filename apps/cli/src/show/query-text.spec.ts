@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Query } from '../service/query';
-import { formatDuration } from './format';
-import { toProgressLine } from './progress-line';
-import { toQueryTable } from './query-table';
-import { toQueryText } from './query-text';
+import { formatDuration, toProgressLine, toQueryTable, toQueryText } from './query-text';
 
 const RUNNING: Query = {
   id: '433ebcfe85ec4012abe94dcda2aa6b00',
@@ -45,7 +42,7 @@ describe('toProgressLine', () => {
     expect(toProgressLine(RUNNING, columns)).toBe(line);
   });
 
-  it('says that a query waits, and leaves out a time that is not known', () => {
+  it('shows that a query waits, and omits an unknown remaining time', () => {
     expect(toProgressLine({ ...RUNNING, status: 'Pending' }, 80)).toBe('Pending  waiting for a worker');
     const unknown = { ...RUNNING, progress: { ...RUNNING.progress, etaSeconds: null, daysTotal: 1, entitiesRead: 1 } };
     expect(toProgressLine(unknown, 0)).toBe('Running: 41.9 %, 26 of 1 day, 1 entity, at least 812');
@@ -59,13 +56,13 @@ describe('formatDuration', () => {
     [59.6, '1 min 0 s'],
     [3_600, '1 h 0 min'],
     [3_723, '1 h 2 min'],
-  ])('%f seconds are %s', (seconds, text) => {
+  ])('formats %f seconds as %s', (seconds, text) => {
     expect(formatDuration(seconds)).toBe(text);
   });
 });
 
 describe('toQueryText', () => {
-  it('shows how a query goes on', () => {
+  it('shows the progress of a running query', () => {
     expect(toQueryText(RUNNING)).toBe(
       `Query      433ebcfe85ec4012abe94dcda2aa6b00
 Range      2021-10-10 to 2021-12-10
@@ -76,11 +73,13 @@ Submitted  2026-11-21T11:25:56.238Z
     );
   });
 
-  it('shows what came of it', () => {
+  it('shows the result or the error of an ended query', () => {
     const text = toQueryText({ ...COMPLETED, request: { ...COMPLETED.request, maxAgeSeconds: 600 } });
     expect(text).toContain('Reuse      days read in the last 10 min 0 s\n');
     expect(text).toContain('Count      1,190\n');
-    expect(text).toContain('Read       61 days read, 1 reused, 4,210,332 entities, 3 of them nobody’s, in 2 min 2 s\n');
+    expect(text).toContain(
+      'Read       61 days read, 1 reused, 4,210,332 entities, 3 of them without an identification number, in 2 min 2 s\n',
+    );
     const error = { code: 'TABLE_THROTTLED' as const, message: 'It was busy.' };
     expect(toQueryText({ ...RUNNING, status: 'Failed', error })).toContain(
       'Reason     TABLE_THROTTLED: It was busy.\n',
@@ -89,7 +88,7 @@ Submitted  2026-11-21T11:25:56.238Z
 });
 
 describe('toQueryTable', () => {
-  it('has columns', () => {
+  it('aligns the columns', () => {
     expect(toQueryTable([RUNNING, COMPLETED])).toBe(
       `ID                                STATUS     RANGE                     DONE  COUNT  SUBMITTED
 433ebcfe85ec4012abe94dcda2aa6b00  Running    2021-10-10 to 2021-12-10  42%   -      2026-11-21T11:25:56Z

@@ -2,36 +2,36 @@ import createClient, { type Client } from 'openapi-fetch';
 import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
 import type { Settings } from '../settings/settings';
 import type { operations, paths } from './openapi-client';
-import { createPatientFetch, type Patience } from './patient-fetch';
 import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';
+import { createRetryingFetch, type RetryOptions } from './retrying-fetch';
 
 export type ListFilter = NonNullable<operations['listQueries']['parameters']['query']>;
 
-/** How a query is, and what a client has to know to ask again. */
-export interface Look {
-  /** Undefined when it has not changed since `revision`. */
+/** The answer to a poll, with what the next poll needs. */
+export interface PollAnswer {
+  /** Undefined if the query has not changed since the revision of the request. */
   query: Query | undefined;
   revision: string | undefined;
   retryAfterMs: number;
 }
 
-/** RFC 9110 leaves it to the client where a service gives none. */
+/** For an answer without `Retry-After`. */
 const DEFAULT_RETRY_AFTER_MS = 2_000;
 
-/** The least that the service itself gives; with a 0 from in between, polls would follow each other without a pause. */
+/** The smallest value that the service sends. A proxy that sends 0 would cause polls without a pause. */
 const SHORTEST_RETRY_AFTER_MS = 1_000;
 
-/** Timers fire at once for more, which would make a long wait none. */
+/** A timer with a longer delay fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The routes, typed by openapi.json. Everything throws CommandFailedError, or the reason of an aborted signal. */
-export class Service {
+/** The routes of the service, typed by openapi.json. Every method throws CommandFailedError, or the signal's reason. */
+export class ServiceClient {
   private readonly client: Client<paths>;
-  private readonly fetch: ReturnType<typeof createPatientFetch>;
+  private readonly fetch: ReturnType<typeof createRetryingFetch>;
 
   constructor(
     { url, credential }: Settings,
-    patience: Patience,
+    retryOptions: RetryOptions,
     private readonly signal: AbortSignal,
   ) {
     const headers = {
@@ -39,18 +39,21 @@ export class Service {
       ...(credential?.kind === 'api-key' && { 'x-api-key': credential.value }),
       ...(credential?.kind === 'token' && { Authorization: `Bearer ${credential.value}` }),
     };
-    this.fetch = createPatientFetch(patience);
+    this.fetch = createRetryingFetch(retryOptions);
     this.client = createClient<paths>({ baseUrl: url, headers });
   }
 
-  /** In place of the option `signal`: see `createPatientFetch`. */
-  private until(signal: AbortSignal, onUncertain?: () => void): { fetch: (request: Request) => Promise<Response> } {
+  /** Replaces the option `signal`: see `createRetryingFetch`. */
+  private withSignal(
+    signal: AbortSignal,
+    onUncertain?: () => void,
+  ): { fetch: (request: Request) => Promise<Response> } {
     return { fetch: (request) => this.fetch(request, signal, onUncertain) };
   }
 
   /**
-   * @param key Makes all submissions under it one query, so that it can be sent again after a cut.
-   * @param onUncertain Called when the query may have been accepted without an answer that says so.
+   * @param key All submissions with the same key are one query, so that a retry adds no second query.
+   * @param onUncertain Called if the service may have accepted the query although it did not confirm it.
    */
   async submit(
     body: paths['/api/queries']['post']['requestBody']['content']['application/json'],
@@ -58,25 +61,29 @@ export class Service {
     onUncertain: () => void,
   ) {
     const params = { header: { 'Idempotency-Key': key } };
-    const { data } = await this.client.POST('/api/queries', { params, body, ...this.until(this.signal, onUncertain) });
+    const { data } = await this.client.POST('/api/queries', {
+      params,
+      body,
+      ...this.withSignal(this.signal, onUncertain),
+    });
     return parseQuery(data);
   }
 
   async read(id: string): Promise<Query> {
-    const { query } = await this.look(id, { waitSeconds: 0, signal: this.signal });
+    const { query } = await this.poll(id, { waitSeconds: 0, signal: this.signal });
     return query as Query;
   }
 
-  /** @param options.waitSeconds How long the answer may be held back until there is news since `revision`. */
-  async look(
+  /** @param options.waitSeconds How long the service may wait for a change since `revision` before it answers. */
+  async poll(
     id: string,
     options: { waitSeconds: number; revision?: string | undefined; signal: AbortSignal },
-  ): Promise<Look> {
+  ): Promise<PollAnswer> {
     const { waitSeconds, revision, signal } = options;
     const { data, response } = await this.client.GET('/api/queries/{id}', {
       params: { path: { id }, query: waitSeconds > 0 ? { wait: waitSeconds } : {} },
       ...(revision !== undefined && { headers: { 'If-None-Match': `"${revision}"` } }),
-      ...this.until(signal),
+      ...this.withSignal(signal),
     });
     return {
       query: response.status === 304 ? undefined : parseQuery(data),
@@ -85,7 +92,10 @@ export class Service {
     };
   }
 
-  /** @param revision The last that was seen (`Last-Event-ID`). @returns Undefined where there is nothing to stream. */
+  /**
+   * @param revision The latest known revision (`Last-Event-ID`).
+   * @returns Undefined if the answer is not an event stream.
+   */
   async openEvents(
     id: string,
     revision: string | undefined,
@@ -95,7 +105,7 @@ export class Service {
       params: { path: { id } },
       headers: { Accept: 'text/event-stream', ...(revision !== undefined && { 'Last-Event-ID': revision }) },
       parseAs: 'stream',
-      ...this.until(signal),
+      ...this.withSignal(signal),
     });
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
     return isStream ? ((data as ReadableStream<Uint8Array> | null | undefined) ?? undefined) : undefined;
@@ -103,21 +113,20 @@ export class Service {
 
   async list(filter: ListFilter): Promise<QueryPage> {
     const params = { query: filter };
-    const { data } = await this.client.GET('/api/queries', { params, ...this.until(this.signal) });
+    const { data } = await this.client.GET('/api/queries', { params, ...this.withSignal(this.signal) });
     return parseQueryPage(data);
   }
 
-  /** @returns Whether it had ended before. */
-  async terminate(id: string): Promise<{ query: Query; hadEnded: boolean }> {
+  async terminate(id: string): Promise<{ query: Query; hadEndedBefore: boolean }> {
     const { data, response } = await this.client.DELETE('/api/queries/{id}', {
       params: { path: { id } },
-      ...this.until(this.signal),
+      ...this.withSignal(this.signal),
     });
-    return { query: parseQuery(data), hadEnded: response.status === 200 };
+    return { query: parseQuery(data), hadEndedBefore: response.status === 200 };
   }
 }
 
-/** Only one that a header takes: any other is none. */
+/** @returns Undefined for a text that a header cannot carry. */
 export function toRevision(text: string | undefined): string | undefined {
   return text !== undefined && /^[\x21\x23-\x7e]{1,256}$/.test(text) ? text : undefined;
 }

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { toNetworkError } from './to-network-error';
-import { toRefusal } from './to-service-error';
+import { toAnswerFailure, toNetworkFailure } from './request-failure';
 
 const problem = (code: string) => JSON.stringify({ code, detail: 'Why.', title: 'What.' });
 
-describe('toRefusal', () => {
+describe('toAnswerFailure', () => {
   it.each([
     [400, problem('REQUEST_INVALID'), 2, 'REQUEST_INVALID', false],
     [401, problem('UNAUTHENTICATED'), 6, 'UNAUTHENTICATED', false],
@@ -21,23 +20,23 @@ describe('toRefusal', () => {
     [500, problem('INTERNAL_ERROR'), 7, 'INTERNAL_ERROR', true],
     [502, '<html>', 7, 'UNEXPLAINED', true],
     [503, problem('SERVICE_UNAVAILABLE'), 7, 'SERVICE_UNAVAILABLE', true],
-  ])('%i %s ends with %i', (status, body, exitCode, code, isRetryable) => {
-    expect(toRefusal(status, body)).toMatchObject({ error: { exitCode, code }, isRetryable });
+  ])('%i %s has exit code %i', (status, body, exitCode, code, isRetryable) => {
+    expect(toAnswerFailure(status, body)).toMatchObject({ error: { exitCode, code }, isRetryable });
   });
 });
 
-describe('toNetworkError', () => {
+describe('toNetworkFailure', () => {
   const caused = (code: string) => new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) });
 
   it.each([
     ['a refused connection', caused('ECONNREFUSED'), 'host cannot be reached (ECONNREFUSED).', true],
-    ['each of several addresses', new TypeError('', { cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]) }), 'host cannot be reached (ECONNREFUSED).', true], // prettier-ignore
-    ['silence', new DOMException('', 'TimeoutError'), 'host cannot be reached (no answer in time).', true],
+    ['a refused connection to each of several addresses', new TypeError('', { cause: new AggregateError([Object.assign(new Error(), { code: 'ECONNREFUSED' })]) }), 'host cannot be reached (ECONNREFUSED).', true], // prettier-ignore
+    ['a timeout', new DOMException('', 'TimeoutError'), 'host cannot be reached (no answer in time).', true],
     ['a body that is cut off', new TypeError('terminated'), 'host cannot be reached (connection lost).', true],
-    ['a certificate', caused('DEPTH_ZERO_SELF_SIGNED_CERT'), 'NODE_EXTRA_CA_CERTS', false],
-  ])('says what is wrong with %s', (_, error, message, isRetryable) => {
-    const refusal = toNetworkError(error, 'host');
-    expect(refusal.error.message).toContain(message);
-    expect([refusal.error.exitCode, refusal.isRetryable]).toEqual([7, isRetryable]);
+    ['an untrusted certificate', caused('DEPTH_ZERO_SELF_SIGNED_CERT'), 'NODE_EXTRA_CA_CERTS', false],
+  ])('explains %s', (_, error, message, isRetryable) => {
+    const failure = toNetworkFailure(error, 'host');
+    expect(failure.error.message).toContain(message);
+    expect([failure.error.exitCode, failure.isRetryable]).toEqual([7, isRetryable]);
   });
 });

@@ -1,21 +1,21 @@
 import { Command, Option } from '@commander-js/extra-typings';
-import { CommandFailedError } from '../command-failed-error';
-import { ExitCode } from '../exit-code';
-import { type CommandContext, runCommand } from '../run-command';
-import { type QueryPage, STATUSES } from '../service/query';
-import type { ListFilter, Service } from '../service/service';
-import { toQueryTable } from '../show/query-table';
+import { QueryStatus } from '#shared/contract/query-status';
+import { CommandFailedError, ExitCode } from '../command-failed-error';
+import type { QueryPage } from '../service/query';
+import type { ListFilter, ServiceClient } from '../service/service-client';
+import { toQueryTable } from '../show/query-text';
 import { parsePageSize, withCommonOptions } from './arguments';
+import { type CommandContext, runCommand } from './run-command';
 
 export function createListCommand(context: CommandContext) {
   const command = new Command('list')
     .description('list your queries, newest first')
-    .addOption(new Option('--status <status>', 'only those that are so').choices(STATUSES))
-    .option('--created-after <time>', 'a day or a time such as 2021-10-10T08:30:00Z, inclusive')
-    .option('--created-before <time>', 'the same')
-    .option('--page-size <number>', 'how many at most, 1 to 100', parsePageSize, 20)
-    .option('--page-token <token>', 'the next page, as nextPageToken of the last one says')
-    .option('--all', 'all pages');
+    .addOption(new Option('--status <status>', 'only queries with this status').choices(Object.values(QueryStatus)))
+    .option('--created-after <time>', 'only queries created at or after this day or time, such as 2021-10-10T08:30:00Z')
+    .option('--created-before <time>', 'only queries created at or before this day or time')
+    .option('--page-size <number>', 'queries per page, 1 to 100', parsePageSize, 20)
+    .option('--page-token <token>', 'the nextPageToken of the page before')
+    .option('--all', 'print all pages');
   return withCommonOptions(command).action((options) =>
     runCommand(context, options, async ({ service, terminal, isJson }) => {
       const { status, createdAfter, createdBefore, pageSize, pageToken, all } = options;
@@ -32,30 +32,30 @@ export function createListCommand(context: CommandContext) {
       );
       if (isJson) await terminal.print(`${JSON.stringify(page)}\n`);
       else if (page.items.length > 0) await terminal.print(toQueryTable(page.items));
-      else terminal.printError('There are no such queries.\n');
+      else terminal.printError('No queries found.\n');
       if (!isJson && page.nextPageToken !== null) terminal.printError(`More: --page-token ${page.nextPageToken}\n`);
       return ExitCode.Done;
     }),
   );
 }
 
-function toEndlessList(): CommandFailedError {
+function createPageTokenRepeatedError(): CommandFailedError {
   return new CommandFailedError({
     exitCode: ExitCode.ServiceUnavailable,
     code: 'PAGE_TOKEN_REPEATED',
-    message: 'The service sent the same page token twice, so the list has no end.',
+    message: 'The service sent the same page token twice: the list would never end.',
   });
 }
 
-/** @throws CommandFailedError PAGE_TOKEN_REPEATED; otherwise as Service does. */
-async function readPages(service: Service, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
+/** @throws CommandFailedError PAGE_TOKEN_REPEATED; otherwise like ServiceClient. */
+async function readPages(service: ServiceClient, filter: ListFilter, isAll: boolean): Promise<QueryPage> {
   const page = await service.list(filter);
   if (!isAll) return page;
   const { items } = page;
   let { nextPageToken } = page;
   const tokens = new Set<string>();
   while (nextPageToken !== null) {
-    if (tokens.has(nextPageToken)) throw toEndlessList();
+    if (tokens.has(nextPageToken)) throw createPageTokenRepeatedError();
     tokens.add(nextPageToken);
     const next = await service.list({ ...filter, pageToken: nextPageToken });
     items.push(...next.items);

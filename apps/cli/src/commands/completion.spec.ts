@@ -1,10 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Command, Option } from '@commander-js/extra-typings';
 import { describe, expect, it } from 'vitest';
-import { toCompletionTree } from './completion-tree';
-import { toBashCompletion } from './to-bash-completion';
-import { toFishCompletion } from './to-fish-completion';
-import { toZshCompletion } from './to-zsh-completion';
+import { toBashCompletion, toCompletionTree, toFishCompletion, toZshCompletion } from './completion';
 
 const program = new Command('audit-query');
 program
@@ -17,7 +14,7 @@ program
 program.command('watch').description('wait');
 const tree = toCompletionTree(program);
 
-/** What bash would offer after these words. */
+/** The words that bash offers after these words. */
 function complete(...words: string[]): string[] {
   const list = words.map((word) => `'${word}'`).join(' ');
   const script = `${toBashCompletion(tree)}COMP_WORDS=(audit-query ${list}); COMP_CWORD=${words.length}; _audit_query; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -26,7 +23,7 @@ function complete(...words: string[]): string[] {
     .filter((word) => word !== '');
 }
 
-describe('the completion of bash', () => {
+describe('toBashCompletion', () => {
   it.each([
     [['']],
     [['li']],
@@ -53,8 +50,8 @@ describe('the completion of bash', () => {
   });
 });
 
-describe('the completions of zsh and fish', () => {
-  it('escape what their shells would read', () => {
+describe('toZshCompletion and toFishCompletion', () => {
+  it('escape the special characters of their shells', () => {
     const zsh = toZshCompletion(tree);
     expect(zsh).toContain(`'list:list one'\\''s own: all'`);
     expect(zsh).toContain(`'--status[only \\[these\\]]:value:(Failed Running)'`);
