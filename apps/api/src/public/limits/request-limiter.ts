@@ -17,11 +17,10 @@ interface NamedWindow extends RateWindow {
 /** Says how often may be asked, and what a count means for whoever was counted. */
 @Injectable()
 export class RequestLimiter {
-  private readonly keys: RecordKeys;
-
-  constructor(private readonly config: ApiConfig) {
-    this.keys = new RecordKeys(config.keyPrefix);
-  }
+  constructor(
+    private readonly config: ApiConfig,
+    private readonly keys: RecordKeys,
+  ) {}
 
   submissionsOf(caller: string): NamedWindow {
     return this.toWindow('submissions', this.config.submissionsPerMinute, [caller]);
