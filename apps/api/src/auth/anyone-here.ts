@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { isLoopbackHost } from '#shared/config/addresses';
 import { ProblemError } from '../errors/problem-error';
 import { ANONYMOUS, type Authenticator } from './authenticator';
 

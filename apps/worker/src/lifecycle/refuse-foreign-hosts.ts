@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { LOOPBACK } from '#shared/config/rules';
-import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { isLoopbackHost } from '#shared/config/addresses';
 
 const REFUSAL = {
   code: 'HOST_NOT_ALLOWED',

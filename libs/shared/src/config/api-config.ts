@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString } from 'class-validator';
 import { AuthConfig } from './auth-config';
-import { BaseUrl, readOrigin } from './base-url';
+import { BaseUrl, readOrigin } from './addresses';
 import { Flag, LOOPBACK, Port, Problem, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =

@@ -1,7 +1,6 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { findCaFileProblem, findRedisUrlProblem } from '../redis/redis-url';
-import { isSafeUrl } from '../secrets/is-safe-url';
-import { AsOrigin, findOriginProblem } from './base-url';
+import { isSafeUrl, AsOrigin, findOriginProblem } from './addresses';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;

@@ -1,6 +1,5 @@
 import { IsOptional, IsUUID, Matches } from 'class-validator';
-import { isLocalTrial } from '../secrets/is-local-trial';
-import { AsOrigin, readOrigin } from './base-url';
+import { isLocalTrial, AsOrigin, readOrigin } from './addresses';
 import { CommonConfig } from './common-config';
 import { Rule } from './rules';
 

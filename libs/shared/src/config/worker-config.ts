@@ -1,5 +1,5 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
-import { AsOrigin, findOriginProblem } from './base-url';
+import { AsOrigin, findOriginProblem } from './addresses';
 import { CommonConfig } from './common-config';
 import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
 import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';

@@ -1,6 +1,5 @@
 import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-secrets';
-import { isLocalTrial } from './is-local-trial';
-import { isSafeUrl } from './is-safe-url';
+import { isLocalTrial, isSafeUrl } from '../config/addresses';
 import type { AzureCredential } from './azure-credential';
 import { describeSource } from './describe-source';
 import { SecretError, SecretErrorCode } from './secret-error';
