@@ -2,7 +2,7 @@ import { BullModule, getQueueToken, InjectQueue, Processor } from '@nestjs/bullm
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+import { toHashKeySource, toTableSource } from '#shared/config/secret-sources';
 import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { Outcomes } from '#shared/redis/outcomes';

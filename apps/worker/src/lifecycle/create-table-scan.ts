@@ -1,12 +1,10 @@
 import { createHash, createHmac } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { findHashKeyProblem } from '#shared/config/secret-rules';
+import { findHashKeyProblem, toHashKeySource, describeSource } from '#shared/config/secret-sources';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { toHashKeySource } from '#shared/config/worker-secrets';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
-import { describeSource } from '#shared/secrets/describe-source';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
 import type { Metrics } from '#shared/telemetry/metrics';

@@ -2,9 +2,8 @@ import { IsOptional, IsString, Matches } from 'class-validator';
 import { AsOrigin, findOriginProblem } from './addresses';
 import { CommonConfig } from './common-config';
 import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
-import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';
+import { DEVELOPMENT_HASH_KEY, findHashKeyProblem, toHashKeySource, toTableSource } from './secret-sources';
 import { findConnectionStringProblem, findTableUrlProblem } from './table-account';
-import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
 export class WorkerConfig extends CommonConfig {

@@ -1,7 +1,7 @@
 import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-secrets';
 import { isLocalTrial, isSafeUrl } from '../config/addresses';
 import type { AzureCredential } from './azure-credential';
-import { describeSource } from './describe-source';
+import { describeSource } from '../config/secret-sources';
 import { SecretError, SecretErrorCode } from './secret-error';
 import { toSecretError } from './to-secret-error';
 
