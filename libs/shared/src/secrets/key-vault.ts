@@ -2,8 +2,7 @@ import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-sec
 import { isLocalTrial, isSafeUrl } from '../config/addresses';
 import type { AzureCredential } from './azure-credential';
 import { describeSource } from '../config/secret-sources';
-import { SecretError, SecretErrorCode } from './secret-error';
-import { toSecretError } from './to-secret-error';
+import { SecretError, SecretErrorCode, toSecretError } from './secret-error';
 
 /** One request; the vault answers in tens of milliseconds. */
 const REQUEST_LIMIT_MS = 10_000;
