@@ -1,7 +1,7 @@
-import { IsIn, IsOptional } from 'class-validator';
-import { hasTenant } from './entra-config';
-import { OperatorAuthConfig } from './operator-auth-config';
-import { Flag, PermissionName, Rule, SecretName } from './rules';
+import { IsIn, IsOptional, IsUUID, Matches, IsString } from 'class-validator';
+import { Flag, PermissionName, Rule, SecretName, LOOPBACK } from './rules';
+import { isLocalTrial, AsOrigin, readOrigin } from './addresses';
+import { CommonConfig } from './common-config';
 
 const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
@@ -90,4 +90,104 @@ function hasEntra(config: AuthConfig): boolean {
   const { operatorAuth, entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope } = config;
   const shared = operatorAuth === 'entra' ? [] : [entraTenantId, entraAudience];
   return [...shared, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
+}
+
+const ENTRA_AUTHORITY = 'https://login.microsoftonline.com';
+
+/** Of the public cloud, Azure Government and Azure operated by 21Vianet (learn.microsoft.com, "National clouds"). */
+const AUTHORITIES = [
+  ENTRA_AUTHORITY,
+  'https://login.microsoftonline.us',
+  'https://login.partner.microsoftonline.cn',
+] as const;
+
+/** Which tenant of Microsoft Entra ID vouches for callers, operators or both. */
+export class EntraConfig extends CommonConfig {
+  @IsOptional()
+  @IsUUID('all', { message: 'must be the id of a tenant, which is a UUID; its domain name will not do' })
+  entraTenantId: string | undefined = undefined;
+
+  /** What tokens must be made out to: the application (client) id of this service's registration. */
+  @IsOptional()
+  @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be one word: the application id of this service' })
+  entraAudience: string | undefined = undefined;
+
+  /** Who issues the tokens. Whoever could point it elsewhere could let anyone in. */
+  @AsOrigin()
+  @Rule<EntraConfig>(
+    'isTrusted',
+    `must be one of ${AUTHORITIES.join(', ')}, or, where NODE_ENV is not production, an origin at a loopback address`,
+    ({ entraAuthority, nodeEnv }) =>
+      AUTHORITIES.some((authority) => authority === entraAuthority) ||
+      (readOrigin(entraAuthority) !== undefined && isLocalTrial(entraAuthority, nodeEnv)),
+  )
+  entraAuthority: string = ENTRA_AUTHORITY;
+}
+
+/** Whether there is all that a token is checked against, but for what its holder may do. */
+export function hasTenant({ entraTenantId, entraAudience }: EntraConfig): boolean {
+  return entraTenantId !== undefined && entraAudience !== undefined;
+}
+
+const OPERATOR_AUTHS = ['none', 'basic', 'entra'] as const;
+
+/** Whom the operators' listener of `apps/api` lets in. */
+export class OperatorAuthConfig extends EntraConfig {
+  /** Whatever `ALLOW_ANONYMOUS` says of callers: whoever gets here has the queries of all of them. */
+  @IsString()
+  @Rule<OperatorAuthConfig>(
+    'isGuarded',
+    'must be a loopback address while OPERATOR_AUTH=none: beyond it, set OPERATOR_AUTH to basic or entra',
+    ({ operatorHost, operatorAuth }) => LOOPBACK.has(operatorHost) || operatorAuth !== 'none',
+  )
+  operatorHost: string = '127.0.0.1';
+
+  /** Who may operate: anyone on this machine, the holders of keys, or those whom the tenant gives a role. */
+  @IsIn(OPERATOR_AUTHS, { message: `must be one of ${OPERATOR_AUTHS.join(', ')}` })
+  @Rule<OperatorAuthConfig>(
+    'isIntended',
+    'must be basic or entra when there are settings of either: none would ask nobody for a credential',
+    ({ operatorAuth, ...config }) =>
+      operatorAuth !== 'none' ||
+      [config.operatorKeysFile, config.operatorKeysSecret, config.operatorRequiredRole].every(
+        (value) => value === undefined,
+      ),
+  )
+  @Rule<OperatorAuthConfig>(
+    'hasKeys',
+    'needs either OPERATOR_KEYS_FILE or OPERATOR_KEYS_SECRET when it is basic',
+    ({ operatorAuth, operatorKeysFile, operatorKeysSecret }) =>
+      operatorAuth !== 'basic' || (operatorKeysFile === undefined) !== (operatorKeysSecret === undefined),
+  )
+  @Rule<OperatorAuthConfig>(
+    'hasVault',
+    'needs KEY_VAULT_URL when it is basic and OPERATOR_KEYS_SECRET is given',
+    ({ operatorAuth, operatorKeysSecret, keyVaultUrl }) =>
+      operatorAuth !== 'basic' || operatorKeysSecret === undefined || keyVaultUrl !== undefined,
+  )
+  @Rule<OperatorAuthConfig>(
+    'hasTenant',
+    'needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
+    (config) => config.operatorAuth !== 'entra' || hasTenant(config),
+  )
+  @Rule<OperatorAuthConfig>(
+    'hasRole',
+    'needs OPERATOR_REQUIRED_ROLE when it is entra: without, every application of the tenant could manage all queries',
+    ({ operatorAuth, operatorRequiredRole }) => operatorAuth !== 'entra' || operatorRequiredRole !== undefined,
+  )
+  operatorAuth: (typeof OPERATOR_AUTHS)[number] = 'none';
+
+  /** A JSON file with the digests of the operators' keys, of the form of `API_KEYS_FILE`. */
+  @IsOptional()
+  operatorKeysFile: string | undefined = undefined;
+
+  /** The name of the vault's secret that is such a list. */
+  @IsOptional()
+  @SecretName()
+  operatorKeysSecret: string | undefined = undefined;
+
+  /** The app role that an operator's token must have in `roles`. */
+  @IsOptional()
+  @PermissionName()
+  operatorRequiredRole: string | undefined = undefined;
 }
