@@ -1,4 +1,4 @@
-import { readRetryAfterMs } from '../http/read-retry-after-ms';
+import { readRetryAfterMs } from '../contract/read-retry-after-ms';
 
 /**
  * Why a secret cannot be had. The first two pass; the others last until somebody does something, in the vault, in
