@@ -5,8 +5,7 @@ import pretty from 'pino-pretty';
 import type { CommonConfig } from '../config/common-config';
 import { escapeControls, stripControls } from '../contract/control-characters';
 import type { ServiceName } from './service-name';
-import { scrubSecrets } from './scrub-secrets';
-import { toLoggedError } from './to-logged-error';
+import { scrubSecrets, toLoggedError } from '../process/log-redaction';
 
 /** Members that hold a secret wherever they come from; nothing here logs one, but a library's object may have it. */
 const SECRET_MEMBERS = [
