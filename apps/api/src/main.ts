@@ -4,7 +4,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';
 import { LOOPBACK } from '#shared/config/rules';
 import { parseConfig } from '#shared/config/parse-config';
-import { createLogger } from '#shared/lifecycle/create-logger';
+import { createLogger } from '#shared/process/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';

@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import type { CommonConfig } from '../config/common-config';
-import type { ServiceName } from '../lifecycle/service-name';
+import type { ServiceName } from '../process/create-logger';
 
 /** The collector has so long to take what is left; nothing waits longer for one that is away. */
 const FLUSH_LIMIT_MS = 3_000;

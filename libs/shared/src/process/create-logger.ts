@@ -4,8 +4,7 @@ import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } fr
 import pretty from 'pino-pretty';
 import type { CommonConfig } from '../config/common-config';
 import { escapeControls, stripControls } from '../contract/control-characters';
-import type { ServiceName } from './service-name';
-import { scrubSecrets, toLoggedError } from '../process/log-redaction';
+import { scrubSecrets, toLoggedError } from './log-redaction';
 
 /** Members that hold a secret wherever they come from; nothing here logs one, but a library's object may have it. */
 const SECRET_MEMBERS = [
@@ -74,3 +73,6 @@ function toPretty(destination?: DestinationStream): DestinationStream {
 function toText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
+
+/** What a process is called in logs and traces. */
+export type ServiceName = 'audit-query-api' | 'audit-query-worker';
