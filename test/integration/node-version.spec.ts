@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { LEAST_NODE } from '#shared/lifecycle/check-node';
+import { LEAST_NODE } from '#shared/process/check-node';
 
 const { engines, scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   engines: { node: string };
