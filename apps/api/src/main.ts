@@ -6,7 +6,7 @@ import { LOOPBACK } from '#shared/config/rules';
 import { parseConfig } from '#shared/config/parse-config';
 import { createLogger } from '#shared/process/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
-import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
+import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';

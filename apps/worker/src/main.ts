@@ -7,7 +7,7 @@ import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 import { createLogger } from '#shared/process/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
-import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
+import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
