@@ -1,7 +1,7 @@
 import type { PurgeJobPayload, PurgeProgress } from '#shared/contract/purge-job';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { pause } from '#shared/lifecycle/retry';
+import { pause } from '#shared/process/retry';
 import type { OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryPurge } from '#shared/redis/query-purge';
 import type { QueryStates } from '#shared/redis/query-states';

@@ -1,4 +1,4 @@
-import { retry } from '../lifecycle/retry';
+import { retry } from '../process/retry';
 import { readReplyCode } from './redis-client';
 
 /**
