@@ -10,7 +10,7 @@ import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
-import { startTracing } from '#shared/telemetry/start-tracing';
+import { startTracing } from '#shared/process/tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';

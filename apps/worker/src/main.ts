@@ -11,7 +11,7 @@ import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
-import { startTracing } from '#shared/telemetry/start-tracing';
+import { startTracing } from '#shared/process/tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/bullmq-workers';
 import { refuseForeignHosts } from './lifecycle/refuse-foreign-hosts';

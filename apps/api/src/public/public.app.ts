@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import { createFastify } from '../create-fastify';
 import type { ListenerOptions } from '../listener-options';
-import { isTracing } from '#shared/telemetry/start-tracing';
+import { isTracing } from '#shared/process/tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';

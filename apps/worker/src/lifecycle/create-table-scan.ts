@@ -8,7 +8,7 @@ import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
 import type { Metrics } from '#shared/telemetry/metrics';
-import { isTracing } from '#shared/telemetry/start-tracing';
+import { isTracing } from '#shared/process/tracing';
 import { createIdentifierHash } from '../queries/identifier-hash';
 import type { ExecutionPorts } from '../queries/query-execution';
 import { SharedScans } from '../queries/shared-scans';
