@@ -10,7 +10,7 @@ import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
 import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { startTracing } from '#shared/process/tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
 import { drain } from './lifecycle/bullmq-workers';

@@ -15,7 +15,7 @@ import type { RedisClient } from '#shared/redis/redis-client';
 import { untilFit } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { MetricsController } from '#shared/telemetry/metrics.controller';
 import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
 import { createTableScan, readHashKey } from './lifecycle/create-table-scan';

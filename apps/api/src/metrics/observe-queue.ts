@@ -5,7 +5,7 @@ import type { QueryStatus } from '#shared/contract/query-status';
 import type { QueryCounts } from '#shared/redis/query-states';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import type { WorkerBeats } from '#shared/redis/worker-beats';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 import type { QueryQueue } from '../queue/query-queue';
 
 export interface QueueSources {

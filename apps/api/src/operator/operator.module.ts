@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { MetricsController } from '#shared/telemetry/metrics.controller';
 import { APP_FILTER } from '@nestjs/core';
 import type { RedisClient } from '#shared/redis/redis-client';

@@ -7,7 +7,7 @@ import type { RedisClient } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 import { isTracing } from '#shared/process/tracing';
 import { createIdentifierHash } from '../queries/identifier-hash';
 import type { ExecutionPorts } from '../queries/query-execution';

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { Metrics } from './metrics';
+import { Metrics } from '../process/metrics';
 
 /** For Prometheus, on a listener that callers do not reach. */
 @Controller('metrics')

@@ -2,7 +2,7 @@ import type { RedisClient } from '../redis/redis-client';
 import { isLossy, readAppendOnlyFile } from '../redis/redis-fitness';
 import { readRedisMemory } from '../redis/redis-health';
 import { Gauge } from 'prom-client';
-import type { Metrics } from './metrics';
+import type { Metrics } from '../process/metrics';
 
 /**
  * Whether Redis answers, how fast, and how full it is.
