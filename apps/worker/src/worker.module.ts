@@ -16,7 +16,7 @@ import { untilFit } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
 import { Metrics } from '#shared/process/metrics';
-import { MetricsController } from '#shared/telemetry/metrics.controller';
+import { MetricsController } from '#shared/process/metrics.controller';
 import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
 import { createTableScan, readHashKey } from './lifecycle/create-table-scan';
 import { createWorkerIdentity, Heartbeat } from './lifecycle/heartbeat';

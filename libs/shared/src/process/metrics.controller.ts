@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { Metrics } from '../process/metrics';
+import { Metrics } from './metrics';
 
 /** For Prometheus, on a listener that callers do not reach. */
 @Controller('metrics')
