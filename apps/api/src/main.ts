@@ -11,7 +11,7 @@ import { connectForMessages, connectForRequests } from '#shared/redis/connection
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/process/metrics';
 import { startTracing } from '#shared/process/tracing';
-import { observeRedis } from '#shared/telemetry/observe-redis';
+import { observeRedis } from '#shared/redis/observe-redis';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';
 

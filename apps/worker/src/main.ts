@@ -12,7 +12,7 @@ import { connectForWork } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/process/metrics';
 import { startTracing } from '#shared/process/tracing';
-import { observeRedis } from '#shared/telemetry/observe-redis';
+import { observeRedis } from '#shared/redis/observe-redis';
 import { drain } from './lifecycle/bullmq-workers';
 import { refuseForeignHosts } from './lifecycle/refuse-foreign-hosts';
 import { WorkerStart } from './lifecycle/worker-start';

@@ -1,6 +1,6 @@
-import type { RedisClient } from '../redis/redis-client';
-import { isLossy, readAppendOnlyFile } from '../redis/redis-fitness';
-import { readRedisMemory } from '../redis/redis-health';
+import type { RedisClient } from './redis-client';
+import { isLossy, readAppendOnlyFile } from './redis-fitness';
+import { readRedisMemory } from './redis-health';
 import { Gauge } from 'prom-client';
 import type { Metrics } from '../process/metrics';
 
