@@ -102,16 +102,6 @@ describe('who may call', () => {
   });
 });
 
-function problemsOf(env: Record<string, string>): readonly string[] {
-  try {
-    parseConfig(ApiConfig, env);
-  } catch (error) {
-    if (error instanceof ConfigInvalidError) return error.problems;
-    throw error;
-  }
-  return [];
-}
-
 const BEYOND = { OPERATOR_HOST: '0.0.0.0' };
 const FILE = { OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: 'operators.json' };
 const SECRET = { OPERATOR_AUTH: 'basic', OPERATOR_KEYS_SECRET: 'operators' };

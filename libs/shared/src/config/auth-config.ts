@@ -1,96 +1,10 @@
-import { IsIn, IsOptional, IsUUID, Matches, IsString } from 'class-validator';
-import { Flag, PermissionName, Rule, SecretName, LOOPBACK } from './rules';
-import { isLocalTrial, AsOrigin, readOrigin } from './addresses';
-import { CommonConfig } from './common-config';
+import { IsIn, IsOptional, IsString, IsUUID, Matches } from 'class-validator';
+import { AsOrigin, isLocalTrial, readOrigin } from './addresses';
+import type { CommonConfig } from './common-config';
+import { Flag, LOOPBACK, PermissionName, Rule, SecretName } from './rules';
 
-const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
-
-/** Whom `apps/api` lets in, at the callers' listener too. */
-export class AuthConfig extends OperatorAuthConfig {
-  /** Who may call: anyone, the holders of keys, or those whom a tenant of Microsoft Entra ID vouches for. */
-  @IsIn(AUTH_MODES, { message: `must be one of ${AUTH_MODES.join(', ')}` })
-  @Rule<AuthConfig>(
-    'isIntended',
-    'must be api-key or entra when there are settings of either: none would ask nobody for a credential',
-    (config) => config.authMode !== 'none' || !(hasKeys(config) || hasEntra(config)),
-  )
-  @Rule<AuthConfig>(
-    'hasKeys',
-    'needs either API_KEYS_FILE or API_KEYS_SECRET when it is api-key',
-    (config) =>
-      config.authMode !== 'api-key' || (config.apiKeysFile === undefined) !== (config.apiKeysSecret === undefined),
-  )
-  @Rule<AuthConfig>(
-    'hasVault',
-    'needs KEY_VAULT_URL when it is api-key and API_KEYS_SECRET is given',
-    ({ authMode, apiKeysSecret, keyVaultUrl }) =>
-      authMode !== 'api-key' || apiKeysSecret === undefined || keyVaultUrl !== undefined,
-  )
-  @Rule<AuthConfig>(
-    'hasTenant',
-    'needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
-    (config) => config.authMode !== 'entra' || hasTenant(config),
-  )
-  @Rule<AuthConfig>(
-    'hasPermission',
-    'needs ENTRA_REQUIRED_ROLE or ENTRA_REQUIRED_SCOPE when it is entra: without, every application of the tenant could call',
-    ({ authMode, entraRequiredRole, entraRequiredScope }) =>
-      authMode !== 'entra' || entraRequiredRole !== undefined || entraRequiredScope !== undefined,
-  )
-  authMode: (typeof AUTH_MODES)[number] = 'none';
-
-  @Flag()
-  @Rule<AuthConfig>(
-    'isNoContradiction',
-    'must not be true together with AUTH_MODE=api-key or AUTH_MODE=entra: it says that anyone may call',
-    ({ authMode, allowAnonymous }) => authMode === 'none' || !allowAnonymous,
-  )
-  allowAnonymous: boolean = false;
-
-  /** A JSON file with the digests of the keys: see `parseApiKeyList`. */
-  @IsOptional()
-  @Rule<AuthConfig>(
-    'isOfCallers',
-    'must not be OPERATOR_KEYS_FILE: every caller would be an operator',
-    ({ apiKeysFile, operatorKeysFile }) => apiKeysFile !== operatorKeysFile,
-  )
-  apiKeysFile: string | undefined = undefined;
-
-  /** The name of the vault's secret that is such a list. */
-  @IsOptional()
-  @SecretName()
-  @Rule<AuthConfig>(
-    'isOfCallers',
-    'must not be OPERATOR_KEYS_SECRET: every caller would be an operator',
-    ({ apiKeysSecret, operatorKeysSecret }) => apiKeysSecret !== operatorKeysSecret,
-  )
-  apiKeysSecret: string | undefined = undefined;
-
-  /** One of the two is enough: the app role in `roles`, or the delegated scope in `scp`. */
-  @IsOptional()
-  @PermissionName()
-  @Rule<AuthConfig>(
-    'isOfCallers',
-    'must not be OPERATOR_REQUIRED_ROLE: every caller would be an operator',
-    ({ entraRequiredRole, operatorRequiredRole }) => entraRequiredRole !== operatorRequiredRole,
-  )
-  entraRequiredRole: string | undefined = undefined;
-
-  @IsOptional()
-  @PermissionName()
-  entraRequiredScope: string | undefined = undefined;
-}
-
-function hasKeys({ apiKeysFile, apiKeysSecret }: AuthConfig): boolean {
-  return apiKeysFile !== undefined || apiKeysSecret !== undefined;
-}
-
-/** The tenant's own settings may be there for the operators alone. */
-function hasEntra(config: AuthConfig): boolean {
-  const { operatorAuth, entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope } = config;
-  const shared = operatorAuth === 'entra' ? [] : [entraTenantId, entraAudience];
-  return [...shared, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
-}
+/** The members that the rules of this file read. */
+type AuthMembers = CommonConfig & EntraConfig & OperatorAuthConfig & CallerAuthConfig;
 
 const ENTRA_AUTHORITY = 'https://login.microsoftonline.com';
 
@@ -102,7 +16,7 @@ const AUTHORITIES = [
 ] as const;
 
 /** Which tenant of Microsoft Entra ID vouches for callers, operators or both. */
-export class EntraConfig extends CommonConfig {
+export class EntraConfig {
   @IsOptional()
   @IsUUID('all', { message: 'must be the id of a tenant, which is a UUID; its domain name will not do' })
   entraTenantId: string | undefined = undefined;
@@ -114,7 +28,7 @@ export class EntraConfig extends CommonConfig {
 
   /** Who issues the tokens. Whoever could point it elsewhere could let anyone in. */
   @AsOrigin()
-  @Rule<EntraConfig>(
+  @Rule<AuthMembers>(
     'isTrusted',
     `must be one of ${AUTHORITIES.join(', ')}, or, where NODE_ENV is not production, an origin at a loopback address`,
     ({ entraAuthority, nodeEnv }) =>
@@ -132,10 +46,10 @@ export function hasTenant({ entraTenantId, entraAudience }: EntraConfig): boolea
 const OPERATOR_AUTHS = ['none', 'basic', 'entra'] as const;
 
 /** Whom the operators' listener of `apps/api` lets in. */
-export class OperatorAuthConfig extends EntraConfig {
+export class OperatorAuthConfig {
   /** Whatever `ALLOW_ANONYMOUS` says of callers: whoever gets here has the queries of all of them. */
   @IsString()
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'isGuarded',
     'must be a loopback address while OPERATOR_AUTH=none: beyond it, set OPERATOR_AUTH to basic or entra',
     ({ operatorHost, operatorAuth }) => LOOPBACK.has(operatorHost) || operatorAuth !== 'none',
@@ -144,7 +58,7 @@ export class OperatorAuthConfig extends EntraConfig {
 
   /** Who may operate: anyone on this machine, the holders of keys, or those whom the tenant gives a role. */
   @IsIn(OPERATOR_AUTHS, { message: `must be one of ${OPERATOR_AUTHS.join(', ')}` })
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'isIntended',
     'must be basic or entra when there are settings of either: none would ask nobody for a credential',
     ({ operatorAuth, ...config }) =>
@@ -153,24 +67,24 @@ export class OperatorAuthConfig extends EntraConfig {
         (value) => value === undefined,
       ),
   )
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'hasKeys',
     'needs either OPERATOR_KEYS_FILE or OPERATOR_KEYS_SECRET when it is basic',
     ({ operatorAuth, operatorKeysFile, operatorKeysSecret }) =>
       operatorAuth !== 'basic' || (operatorKeysFile === undefined) !== (operatorKeysSecret === undefined),
   )
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'hasVault',
     'needs KEY_VAULT_URL when it is basic and OPERATOR_KEYS_SECRET is given',
     ({ operatorAuth, operatorKeysSecret, keyVaultUrl }) =>
       operatorAuth !== 'basic' || operatorKeysSecret === undefined || keyVaultUrl !== undefined,
   )
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'hasTenant',
     'needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
     (config) => config.operatorAuth !== 'entra' || hasTenant(config),
   )
-  @Rule<OperatorAuthConfig>(
+  @Rule<AuthMembers>(
     'hasRole',
     'needs OPERATOR_REQUIRED_ROLE when it is entra: without, every application of the tenant could manage all queries',
     ({ operatorAuth, operatorRequiredRole }) => operatorAuth !== 'entra' || operatorRequiredRole !== undefined,
@@ -190,4 +104,93 @@ export class OperatorAuthConfig extends EntraConfig {
   @IsOptional()
   @PermissionName()
   operatorRequiredRole: string | undefined = undefined;
+}
+
+const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
+
+/** Whom `apps/api` lets in, at the callers' listener too. */
+export class CallerAuthConfig {
+  /** Who may call: anyone, the holders of keys, or those whom a tenant of Microsoft Entra ID vouches for. */
+  @IsIn(AUTH_MODES, { message: `must be one of ${AUTH_MODES.join(', ')}` })
+  @Rule<AuthMembers>(
+    'isIntended',
+    'must be api-key or entra when there are settings of either: none would ask nobody for a credential',
+    (config) => config.authMode !== 'none' || !(hasKeys(config) || hasEntra(config)),
+  )
+  @Rule<AuthMembers>(
+    'hasKeys',
+    'needs either API_KEYS_FILE or API_KEYS_SECRET when it is api-key',
+    (config) =>
+      config.authMode !== 'api-key' || (config.apiKeysFile === undefined) !== (config.apiKeysSecret === undefined),
+  )
+  @Rule<AuthMembers>(
+    'hasVault',
+    'needs KEY_VAULT_URL when it is api-key and API_KEYS_SECRET is given',
+    ({ authMode, apiKeysSecret, keyVaultUrl }) =>
+      authMode !== 'api-key' || apiKeysSecret === undefined || keyVaultUrl !== undefined,
+  )
+  @Rule<AuthMembers>(
+    'hasTenant',
+    'needs both ENTRA_TENANT_ID and ENTRA_AUDIENCE when it is entra',
+    (config) => config.authMode !== 'entra' || hasTenant(config),
+  )
+  @Rule<AuthMembers>(
+    'hasPermission',
+    'needs ENTRA_REQUIRED_ROLE or ENTRA_REQUIRED_SCOPE when it is entra: without, every application of the tenant could call',
+    ({ authMode, entraRequiredRole, entraRequiredScope }) =>
+      authMode !== 'entra' || entraRequiredRole !== undefined || entraRequiredScope !== undefined,
+  )
+  authMode: (typeof AUTH_MODES)[number] = 'none';
+
+  @Flag()
+  @Rule<AuthMembers>(
+    'isNoContradiction',
+    'must not be true together with AUTH_MODE=api-key or AUTH_MODE=entra: it says that anyone may call',
+    ({ authMode, allowAnonymous }) => authMode === 'none' || !allowAnonymous,
+  )
+  allowAnonymous: boolean = false;
+
+  /** A JSON file with the digests of the keys: see `parseApiKeyList`. */
+  @IsOptional()
+  @Rule<AuthMembers>(
+    'isOfCallers',
+    'must not be OPERATOR_KEYS_FILE: every caller would be an operator',
+    ({ apiKeysFile, operatorKeysFile }) => apiKeysFile !== operatorKeysFile,
+  )
+  apiKeysFile: string | undefined = undefined;
+
+  /** The name of the vault's secret that is such a list. */
+  @IsOptional()
+  @SecretName()
+  @Rule<AuthMembers>(
+    'isOfCallers',
+    'must not be OPERATOR_KEYS_SECRET: every caller would be an operator',
+    ({ apiKeysSecret, operatorKeysSecret }) => apiKeysSecret !== operatorKeysSecret,
+  )
+  apiKeysSecret: string | undefined = undefined;
+
+  /** One of the two is enough: the app role in `roles`, or the delegated scope in `scp`. */
+  @IsOptional()
+  @PermissionName()
+  @Rule<AuthMembers>(
+    'isOfCallers',
+    'must not be OPERATOR_REQUIRED_ROLE: every caller would be an operator',
+    ({ entraRequiredRole, operatorRequiredRole }) => entraRequiredRole !== operatorRequiredRole,
+  )
+  entraRequiredRole: string | undefined = undefined;
+
+  @IsOptional()
+  @PermissionName()
+  entraRequiredScope: string | undefined = undefined;
+}
+
+function hasKeys({ apiKeysFile, apiKeysSecret }: CallerAuthConfig): boolean {
+  return apiKeysFile !== undefined || apiKeysSecret !== undefined;
+}
+
+/** The tenant's own settings may be there for the operators alone. */
+function hasEntra(config: AuthMembers): boolean {
+  const { operatorAuth, entraTenantId, entraAudience, entraRequiredRole, entraRequiredScope } = config;
+  const shared = operatorAuth === 'entra' ? [] : [entraTenantId, entraAudience];
+  return [...shared, entraRequiredRole, entraRequiredScope].some((value) => value !== undefined);
 }

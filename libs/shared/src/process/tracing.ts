@@ -1,11 +1,16 @@
-import { trace, type Attributes, type Span, SpanStatusCode, type Context } from '@opentelemetry/api';
-import type { CommonConfig } from '../config/common-config';
-import type { ServiceName } from './create-logger';
-import type { Attributes, Span, Telemetry } from 'bullmq';
+import { type Attributes, type Context, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { Attributes as JobAttributes, Span as JobSpan, Telemetry } from 'bullmq';
 import { BullMQOtel } from 'bullmq-otel';
+import type { ServiceName } from './create-logger';
 
 /** The collector has so long to take what is left; nothing waits longer for one that is away. */
 const FLUSH_LIMIT_MS = 3_000;
+
+/** The two members of a configuration that say where traces go. */
+export interface TracingConfig {
+  otelExporterOtlpEndpoint: string | undefined;
+  otelExporterOtlpTracesEndpoint: string | undefined;
+}
 
 export interface Tracing {
   /** The trace and the span of the moment, for the log. */
@@ -20,7 +25,7 @@ export interface Tracing {
  * All else is as the standard variables have it (OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_TRACES_SAMPLER, OTEL_BSP_…,
  * OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, …), which the SDK reads itself.
  */
-export async function startTracing(config: CommonConfig, service: ServiceName): Promise<Tracing | undefined> {
+export async function startTracing(config: TracingConfig, service: ServiceName): Promise<Tracing | undefined> {
   if (!isTracing(config)) return undefined;
   const { NodeSDK, resources } = await import('@opentelemetry/sdk-node');
   const sdk = new NodeSDK({
@@ -35,7 +40,7 @@ export async function startTracing(config: CommonConfig, service: ServiceName): 
   return { readContext, stop: () => stopInTime(sdk) };
 }
 
-export function isTracing({ otelExporterOtlpEndpoint, otelExporterOtlpTracesEndpoint }: CommonConfig): boolean {
+export function isTracing({ otelExporterOtlpEndpoint, otelExporterOtlpTracesEndpoint }: TracingConfig): boolean {
   return (otelExporterOtlpEndpoint ?? otelExporterOtlpTracesEndpoint) !== undefined;
 }
 
@@ -96,7 +101,7 @@ const ATTRIBUTES = new Set([
  * What carries a trace from the process that queues a query to the one that runs it; undefined while nothing is traced,
  * since BullMQ does more for each command with it.
  */
-export function createQueueTelemetry(config: CommonConfig): { telemetry?: Telemetry<Context> } {
+export function createQueueTelemetry(config: TracingConfig): { telemetry?: Telemetry<Context> } {
   if (!isTracing(config)) return {};
   const { tracer, contextManager } = new BullMQOtel({ tracerName: TRACER });
   return {
@@ -112,8 +117,8 @@ export function createQueueTelemetry(config: CommonConfig): { telemetry?: Teleme
   };
 }
 
-function toDiscreet(span: Span<Context>): Span<Context> {
-  const setAttributes = (attributes: Attributes = {}) =>
+function toDiscreet(span: JobSpan<Context>): JobSpan<Context> {
+  const setAttributes = (attributes: JobAttributes = {}) =>
     span.setAttributes(Object.fromEntries(Object.entries(attributes).filter(([key]) => ATTRIBUTES.has(key))));
   return {
     setSpanOnContext: (context) => span.setSpanOnContext(context),
@@ -128,7 +133,7 @@ function toDiscreet(span: Span<Context>): Span<Context> {
 }
 
 /** Leaves the trace that is active as it is. */
-const UNTRACED: Span<Context> = {
+const UNTRACED: JobSpan<Context> = {
   setSpanOnContext: (context) => context,
   setAttribute() {},
   setAttributes() {},
