@@ -10,7 +10,7 @@ const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
 /** What `apps/api` is told. */
-export class ApiConfig extends composeConfig(CallerAuthConfig, OperatorAuthConfig, EntraConfig, CommonConfig) {
+export class ApiConfig extends composeConfig(CommonConfig, EntraConfig, OperatorAuthConfig, CallerAuthConfig) {
   @IsString()
   @Rule<ApiConfig>(
     'isGuarded',
