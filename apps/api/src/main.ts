@@ -1,8 +1,8 @@
-import '#shared/lifecycle/check-node';
+import '#shared/process/check-node';
 import 'reflect-metadata';
 import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';
-import { LOOPBACK } from '#shared/config/rules';
+import { LOOPBACK } from '#shared/config/loopback';
 import { parseConfig } from '#shared/config/parse-config';
 import { createLogger } from '#shared/process/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';

@@ -1,4 +1,4 @@
-import '#shared/lifecycle/check-node';
+import '#shared/process/check-node';
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';

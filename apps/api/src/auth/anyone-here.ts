@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '#shared/config/addresses';
+import { isLoopbackHost } from '#shared/config/loopback';
 import { ProblemError } from '../errors/problem-error';
 import { ANONYMOUS, type Authenticator } from './authenticator';
 

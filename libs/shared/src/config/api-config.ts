@@ -3,8 +3,9 @@ import { IsOptional, IsString } from 'class-validator';
 import { CallerAuthConfig, EntraConfig, OperatorAuthConfig } from './auth-config';
 import { CommonConfig } from './common-config';
 import { composeConfig } from './parse-config';
-import { BaseUrl, readOrigin } from './addresses';
-import { Flag, LOOPBACK, Port, Problem, Rule, WholeNumber } from './rules';
+import { BaseUrl, readOrigin } from './base-url';
+import { LOOPBACK } from './loopback';
+import { Flag, Port, Problem, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';

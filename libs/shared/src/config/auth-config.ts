@@ -1,7 +1,8 @@
 import { IsIn, IsOptional, IsString, IsUUID, Matches } from 'class-validator';
-import { AsOrigin, isLocalTrial, readOrigin } from './addresses';
+import { AsOrigin, readOrigin } from './base-url';
 import type { CommonConfig } from './common-config';
-import { Flag, LOOPBACK, PermissionName, Rule, SecretName } from './rules';
+import { isLocalTrial, LOOPBACK } from './loopback';
+import { Flag, PermissionName, Rule, SecretName } from './rules';
 
 /** The members that the rules of this file read. */
 type AuthMembers = CommonConfig & EntraConfig & OperatorAuthConfig & CallerAuthConfig;

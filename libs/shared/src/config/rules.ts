@@ -12,9 +12,6 @@ import {
 } from 'class-validator';
 import { toBoolean } from '../contract/to-boolean';
 
-/** The addresses that only this machine reaches. */
-export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
 /** A whole number from `min` to `max`. */
 export function WholeNumber(min: number, max: number): PropertyDecorator {
   const message = `must be a whole number from ${min} to ${max}`;

@@ -1,5 +1,5 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
-import { AsOrigin, findOriginProblem } from './addresses';
+import { AsOrigin, findOriginProblem } from './base-url';
 import { CommonConfig } from './common-config';
 import { composeConfig } from './parse-config';
 import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';

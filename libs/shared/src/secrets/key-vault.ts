@@ -1,5 +1,5 @@
 import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-secrets';
-import { isLocalTrial, isSafeUrl } from '../config/addresses';
+import { isLocalTrial, isSafeUrl } from '../config/loopback';
 import type { AzureCredential } from './azure-credential';
 import { describeSource } from '../config/secret-sources';
 import { SecretError, SecretErrorCode, toSecretError } from './secret-error';

@@ -49,29 +49,3 @@ function readBaseUrl(value: unknown): string | undefined {
   // Not `href`, which keeps a bare ? or #.
   return (origin + pathname).replace(/\/+$/, '');
 }
-
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
-
-/**
- * Whether a service is a stand-in on this very machine, outside of production. Nothing else may loosen what protects
- * the way to a vault: plain http, or a vault that lies in another domain than the one that its challenge names.
- */
-export function isLocalTrial(url: string, nodeEnv: string): boolean {
-  return nodeEnv !== 'production' && URL.canParse(url) && LOOPBACK.has(new URL(url).hostname);
-}
-
-/** Whether a vault may be reached by this URL: https, or a stand-in's http. */
-export function isSafeUrl(url: string, nodeEnv: string): boolean {
-  return URL.canParse(url) && (new URL(url).protocol === 'https:' || isLocalTrial(url, nodeEnv));
-}
-
-/** Loopback by name or address, with any port. */
-const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
-
-/**
- * Whether a request's `Host` names this machine. A site can let its name point to loopback (DNS rebinding), and its page is then
- * of the same origin as a listener there: one that asks for no credential refuses every other name.
- */
-export function isLoopbackHost(host: string | undefined): boolean {
-  return host !== undefined && LOOPBACK_HOST.test(host);
-}
