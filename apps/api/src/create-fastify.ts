@@ -5,8 +5,8 @@ import createServer, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import { type AnswerForm, answerUnreadable } from './errors/answer-unreadable';
-import { ProblemError } from './errors/problem-error';
+import { type AnswerForm, answerUnreadable } from './http/answer-unreadable';
+import { ProblemError } from './http/problem-error';
 import type { ReceiveTimes } from './receive-times';
 
 interface ListenerForm extends AnswerForm {

@@ -1,5 +1,5 @@
 import { isLoopbackHost } from '#shared/http/is-loopback-host';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 import { ANONYMOUS, type Authenticator } from './authenticator';
 
 /** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Logger } from '@nestjs/common';
 import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
-import { OnceAMinute } from '../errors/once-a-minute';
-import { ProblemError } from '../errors/problem-error';
+import { OnceAMinute } from '../http/once-a-minute';
+import { ProblemError } from '../http/problem-error';
 import type { Authenticator, Credential } from './authenticator';
 import { readBearer } from './read-bearer';
 import { refuseForbidden, refuseUnauthenticated } from './refusals';

@@ -1,4 +1,4 @@
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 
 const CHALLENGE = 'Bearer realm="audit-query"';
 

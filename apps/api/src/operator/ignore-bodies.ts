@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 
 /** No management operation takes a body, and what is sent is not looked at; the dashboard sends JSON. */
 export function ignoreBodies(fastify: FastifyInstance): void {

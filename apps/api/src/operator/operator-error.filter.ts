@@ -1,8 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { isHangUp } from '../errors/is-hang-up';
-import { toProblemError } from '../errors/to-problem-error';
+import { isHangUp } from '../http/is-hang-up';
+import { toProblemError } from '../http/to-problem-error';
 import { sendOperatorError } from './send-operator-error';
 
 /** Turns everything that is thrown into an answer. */

@@ -5,7 +5,7 @@ import { QueryCounts } from '#shared/redis/query-counts';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { answerOtherMethods } from '../errors/answer-other-methods';
+import { answerOtherMethods } from '../http/answer-other-methods';
 import { createFastify } from '../create-fastify';
 import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemError } from '../errors/problem-error';
-import { sendProblem } from '../errors/send-problem';
+import type { ProblemError } from '../http/problem-error';
+import { sendProblem } from '../http/send-problem';
 
 /** The example of the code in the listener's own document, which can be fetched. */
 export const EXPLANATION = '/operator/openapi.json#/components/examples/';

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 
 /** Many times what any request needs. */
 export const BODY_LIMIT_BYTES = 16 * 1_024;

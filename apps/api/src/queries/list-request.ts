@@ -11,7 +11,7 @@ import {
   type ValidationArguments,
 } from 'class-validator';
 import { QueryStatus } from '#shared/contract/query-status';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 import { validateMembers } from './validate-members';
 
 export const LARGEST_PAGE = 100;

@@ -3,7 +3,7 @@ import type { ApiKeys } from '../../auth/api-keys';
 import type { Authenticator, Credential } from '../../auth/authenticator';
 import { MAX_CREDENTIAL_LENGTH } from '../../auth/read-bearer';
 import { refuseForNow } from '../../auth/refusals';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 
 /** What makes a browser ask for name and key (RFC 7617, 2). */
 const CHALLENGE = 'Basic realm="audit-query operators", charset="UTF-8"';

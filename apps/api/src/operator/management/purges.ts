@@ -5,7 +5,7 @@ import { isQueryId } from '#shared/contract/query-id';
 import { QueryStatus } from '#shared/contract/query-status';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { readRedisClock } from '#shared/redis/redis-clock';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { type PurgeJob, PurgeQueue } from '../../queue/purge-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';

@@ -16,7 +16,7 @@ import { QueryStates } from '#shared/redis/query-states';
 import { readRedisClock } from '#shared/redis/redis-clock';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { deriveQueryId } from '../../queries/new-query-id';
 import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
 import { QueryQueue } from '../../queue/query-queue';

@@ -1,5 +1,5 @@
 import { describeError } from '#shared/contract/error-codes';
-import type { ProblemError } from '../../errors/problem-error';
+import type { ProblemError } from '../../http/problem-error';
 import { escapeHtml } from '../escape-html';
 
 /** A browser cannot send a credential. */

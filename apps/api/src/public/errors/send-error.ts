@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ProblemError } from '../../errors/problem-error';
-import { sendProblem } from '../../errors/send-problem';
+import type { ProblemError } from '../../http/problem-error';
+import { sendProblem } from '../../http/send-problem';
 import { wantsStatusPage } from '../queries/status-form';
 import { varyBy } from '../vary-by';
 import { EXPLANATION } from './explanation';

@@ -6,7 +6,7 @@ import { RedisHealth, type RedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../docs/health-operations';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 
 /** Probes have no credential, and what they are told is about nobody. */
 const OPEN = { isOpen: true };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ApiConfig } from '#shared/config/api-config';
 import type { RateWindow, WindowCount } from '#shared/redis/rate-window';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 
 const WINDOW_SECONDS = 60;
 

@@ -1,7 +1,7 @@
 import type { ValidationError } from 'class-validator';
 import { countDays } from '#shared/contract/calendar-day';
 import { QueryRequest, RANGE_RULE } from '#shared/contract/query-request';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { toMembers, validateMembers } from '../../queries/validate-members';
 
 /**

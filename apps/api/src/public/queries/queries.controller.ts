@@ -13,7 +13,7 @@ import {
   SubmitQueryOperation,
   TerminateQueryOperation,
 } from '../docs/query-operations';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { varyBy } from '../vary-by';
 import { ListRequest, parseParameters } from '../../queries/list-request';
 import { toNextPageLink } from '../../queries/to-next-page-link';

@@ -5,7 +5,7 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { QueryQueue } from '../../queue/query-queue';
 import { RedisClock } from '../../queue/redis-clock';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { isNamedBy, toETag } from '../etag';
 import { toDocumentText } from '../../queries/query-document';
 import { toRetryAfterSeconds } from './retry-after';

@@ -18,7 +18,7 @@ import { queueOnce } from '../../queue/queue-once';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
 import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
 

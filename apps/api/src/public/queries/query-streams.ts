@@ -8,7 +8,7 @@ import { QueryChanges } from '#shared/redis/query-changes';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { ApiConfig } from '#shared/config/api-config';
 import { ANONYMOUS, AUTHENTICATOR, type Authenticator, type Credential } from '../../auth/authenticator';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
 import { toETag } from '../etag';
