@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import { OnceAMinute } from '../http/once-a-minute';
-import { toProblemError } from '../http/to-problem-error';
+import { toProblemError } from '../http/problem-error';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
 

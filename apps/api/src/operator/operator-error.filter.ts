@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import type { FastifyRequest } from 'fastify';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { isHangUp } from '../http/is-hang-up';
-import { toProblemError } from '../http/to-problem-error';
+import { toProblemError } from '../http/problem-error';
 import { sendOperatorError } from './send-operator-error';
 
 /** Turns everything that is thrown into an answer. */

@@ -1,6 +1,6 @@
 import { FastifyAdapter } from '@bull-board/fastify';
 import { Logger } from '@nestjs/common';
-import { toProblemError } from '../../http/to-problem-error';
+import { toProblemError } from '../../http/problem-error';
 
 const AWAY = { detail: 'The dashboard cannot be served at the moment.', status: 503 };
 

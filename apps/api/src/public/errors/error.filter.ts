@@ -4,11 +4,10 @@ import { ApiConfig } from '#shared/config/api-config';
 import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { ClientGoneError } from '../queries/query-waiter';
-import type { ProblemError } from '../../http/problem-error';
+import { type ProblemError, toProblemError } from '../../http/problem-error';
 import { OnceAMinute } from '../../http/once-a-minute';
 import { isHangUp } from '../../http/is-hang-up';
 import { sendError } from './send-error';
-import { toProblemError } from '../../http/to-problem-error';
 
 /** Turns everything that is thrown into an answer. */
 @Catch()
