@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
 import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
-import { toProblemDocument } from './problem-document';
+import { toProblemDocument } from './send-problem';
 import { ProblemError } from './problem-error';
 
 /** Node's codes of what has a code of ours; all others are bytes that are not HTTP. */
