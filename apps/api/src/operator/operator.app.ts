@@ -11,7 +11,7 @@ import type { ListenerOptions } from '../listener-options';
 import { observeQueue } from '../metrics/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
-import { SECURITY_HEADERS } from '../security-headers';
+import { SECURITY_HEADERS } from '../http/headers';
 import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';

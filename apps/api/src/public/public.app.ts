@@ -10,7 +10,7 @@ import { isTracing } from '#shared/telemetry/start-tracing';
 import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
-import { toSecurityHeaders } from '../security-headers';
+import { toSecurityHeaders } from '../http/headers';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { parseParameters } from '../../queries/list-request';
-import { toNextPageLink } from '../../queries/to-next-page-link';
+import { toNextPageLink } from '../../http/headers';
 import { Operator } from '../auth/operator';
 import {
   GetOperatorQueryOperation,

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ProblemError } from '../../http/problem-error';
 import { sendProblem } from '../../http/send-problem';
 import { wantsStatusPage } from '../queries/status-form';
-import { varyBy } from '../vary-by';
+import { varyBy } from '../../http/headers';
 import { EXPLANATION } from './explanation';
 import { toErrorPage } from './error-page';
 

@@ -8,7 +8,7 @@ import { Caller } from '../auth/caller';
 import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
-import { toLocation } from '../queries/to-location';
+import { toLocation } from '../../http/headers';
 import { parseOriginalRange } from './parse-original-range';
 
 /** The two routes of the Durable Functions service that this one replaces, kept for its clients; docs/migration.md has what differs. */

@@ -14,9 +14,8 @@ import {
   TerminateQueryOperation,
 } from '../docs/query-operations';
 import { ProblemError } from '../../http/problem-error';
-import { varyBy } from '../vary-by';
+import { varyBy, toNextPageLink } from '../../http/headers';
 import { ListRequest, parseParameters } from '../../queries/list-request';
-import { toNextPageLink } from '../../queries/to-next-page-link';
 import { isNamedBy, toETag } from '../etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';

@@ -9,7 +9,7 @@ import { ProblemError } from '../../http/problem-error';
 import { isNamedBy, toETag } from '../etag';
 import { toDocumentText } from '../../queries/query-document';
 import { toRetryAfterSeconds } from './retry-after';
-import { toLocation } from './to-location';
+import { toLocation } from '../../http/headers';
 
 /** Readable by scripts of other origins, where such are let in. */
 export const EXPOSED_HEADERS =

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { varyBy } from './vary-by';
+import { varyBy } from './headers';
 
 function vary(before: string | string[] | undefined, name: string): unknown {
   let header: unknown = before;
