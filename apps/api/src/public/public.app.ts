@@ -16,7 +16,7 @@ import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
-import { endConnectionsOnClose } from './end-connections';
+import { endConnectionsOnClose } from '../http/end-connections';
 import { limitRequests } from './limits/limit-requests';
 import { RequestLimiter } from './limits/request-limiter';
 import { answerOtherMethods } from '../http/answer-other-methods';
