@@ -17,7 +17,7 @@ import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
 import { guardListener } from './guard-listener';
-import { ignoreBodies } from './ignore-bodies';
+import { ignoreBodies } from '../http/bodies';
 import { OperatorModule } from './operator.module';
 import { EXPLANATION, sendOperatorError } from './send-operator-error';
 

@@ -11,7 +11,7 @@ import { observeRequests } from '../metrics/observe-requests';
 import { observeWaiting } from '../metrics/observe-waiting';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { toSecurityHeaders } from '../http/headers';
-import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
+import { acceptJsonOnly, BODY_LIMIT_BYTES } from '../http/bodies';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
 import { refuseCrossSite } from '../auth/refuse-cross-site';

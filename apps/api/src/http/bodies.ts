@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { ProblemError } from '../http/problem-error';
+import { ProblemError } from './problem-error';
 
 /** Many times what any request needs. */
 export const BODY_LIMIT_BYTES = 16 * 1_024;
@@ -44,4 +44,16 @@ function namesTwice(text: string, value: unknown): boolean {
 function isEncoded({ headers }: FastifyRequest): boolean {
   const encoding = headers['content-encoding'];
   return encoding !== undefined && encoding.toLowerCase() !== 'identity';
+}
+
+/** No management operation takes a body, and what is sent is not looked at; the dashboard sends JSON. */
+export function ignoreBodies(fastify: FastifyInstance): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'string' }, (request: FastifyRequest, body, done) => {
+    if (body === '' || !request.routeOptions.url?.startsWith('/queues/')) return done(null, undefined);
+    void parseJson(request, body as string, (error: Error | null, value?: unknown) =>
+      done(error && new ProblemError('BODY_NOT_JSON', { cause: error }), value),
+    );
+  });
 }
