@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
 import { OnceAMinute } from '../http/once-a-minute';
 import { toProblemError } from '../http/problem-error';
-import { refuseCrossSite } from '../auth/refuse-cross-site';
+import { refuseCrossSite } from '../http/refuse-cross-site';
 import { sendOperatorError } from './send-operator-error';
 
 /**

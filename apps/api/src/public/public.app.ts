@@ -14,7 +14,7 @@ import { toSecurityHeaders } from '../http/headers';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from '../http/bodies';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
-import { refuseCrossSite } from '../auth/refuse-cross-site';
+import { refuseCrossSite } from '../http/refuse-cross-site';
 import { setupDocs } from './docs/setup-docs';
 import { endConnectionsOnClose } from '../http/end-connections';
 import { limitRequests } from './limits/limit-requests';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { ProblemError } from '../http/problem-error';
+import { ProblemError } from './problem-error';
 
 /** What a browser says of its own page, and of an address that a person typed (Fetch Metadata). */
 const OWN_SITES: ReadonlySet<string | undefined> = new Set(['same-origin', 'none']);
