@@ -1,6 +1,6 @@
 import { describeError } from '#shared/contract/error-codes';
 import type { ProblemError } from '../../http/problem-error';
-import { escapeHtml } from '../escape-html';
+import { escapeHtml } from '../../http/escape-html';
 
 /** A browser cannot send a credential. */
 const toCredentialAdvice = (basePath: string) => ({

@@ -3,7 +3,7 @@
  * a script, and kept up to date by one small script where that may run.
  */
 import type { toQueryDocument } from '../../../queries/query-document';
-import { escapeHtml } from '../../escape-html';
+import { escapeHtml } from '../../../http/escape-html';
 import { followQuery } from './follow-query';
 import { STATUS_STYLE } from './status-style';
 import { toStatusView } from './status-view';
