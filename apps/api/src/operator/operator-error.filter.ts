@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { isHangUp } from '../http/is-hang-up';
+import { isHangUp } from '../http/client-gone';
 import { toProblemError } from '../http/problem-error';
 import { sendOperatorError } from './send-operator-error';
 

@@ -6,7 +6,7 @@ import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { ClientGoneError } from '../queries/query-waiter';
 import { type ProblemError, toProblemError } from '../../http/problem-error';
 import { OnceAMinute } from '../../http/once-a-minute';
-import { isHangUp } from '../../http/is-hang-up';
+import { isHangUp } from '../../http/client-gone';
 import { sendError } from './send-error';
 
 /** Turns everything that is thrown into an answer. */

@@ -3,7 +3,7 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from '../etag';
 import type { EventTimes } from './event-times';
-import { toHangUp } from './to-hang-up';
+import { toHangUp } from '../../http/client-gone';
 
 /** When a client comes back to a stream that was cut. Some have no default of their own, or come back at once. */
 const RECONNECT_MS = 3_000;

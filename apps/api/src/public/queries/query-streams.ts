@@ -18,7 +18,7 @@ import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';
 import { type Awaited, waitForQuery } from './query-waiter';
 import { QueryWatch } from './query-watch';
-import { toHangUp } from './to-hang-up';
+import { toHangUp } from '../../http/client-gone';
 
 /** How often queries are looked for of which nothing was heard (it reads nothing of the others), and credentials checked. */
 const LOOK_EVERY_MS = 1_000;

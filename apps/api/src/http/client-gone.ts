@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 
 const hangUps = new WeakMap<Socket, AbortSignal>();
 
@@ -18,4 +19,9 @@ export function toHangUp({ req: { socket } }: ServerResponse): AbortSignal {
   if (socket.destroyed) hangUp.abort();
   else socket.once('close', () => hangUp.abort());
   return hangUp.signal;
+}
+
+/** Whether what was thrown is that the client hung up while it sent its request: nobody is there to be answered. */
+export function isHangUp(thrown: unknown, { raw }: FastifyRequest): boolean {
+  return raw.errored !== null && thrown === raw.errored;
 }
