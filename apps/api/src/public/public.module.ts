@@ -3,7 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { SUBSCRIBER } from '../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
-import { ErrorFilter } from './errors/error.filter';
+import { ErrorFilter } from './error.filter';
 import { HealthController } from './health/health.controller';
 import { RequestLimiter } from './limits/request-limiter';
 import { OriginalController } from './original/original.controller';

@@ -3,10 +3,10 @@ import type { FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { ClientGoneError } from '../queries/query-waiter';
-import { type ProblemError, toProblemError } from '../../http/problem-error';
-import { OnceAMinute } from '../../http/once-a-minute';
-import { isHangUp } from '../../http/client-gone';
+import { ClientGoneError } from './queries/query-waiter';
+import { type ProblemError, toProblemError } from '../http/problem-error';
+import { OnceAMinute } from '../http/once-a-minute';
+import { isHangUp } from '../http/client-gone';
 import { sendError } from './send-error';
 
 /** Turns everything that is thrown into an answer. */
