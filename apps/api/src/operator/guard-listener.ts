@@ -4,7 +4,7 @@ import type { Authenticator } from '../auth/authenticator';
 import { OnceAMinute } from '../http/once-a-minute';
 import { toProblemError } from '../http/problem-error';
 import { refuseCrossSite } from '../http/refuse-cross-site';
-import { sendOperatorError } from './send-operator-error';
+import { sendOperatorError } from './operator-error.filter';
 
 /**
  * What the dashboard needs: its own files, and the styles and fonts that its scripts set. Unlike helmet's, it has no

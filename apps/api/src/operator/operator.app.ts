@@ -19,7 +19,7 @@ import { createOperatorDocument } from './docs/operator-document';
 import { guardListener } from './guard-listener';
 import { ignoreBodies } from '../http/bodies';
 import { OperatorModule } from './operator.module';
-import { EXPLANATION, sendOperatorError } from './send-operator-error';
+import { EXPLANATION, sendOperatorError } from './operator-error.filter';
 
 /**
  * The operators' listener, ready to listen.
