@@ -1,7 +1,6 @@
 import type { ApiConfig } from '#shared/config/api-config';
 import { ConfigInvalidError } from '#shared/config/parse-config';
-import { ApiKeyListInvalidError } from './api-key-list';
-import type { ApiKeys } from './api-keys';
+import { ApiKeyListInvalidError, type ApiKeys } from './api-keys';
 import { type ListPlace, toListSource } from './to-list-source';
 import { watchApiKeys } from './watch-api-keys';
 

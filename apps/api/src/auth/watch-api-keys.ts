@@ -2,8 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { untilRead } from '#shared/secrets/until-read';
-import { ApiKeyListInvalidError } from './api-key-list';
-import { ApiKeys } from './api-keys';
+import { ApiKeyListInvalidError, ApiKeys } from './api-keys';
 
 /** Looked at by its path, so that a file that is replaced, or is a link that is, is seen too. */
 const LOOK_EVERY_MS = 1_000;
