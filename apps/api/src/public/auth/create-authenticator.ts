@@ -1,6 +1,6 @@
 import type { ApiConfig } from '#shared/config/api-config';
 import { ANYONE_HERE, ANONYMOUS, type Authenticator } from '../../auth/authenticator';
-import { createEntraAuthenticator } from '../../auth/create-entra-authenticator';
+import { createEntraAuthenticator } from '../../auth/entra-authenticator';
 import { openApiKeys } from '../../auth/open-api-keys';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 
