@@ -6,9 +6,8 @@ import { ProblemError } from '../http/problem-error';
 import type { Authenticator, Credential } from './authenticator';
 import { readBearer } from './read-bearer';
 import { refuseForbidden, refuseUnauthenticated } from './refusals';
-import { TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
+import { TenantKeys, TenantKeysUnavailableError, readTenantKeys } from './tenant-keys';
 import type { ApiConfig } from '#shared/config/api-config';
-import { readTenantKeys } from './read-tenant-keys';
 
 /** What the clocks of two machines may differ by. */
 const CLOCK_TOLERANCE_SECONDS = 60;
