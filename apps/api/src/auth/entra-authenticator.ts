@@ -4,8 +4,7 @@ import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
 import { OnceAMinute } from '../http/once-a-minute';
 import { ProblemError } from '../http/problem-error';
 import type { Authenticator, Credential } from './authenticator';
-import { readBearer } from './read-bearer';
-import { refuseForbidden, refuseUnauthenticated } from './refusals';
+import { readBearer, refuseForbidden, refuseUnauthenticated } from './bearer';
 import { TenantKeys, TenantKeysUnavailableError, readTenantKeys } from './tenant-keys';
 import type { ApiConfig } from '#shared/config/api-config';
 

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiKeys } from '../../auth/api-keys';
 import type { Authenticator, Credential } from '../../auth/authenticator';
-import { MAX_CREDENTIAL_LENGTH } from '../../auth/read-bearer';
-import { refuseForNow } from '../../auth/refusals';
+import { MAX_CREDENTIAL_LENGTH, refuseForNow } from '../../auth/bearer';
 import { ProblemError } from '../../http/problem-error';
 
 /** What makes a browser ask for name and key (RFC 7617, 2). */

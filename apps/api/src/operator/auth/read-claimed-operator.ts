@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { OBJECT_ID } from '../../auth/entra-authenticator';
-import { readBearer } from '../../auth/read-bearer';
+import { readBearer } from '../../auth/bearer';
 import { readBasic } from './basic-authenticator';
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readBearer } from './read-bearer';
+import { readBearer } from './bearer';
 
 describe('an Authorization header', () => {
   it('carries a bearer token, however its scheme is written', () => {
