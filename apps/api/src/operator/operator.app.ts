@@ -14,7 +14,7 @@ import { QueryQueueModule } from '../queue/query-queue.module';
 import { SECURITY_HEADERS } from '../http/headers';
 import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
-import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
+import { createOperatorAuthenticator } from '../auth/create-authenticator';
 import { createOperatorDocument } from './docs/operator-document';
 import { guardListener } from './guard-listener';
 import { ignoreBodies } from '../http/bodies';

@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nes
 import type { FastifyReply } from 'fastify';
 import { parseParameters } from '../../queries/list-request';
 import { toNextPageLink } from '../../http/headers';
-import { Operator } from '../auth/operator';
+import { Operator } from '../../auth/caller';
 import {
   GetOperatorQueryOperation,
   ListOperatorQueriesOperation,

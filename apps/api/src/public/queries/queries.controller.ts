@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { Caller } from '../auth/caller';
+import { Caller } from '../../auth/caller';
 import {
   GetQueryOperation,
   GetQueryResultOperation,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ApiKeys } from '../../auth/api-keys';
-import type { Authenticator, Credential } from '../../auth/authenticator';
-import { MAX_CREDENTIAL_LENGTH, readBearer, refuseForNow, refuseUnauthenticated } from '../../auth/bearer';
+import type { ApiKeys } from './api-keys';
+import type { Authenticator, Credential } from './authenticator';
+import { MAX_CREDENTIAL_LENGTH, readBearer, refuseForNow, refuseUnauthenticated } from './bearer';
 
 /** Lets in who has a key of the list, sent as `x-api-key` or as a bearer token. */
 export class ApiKeyAuthenticator implements Authenticator {

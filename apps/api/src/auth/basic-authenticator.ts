@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ApiKeys } from '../../auth/api-keys';
-import type { Authenticator, Credential } from '../../auth/authenticator';
-import { MAX_CREDENTIAL_LENGTH, refuseForNow } from '../../auth/bearer';
-import { ProblemError } from '../../http/problem-error';
+import type { ApiKeys } from './api-keys';
+import type { Authenticator, Credential } from './authenticator';
+import { MAX_CREDENTIAL_LENGTH, refuseForNow } from './bearer';
+import { ProblemError } from '../http/problem-error';
 
 /** What makes a browser ask for name and key (RFC 7617, 2). */
 const CHALLENGE = 'Basic realm="audit-query operators", charset="UTF-8"';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Authenticator, Credential } from '../../auth/authenticator';
+import type { Authenticator, Credential } from './authenticator';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { Credential } from '../../auth/authenticator';
+import type { Credential } from './authenticator';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -18,3 +18,18 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   if (caller === '') throw new Error('a route that is open asks for its caller');
   return caller;
 });
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * Who operates: `anonymous`, `basic:<name>` or `entra:<tenant>/<object id>`. Empty until the listener's guard has let
+     * the request in.
+     */
+    operator: string;
+  }
+}
+
+/** The operator who asks, for a handler: the subject of the request's credential. */
+export const Operator = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): string => context.switchToHttp().getRequest<FastifyRequest>().operator,
+);
