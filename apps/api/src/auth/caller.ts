@@ -4,32 +4,24 @@ import type { Credential } from './authenticator';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose request it is: `anonymous`, `key:<name>` or `entra:<tenant>/<object id>`. Empty on a route that is open. */
+    /** On the callers' listener: `anonymous`, `key:<name>` or `entra:<tenant>/<object id>`. Empty on an open route. */
     caller: string;
-    /** What the caller was known by; null on a route that is open. */
+    /** The credential that named the caller; null on an open route. */
     credential: Credential | null;
-  }
-}
-
-/** The caller: the subject of the request's credential, to whom a query belongs. */
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
-  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
-  // A route that is open by mistake must not have queries that belong to nobody, and so to everybody.
-  if (caller === '') throw new Error('a route that is open asks for its caller');
-  return caller;
-});
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /**
-     * Who operates: `anonymous`, `basic:<name>` or `entra:<tenant>/<object id>`. Empty until the listener's guard has let
-     * the request in.
-     */
+    /** On the operators' listener: `anonymous`, `basic:<name>` or `entra:<tenant>/<object id>`. Empty until authenticated. */
     operator: string;
   }
 }
 
-/** The operator who asks, for a handler: the subject of the request's credential. */
+/** The caller: the subject of the request's credential, who owns the queries that it submits. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  // A query with an empty caller would belong to every request of an open route.
+  if (caller === '') throw new Error('an open route has no caller');
+  return caller;
+});
+
+/** The operator: the subject of the request's credential. */
 export const Operator = createParamDecorator(
-  (_data: unknown, context: ExecutionContext): string => context.switchToHttp().getRequest<FastifyRequest>().operator,
+  (_: unknown, context: ExecutionContext): string => context.switchToHttp().getRequest<FastifyRequest>().operator,
 );

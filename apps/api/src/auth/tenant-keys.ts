@@ -1,7 +1,6 @@
 import type { FlattenedJWSInput, JSONWebKeySet, JWTHeaderParameters, JWTVerifyGetKey } from 'jose' with {
   'resolution-mode': 'import',
 };
-import type { JSONWebKeySet } from 'jose' with { 'resolution-mode': 'import' };
 
 /** Gives the key that a token names. */
 type KeySet = JWTVerifyGetKey;
