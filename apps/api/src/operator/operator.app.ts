@@ -8,7 +8,7 @@ import { WorkerBeats } from '#shared/redis/worker-beats';
 import { answerOtherMethods } from '../http/answer-other-methods';
 import { createFastify, RECEIVE_TIMES } from '../http/create-fastify';
 import type { ListenerOptions } from '../listener-options';
-import { observeQueue } from '../metrics/observe-queue';
+import { observeQueue } from '../telemetry/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { SECURITY_HEADERS } from '../http/headers';

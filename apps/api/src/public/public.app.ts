@@ -7,8 +7,7 @@ import type { Redis } from 'ioredis';
 import { createFastify, RECEIVE_TIMES } from '../http/create-fastify';
 import type { ListenerOptions } from '../listener-options';
 import { isTracing } from '#shared/telemetry/start-tracing';
-import { observeRequests } from '../metrics/observe-requests';
-import { observeWaiting } from '../metrics/observe-waiting';
+import { observeRequests, observeWaiting } from '../telemetry/observe-requests';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { toSecurityHeaders } from '../http/headers';
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from '../http/bodies';
@@ -26,7 +25,7 @@ import { ProblemError } from '../http/problem-error';
 import { EVENT_TIMES, type EventTimes } from './queries/event-times';
 import { EXPOSED_HEADERS } from './queries/query-responder';
 import { QueryStreams } from './queries/query-streams';
-import { traceSubmissions } from './trace-submissions';
+import { traceSubmissions } from '../telemetry/trace-submissions';
 import { PublicModule } from './public.module';
 
 /** How long a browser may keep the answer to a preflight. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { Metrics } from '#shared/telemetry/metrics';
 import { RouteTally } from './route-tally';
+import { Gauge } from 'prom-client';
 
 const NAME = 'audit_query_http_request_duration_seconds';
 
@@ -38,4 +39,24 @@ function isHeld({ query }: FastifyRequest, reply: FastifyReply): boolean {
   if (applied !== undefined && applied !== 'wait=0') return true;
   if (Number((query as { wait?: string }).wait) > 0) return true;
   return String(reply.getHeader('Content-Type')).startsWith('text/event-stream');
+}
+
+interface Waiters {
+  readonly waiting: number;
+  readonly openStreams: number;
+}
+
+export function observeWaiting({ registry }: Metrics, waiters: Waiters): void {
+  new Gauge({
+    name: 'audit_query_waiting_clients',
+    help: 'Clients of this process that wait for news of a query: by an event stream or by a long poll',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect() {
+      const { waiting, openStreams } = waiters;
+      this.set({ kind: 'event_stream' }, openStreams);
+      // A stream is open a moment before it waits.
+      this.set({ kind: 'long_poll' }, Math.max(0, waiting - openStreams));
+    },
+  });
 }
