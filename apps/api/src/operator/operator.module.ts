@@ -10,7 +10,7 @@ import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { PurgeQueueModule } from '../queue/purge-queue.module';
+import { PurgeQueueModule } from '../queue/purge-queue';
 import { createBoardModules } from './board/create-board-modules';
 import { OperatorQueriesController } from './management/operator-queries.controller';
 import { Purges } from './management/purges';

@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { parseParameters } from '../../queries/list-request';
+import { parseParameters } from '../../queue/list-request';
 import { toNextPageLink } from '../../http/headers';
 import { Operator } from '../../auth/caller';
 import {

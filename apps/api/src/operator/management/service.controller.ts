@@ -6,7 +6,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { AuditLog, AuditStream } from '#shared/redis/audit-log';
 import { readRedisDurability } from '#shared/redis/redis-durability';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { parseParameters } from '../../queries/list-request';
+import { parseParameters } from '../../queue/list-request';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';

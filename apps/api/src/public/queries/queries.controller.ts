@@ -15,12 +15,12 @@ import {
 } from '../docs/query-operations';
 import { ProblemError } from '../../http/problem-error';
 import { varyBy, toNextPageLink } from '../../http/headers';
-import { ListRequest, parseParameters } from '../../queries/list-request';
+import { ListRequest, parseParameters } from '../../queue/list-request';
 import { isNamedBy, toETag } from '../etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';
-import { toDocumentText, toQueryDocument } from '../../queries/query-document';
+import { toDocumentText, toQueryDocument } from '../../queue/query-document';
 import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';

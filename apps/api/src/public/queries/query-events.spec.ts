@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
-import { toDocumentText } from '../../queries/query-document';
+import { toDocumentText } from '../../queue/query-document';
 import { EVENT_TIMES } from './event-times';
 import { QueryEvents } from './query-events';
 

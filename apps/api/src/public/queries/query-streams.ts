@@ -12,7 +12,7 @@ import { ProblemError } from '../../http/problem-error';
 import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
 import { toETag } from '../etag';
-import { toDocumentText } from '../../queries/query-document';
+import { toDocumentText } from '../../queue/query-document';
 import { EventTimes } from './event-times';
 import { QueryEvents } from './query-events';
 import { QueryService } from './query-service';

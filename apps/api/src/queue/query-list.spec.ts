@@ -3,7 +3,7 @@ import type { QueryState } from '#shared/contract/query-document';
 import type { OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryStates } from '#shared/redis/query-states';
 import { ListRequest } from './list-request';
-import { readQueryPage } from './read-query-page';
+import { readQueryPage } from './query-list';
 
 const HOUR_MS = 3_600_000;
 /** Of Redis; this machine's is set by each test. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isQueryId } from '#shared/contract/query-id';
-import { deriveQueryId, newQueryId } from './new-query-id';
+import { deriveQueryId, newQueryId } from './query-ids';
 
 describe('newQueryId', () => {
   it('gives an id that was never given before, over many fillings of its source', () => {
