@@ -5,7 +5,7 @@ import { SUBSCRIBER } from '../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
 import { ErrorFilter } from './error.filter';
 import { HealthController } from './health/health.controller';
-import { RequestLimiter } from './limits/request-limiter';
+import { RequestLimiter } from './queries/request-limits';
 import { OriginalController } from './original/original.controller';
 import { EventTimes } from './queries/event-times';
 import { QueriesController } from './queries/queries.controller';

@@ -18,7 +18,7 @@ import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import { ProblemError } from '../../http/problem-error';
-import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
+import { type RateLimitHeaders, RequestLimiter } from './request-limits';
 import { deriveQueryId, newQueryId } from '../../queue/query-ids';
 
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
