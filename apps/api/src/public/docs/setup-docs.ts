@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
-import { isNamedBy, toETag } from '../etag';
+import { isNamedBy, toETag } from '../queries/etag';
 import { ASSETS, ASSETS_PATH, createDocsPage } from './docs-page';
 import { createOpenApiDocument, DOCUMENTATION_CACHE_CONTROL } from './openapi-document';
 

@@ -16,7 +16,7 @@ import {
 import { ProblemError } from '../../http/problem-error';
 import { varyBy, toNextPageLink } from '../../http/headers';
 import { ListRequest, parseParameters } from '../../queue/list-request';
-import { isNamedBy, toETag } from '../etag';
+import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { toETag } from '../etag';
+import { toETag } from './etag';
 import type { EventTimes } from './event-times';
 import { toHangUp } from '../../http/client-gone';
 

@@ -6,7 +6,7 @@ import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { QueryQueue } from '../../queue/query-queue';
 import { RedisClock } from '../../queue/redis-clock';
 import { ProblemError } from '../../http/problem-error';
-import { isNamedBy, toETag } from '../etag';
+import { isNamedBy, toETag } from './etag';
 import { toDocumentText } from '../../queue/query-document';
 import { toRetryAfterSeconds } from './retry-after';
 import { toLocation } from '../../http/headers';

@@ -11,7 +11,7 @@ import { ANONYMOUS, AUTHENTICATOR, type Authenticator, type Credential } from '.
 import { ProblemError } from '../../http/problem-error';
 import { SUBSCRIBER } from '../../queue/redis.token';
 import type { Redis } from 'ioredis';
-import { toETag } from '../etag';
+import { toETag } from './etag';
 import { toDocumentText } from '../../queue/query-document';
 import { EventTimes } from './event-times';
 import { QueryEvents } from './query-events';
