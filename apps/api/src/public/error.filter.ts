@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { ClientGoneError } from './queries/query-waiter';
+import { ClientGoneError } from './queries/live/wait-for-query';
 import { type ProblemError, toProblemError } from '../http/problem-error';
 import { OnceAMinute } from '../http/once-a-minute';
 import { isHangUp } from '../http/client-gone';

@@ -21,9 +21,9 @@ import { answerOtherMethods } from '../http/answer-other-methods';
 import { EXPLANATION, sendError } from './send-error';
 import { OnceAMinute } from '../http/once-a-minute';
 import { ProblemError } from '../http/problem-error';
-import { EVENT_TIMES, type EventTimes } from './queries/event-times';
+import { EVENT_TIMES, type EventTimes } from './queries/live/event-stream';
 import { EXPOSED_HEADERS } from './queries/query-responder';
-import { QueryStreams } from './queries/query-streams';
+import { QueryStreams } from './queries/live/query-streams';
 import { traceSubmissions } from '../telemetry/trace-submissions';
 import { PublicModule } from './public.module';
 

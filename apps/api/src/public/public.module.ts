@@ -7,12 +7,12 @@ import { ErrorFilter } from './error.filter';
 import { HealthController } from './health/health.controller';
 import { RequestLimiter } from './queries/request-limits';
 import { OriginalController } from './original/original.controller';
-import { EventTimes } from './queries/event-times';
+import { EventTimes } from './queries/live/event-stream';
 import { QueriesController } from './queries/queries.controller';
 import { QueryList } from './queries/query-list';
 import { QueryResponder } from './queries/query-responder';
 import { QueryService } from './queries/query-service';
-import { QueryStreams } from './queries/query-streams';
+import { QueryStreams } from './queries/live/query-streams';
 
 interface PublicParts {
   subscriber: Redis;

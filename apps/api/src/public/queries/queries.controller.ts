@@ -24,7 +24,7 @@ import { toDocumentText, toQueryDocument } from '../../queue/query-document';
 import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
-import { QueryStreams } from './query-streams';
+import { QueryStreams } from './live/query-streams';
 import { toStatusPage } from './status-page/status-page';
 import { toStatusPageHeaders } from './status-page/status-page-headers';
 import { chooseStatusForm } from './status-form';

@@ -4,9 +4,8 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
-import { toDocumentText } from '../../queue/query-document';
-import { EVENT_TIMES } from './event-times';
-import { QueryEvents } from './query-events';
+import { toDocumentText } from '../../../queue/query-document';
+import { EVENT_TIMES, QueryEvents } from './event-stream';
 
 const STATE: QueryState = {
   ...{ id: '0123456789abcdef0123456789abcdef', caller: 'c', status: 'Running', createdAt: 1, startedAt: 2 },

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { QueryState } from '#shared/contract/query-document';
 import { QueryWatch } from './query-watch';
-import { waitForQuery } from './query-waiter';
+import { waitForQuery } from './wait-for-query';
 
 const state = (status: string) => ({ status }) as QueryState;
 const NEVER = new AbortController().signal;

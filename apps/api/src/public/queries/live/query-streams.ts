@@ -7,18 +7,17 @@ import { QueryStates } from '#shared/redis/query-states';
 import { QueryChanges } from '#shared/redis/query-changes';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { ApiConfig } from '#shared/config/api-config';
-import { ANONYMOUS, AUTHENTICATOR, type Authenticator, type Credential } from '../../auth/authenticator';
-import { ProblemError } from '../../http/problem-error';
-import { SUBSCRIBER } from '../../queue/redis.token';
+import { ANONYMOUS, AUTHENTICATOR, type Authenticator, type Credential } from '../../../auth/authenticator';
+import { ProblemError } from '../../../http/problem-error';
+import { SUBSCRIBER } from '../../../queue/redis.token';
 import type { Redis } from 'ioredis';
-import { toETag } from './etag';
-import { toDocumentText } from '../../queue/query-document';
-import { EventTimes } from './event-times';
-import { QueryEvents } from './query-events';
-import { QueryService } from './query-service';
-import { type Awaited, waitForQuery } from './query-waiter';
+import { toETag } from '../etag';
+import { toDocumentText } from '../../../queue/query-document';
+import { EventTimes, QueryEvents } from './event-stream';
+import { QueryService } from '../query-service';
+import { type Awaited, waitForQuery } from './wait-for-query';
 import { QueryWatch } from './query-watch';
-import { toHangUp } from '../../http/client-gone';
+import { toHangUp } from '../../../http/client-gone';
 
 /** How often queries are looked for of which nothing was heard (it reads nothing of the others), and credentials checked. */
 const LOOK_EVERY_MS = 1_000;
