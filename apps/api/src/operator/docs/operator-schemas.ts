@@ -6,7 +6,7 @@ import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } fro
 import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from '../../openapi/query-schemas';
 import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';
 import type { PurgeDocument } from '../management/purges';
-import type { toAuditDocument, toWorkerDocument } from '../management/service-documents';
+import type { toAuditDocument, toWorkerDocument } from '../management/service.controller';
 
 type Members<T> = Record<keyof T, JsonSchema>;
 
