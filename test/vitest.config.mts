@@ -16,7 +16,7 @@ function services(name: string, folder: string) {
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
-  ssr: { resolve: { conditions: ['source', 'node'] } },
+  ssr: { resolve: { conditions: ['audit-query-source', 'node'] } },
   test: {
     setupFiles: ['reflect-metadata'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],

@@ -4,13 +4,12 @@ import { WorkerConfig } from '#shared/config/worker-config';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { Metrics } from '#shared/telemetry/metrics';
-import { createTableScan } from '../../apps/worker/src/create-table-scan';
+import { createTableScan } from '../../apps/worker/src/lifecycle/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';
-import { createTableClient } from '../../apps/worker/src/table/table-client';
-import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
+import { createTableClient, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Scan, Task } from './contestant';
 
 /** Our engine as the worker puts it together, day sets in Redis included, without the job around it. */
@@ -50,6 +49,12 @@ export async function connectEngine({ connectionString, tableName, engine }: Tas
   await redis.ping();
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
   const table = { connection: toFixedConnection(client), hashKey: config.identifierHashKey };
-  const { ports } = createTableScan(config, redis, new RecordKeys(engine.keyPrefix), table, new Metrics('worker'));
+  const { ports } = await createTableScan(
+    config,
+    redis,
+    new RecordKeys(engine.keyPrefix),
+    table,
+    new Metrics('worker'),
+  );
   return { ports, readClock: () => readRedisClock(redis, engine.keyPrefix), close: () => redis.disconnect() };
 }

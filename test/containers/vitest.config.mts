@@ -5,7 +5,7 @@ const TEST_LIMIT_MS = 180_000;
 
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
-  ssr: { resolve: { conditions: ['source', 'module', 'node'] } },
+  ssr: { resolve: { conditions: ['audit-query-source', 'module', 'node'] } },
   test: {
     name: 'containers',
     include: ['test/containers/*.spec.ts'],

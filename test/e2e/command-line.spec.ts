@@ -22,7 +22,7 @@ interface Document {
   error: { code: string; message: string } | null;
 }
 
-/** Eight days at once; three seconds and more at the latency below. */
+/** Takes three seconds and more with the latency below. */
 const RANGE = ['2021-10-01', '2021-10-20'];
 const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
 
@@ -49,7 +49,7 @@ afterAll(async () => {
   await double.stop();
 });
 
-/** Until the end of the test, so that there is something to wait for. */
+/** Slows the table down until the end of the test, so that commands have to wait. */
 function slowDown(ms = 150): void {
   double.configure({ faults: [{ fault: { kind: 'latency', ms } }] });
   onTestFinished(() => double.configure({ faults: [] }));
@@ -64,14 +64,14 @@ const readStatus = async (id: string) =>
   JSON.parse((await runCommandLine(['status', id, '--json'], env)).stdout) as Document;
 
 describe('submit', () => {
-  it('prints the id alone, which the other commands take', async () => {
+  it('prints only the id, which the other commands take', async () => {
     const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE], env);
     expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/^[0-9a-f]{32}\n$/)]);
     expect(stderr).toBe(`Accepted. Wait for it: audit-query watch ${stdout.trim()}\n`);
     expect(await runCommandLine(['watch', stdout.trim()], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
   });
 
-  it('waits, tells how it goes on, and prints the count alone', async () => {
+  it('waits, shows the progress, and prints only the count', async () => {
     slowDown();
     const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--wait'], env);
     expect([exitCode, stdout]).toEqual([0, `${count}\n`]);
@@ -79,7 +79,7 @@ describe('submit', () => {
     expect(stderr).not.toContain('\u001b');
   });
 
-  it('prints one document with --json, when it waits and when it does not', async () => {
+  it('prints one document with --json, with and without --wait', async () => {
     const accepted = await runCommandLine(['submit', ...RANGE, '--json'], env);
     expect(JSON.parse(accepted.stdout)).toMatchObject({
       request: { start: RANGE[0], end: RANGE[1], maxAgeSeconds: 0 },
@@ -89,13 +89,13 @@ describe('submit', () => {
     expect(ended.stderr).not.toContain('Distinct');
   });
 
-  it('reuses days that are young enough', async () => {
+  it('reuses days within --max-age', async () => {
     await runCommandLine(['submit', ...RANGE, '--wait'], env);
     const { stdout } = await runCommandLine(['submit', ...RANGE, '--max-age', '600', '--wait', '--json'], env);
     expect(JSON.parse(stdout)).toMatchObject({ result: { count: Number(count), daysReused: 20 } });
   });
 
-  it('is one query for each idempotency key, and refuses the key with another range', async () => {
+  it('submits one query per idempotency key, and rejects the key with another range', async () => {
     const args = ['--idempotency-key', randomUUID()];
     const [one, other] = [
       await runCommandLine(['submit', ...RANGE, ...args], env),
@@ -106,18 +106,18 @@ describe('submit', () => {
     expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('(IDEMPOTENCY_KEY_REUSED)')]);
   });
 
-  it('is sent again when its answer was lost, and is one query all the same', async () => {
+  it('retries after a lost answer without a second query', async () => {
     const proxy = await startBufferingProxy(api.url, 1);
     onTestFinished(() => proxy.stop());
     const since = new Date().toISOString();
     const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--url', proxy.url], env);
     expect([exitCode, proxy.paths]).toEqual([0, ['/api/queries', '/api/queries']]);
-    expect(stderr).toContain('Trying again in');
+    expect(stderr).toContain('Retrying in');
     const list = await runCommandLine(['list', '--created-after', since, '--json'], env);
     expect((JSON.parse(list.stdout) as { items: Document[] }).items.map(({ id }) => id)).toEqual([stdout.trim()]);
   });
 
-  it('stops waiting after --timeout with 8, and the query goes on', async () => {
+  it('stops waiting after --timeout with 8 and leaves the query running', async () => {
     slowDown();
     const { exitCode, stdout, stderr } = await runCommandLine(
       ['submit', ...RANGE, '--wait', '--timeout', '1', '--json'],
@@ -131,7 +131,7 @@ describe('submit', () => {
 });
 
 describe('the other commands', () => {
-  it('status shows a query in each state with 0', async () => {
+  it('status shows a running and a completed query with 0', async () => {
     slowDown();
     const id = await submit();
     const running = await runCommandLine(['status', id], env);
@@ -145,7 +145,7 @@ describe('the other commands', () => {
     expect(await readStatus(id)).toMatchObject({ id, status: 'Completed', result: { count: Number(count) } });
   });
 
-  it('result ends with 8 while there is none, and then prints the count', async () => {
+  it('result exits with 8 until the query ends, and then prints the count', async () => {
     slowDown();
     const id = await submit();
     const early = await runCommandLine(['result', id], env);
@@ -155,7 +155,7 @@ describe('the other commands', () => {
     expect(await runCommandLine(['result', id], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
   });
 
-  it('watch --json prints a line at each change, the last of them the end', async () => {
+  it('watch --json prints a line per change, and the end last', async () => {
     slowDown();
     const { exitCode, stdout } = await runCommandLine(['watch', await submit(), '--json'], env);
     const events = stdout
@@ -169,13 +169,13 @@ describe('the other commands', () => {
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
   });
 
-  it('terminate ends a query, after which result and watch end with 5', async () => {
+  it('terminate ends a query; result and watch then exit with 5', async () => {
     slowDown();
     const id = await submit();
     expect(await runCommandLine(['terminate', id], env)).toMatchObject({ exitCode: 0, stdout: 'Terminated\n' });
     expect(await runCommandLine(['terminate', id], env)).toMatchObject({
       exitCode: 0,
-      stdout: 'It had ended before: Terminated\n',
+      stdout: 'It had already ended: Terminated\n',
     });
     for (const command of ['result', 'watch']) {
       const { exitCode, stdout, stderr } = await runCommandLine([command, id], env);
@@ -185,14 +185,14 @@ describe('the other commands', () => {
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([5, { id, error: { code: 'QUERY_TERMINATED' } }]);
   });
 
-  it('watch ends with 4 when the query fails', async () => {
+  it('submit --wait exits with 4 if the query fails', async () => {
     double.configure({ faults: [{ fault: { kind: 'status', status: 404, errorCode: 'TableNotFound' } }] });
     onTestFinished(() => double.configure({ faults: [] }));
     const { exitCode, stdout, stderr } = await runCommandLine(['submit', ...RANGE, '--wait'], env);
     expect([exitCode, stdout, stderr]).toEqual([4, '', expect.stringContaining('Failed: The table does not exist.')]);
   });
 
-  it('list filters, pages, and tells where it goes on', async () => {
+  it('list filters, pages, and prints the token of the next page', async () => {
     const since = new Date().toISOString();
     const ids = [await submit(), await submit(), await submit()].reverse();
     for (const id of ids) await runCommandLine(['watch', id], env);
@@ -217,15 +217,15 @@ describe('the other commands', () => {
 describe('exit codes', () => {
   it.each([
     ['2 for a day that does not exist', ['submit', '2021-02-30', '2021-03-01'], 2, 'a day that exists'],
-    ['2 for a range that the service refuses', ['submit', '2021-03-02', '2021-03-01'], 2, '(QUERY_RANGE_INVALID)'],
-    ['2 for an option that there is not', ['list', '--statsu', 'Failed'], 2, 'Did you mean --status?'],
-    ['2 for a status that there is not', ['list', '--status', 'Cancelled'], 2, 'Allowed choices are Pending'],
-    ['2 for an id that is none', ['status', '12'], 2, '32 hex digits'],
-    ['3 for a query that there is not', ['status', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
-    ['3 for a watch of one', ['watch', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
-    ['3 for a result of one', ['result', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
-    ['3 for ending one', ['terminate', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
-    ['7 for a wrong address of the service', ['list', '--url', 'URL/elsewhere'], 7, '(ROUTE_NOT_FOUND)'],
+    ['2 for a range that the service rejects', ['submit', '2021-03-02', '2021-03-01'], 2, '(QUERY_RANGE_INVALID)'],
+    ['2 for an unknown option', ['list', '--statsu', 'Failed'], 2, 'Did you mean --status?'],
+    ['2 for an unknown status', ['list', '--status', 'Cancelled'], 2, 'Allowed choices are Pending'],
+    ['2 for an invalid id', ['status', '12'], 2, '32 hex digits'],
+    ['3 for the status of an unknown query', ['status', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for a watch of an unknown query', ['watch', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for the result of an unknown query', ['result', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['3 for the termination of an unknown query', ['terminate', UNKNOWN_ID], 3, '(QUERY_NOT_FOUND)'],
+    ['7 for a wrong path in the URL', ['list', '--url', 'URL/elsewhere'], 7, '(ROUTE_NOT_FOUND)'],
   ])('%s', async (_, args, exitCode, reason) => {
     const result = await runCommandLine(
       args.map((arg) => arg.replace('URL', api.url)),
@@ -234,19 +234,19 @@ describe('exit codes', () => {
     expect([result.exitCode, result.stdout, result.stderr]).toEqual([exitCode, '', expect.stringContaining(reason)]);
   });
 
-  it('7 where nobody listens, after trying as long as it may', async () => {
+  it('7 after retries if no server listens', async () => {
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: 1 });
     await proxy.stop();
     const args = ['list', '--json', '--url', `http://127.0.0.1:${proxy.port}`, '--retry-for'];
     const { exitCode, stdout, stderr } = await runCommandLine([...args, '1'], env);
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'SERVICE_UNREACHABLE' } }]);
-    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Trying again in/);
-    expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Trying again');
+    expect(stderr).toMatch(/cannot be reached \(ECONNREFUSED\)\. Is it running\?.* Retrying in/);
+    expect((await runCommandLine([...args, '0'], env)).stderr).not.toContain('Retrying');
   });
 });
 
-describe('a wait over a bad line', () => {
-  it('survives that the stream is cut, and resumes it where it was', async () => {
+describe('a wait over a bad connection', () => {
+  it('resumes the stream after a lost connection without repeating an event', async () => {
     slowDown();
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(api.url).port) });
     onTestFinished(() => proxy.stop());
@@ -270,7 +270,7 @@ describe('a wait over a bad line', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ status: 'Completed', result: { count: Number(count) } });
   });
 
-  it('goes on with polls where something holds streams back', async () => {
+  it('polls if a proxy holds streams back', async () => {
     slowDown(500);
     const proxy = await startBufferingProxy(api.url);
     onTestFinished(() => proxy.stop());
@@ -283,7 +283,7 @@ describe('a wait over a bad line', () => {
     expect(proxy.paths.some((path) => path.endsWith('?wait=10'))).toBe(true);
   });
 
-  it('waits out a 429 as Retry-After says', async () => {
+  it('waits for Retry-After after a 429', async () => {
     const limited = await startApi({ ...common, POLLS_PER_MINUTE: '1', SUBMISSIONS_PER_MINUTE: '100' });
     onTestFinished(async () => void (await limited.end()));
     await waitUntilReady(limited);
@@ -293,16 +293,16 @@ describe('a wait over a bad line', () => {
     const refused = await runCommandLine(['status', id, '--retry-for', '0'], toLimited);
     expect([refused.exitCode, refused.stderr]).toEqual([7, expect.stringContaining('(RATE_LIMITED)')]);
     const run = startCommand(['status', id], toLimited);
-    await waitUntil('it to wait', run.stderr, (text) => text.includes('Trying again in'));
-    // As long as the window lasts, which has just begun.
-    expect(run.stderr()).toMatch(/Trying again in (\d+ s|1 min 0 s), for /);
+    await waitUntil('it to wait', run.stderr, (text) => text.includes('Retrying in'));
+    // Until the end of the window, which has just begun.
+    expect(run.stderr()).toMatch(/Retrying in (\d+ s|1 min 0 s), for /);
     run.signal('SIGINT');
     expect(await run.exitCode).toBe(130);
   });
 });
 
 describe('Ctrl-C', () => {
-  it('without a terminal leaves the query running, and says how to go on', async () => {
+  it('without a terminal leaves the query running and prints how to wait for it', async () => {
     slowDown();
     const run = startCommand(['submit', ...RANGE, '--wait'], env);
     const text = await waitUntil('the wait', run.stderr, (shown) => /Pending|Running/.test(shown));
@@ -313,7 +313,7 @@ describe('Ctrl-C', () => {
     expect(await runCommandLine(['watch', id], env)).toMatchObject({ exitCode: 0, stdout: `${count}\n` });
   });
 
-  it('SIGTERM is the same, with 143', async () => {
+  it('SIGTERM leaves the query running with 143', async () => {
     slowDown();
     const id = await submit();
     const run = startCommand(['watch', id], env);
@@ -328,7 +328,7 @@ describe('Ctrl-C', () => {
     ['l leaves it running: 130', 'l\r', 130, 'Running'],
     ['a second Ctrl-C leaves it running: 130', '\u0003', 130, 'Running'],
     ['Ctrl-D leaves it running: 130', '\u0004', 130, 'Running'],
-  ])('in a terminal asks what is to become of it; %s', async (_, typed, exitCode, status) => {
+  ])('in a terminal asks what to do with the query; %s', async (_, typed, exitCode, status) => {
     slowDown(300);
     const id = await submit();
     const run = startInTerminal(['watch', id], env);
@@ -341,7 +341,7 @@ describe('Ctrl-C', () => {
     await runCommandLine(['terminate', id], env);
   });
 
-  it('in a terminal goes on waiting for w, and asks again the next time', async () => {
+  it('in a terminal keeps waiting after w, and asks again at the next Ctrl-C', async () => {
     slowDown(300);
     const id = await submit();
     const run = startInTerminal(['watch', id], env);
@@ -363,7 +363,7 @@ describe('Ctrl-C through npx', () => {
   it.each([
     ['t terminates it: 5', 't\r', 5, 'Terminated'],
     ['l leaves it running: 130', 'l\r', 130, 'Running'],
-  ])('asks what is to become of the query; %s', async (_, typed, exitCode, status) => {
+  ])('asks what to do with the query; %s', async (_, typed, exitCode, status) => {
     slowDown(2_000);
     const id = await submit();
     const run = startThroughNpm(['watch', id], env);
@@ -377,8 +377,8 @@ describe('Ctrl-C through npx', () => {
   });
 });
 
-describe('a long wait in a process that collects its garbage', () => {
-  it('ends with --timeout after more than 15 s', async () => {
+describe('a long wait in a process with frequent garbage collection', () => {
+  it('ends at a --timeout of more than 15 s', async () => {
     const workerless = await startApi({ ...common, KEY_PREFIX: `{t-${randomUUID()}}` });
     onTestFinished(async () => void (await workerless.end()));
     await waitUntilReady(workerless);
@@ -391,7 +391,7 @@ describe('a long wait in a process that collects its garbage', () => {
 });
 
 describe('a terminal', () => {
-  it('has a bar in colour, and the count at last', async () => {
+  it('shows a coloured bar and then the count', async () => {
     slowDown();
     const run = startInTerminal(['submit', ...RANGE, '--wait'], env);
     expect(await run.exitCode).toBe(0);
@@ -400,7 +400,7 @@ describe('a terminal', () => {
     expect(run.stdout()).toMatch(new RegExp(`\\):\\r\\n${count}\\r\\n$`));
   });
 
-  it('has no colour with NO_COLOR, and no bar when it is dumb', async () => {
+  it('shows no colour with NO_COLOR, and no bar with TERM=dumb', async () => {
     slowDown();
     const colourless = startInTerminal(['submit', ...RANGE, '--wait'], { ...env, NO_COLOR: '1' });
     expect(await colourless.exitCode).toBe(0);
@@ -413,7 +413,7 @@ describe('a terminal', () => {
 });
 
 describe('credentials', () => {
-  it('come from the environment, a file, the standard input, or the configuration file', async () => {
+  it('come from the environment, a file, standard input or the configuration file', async () => {
     const [key, otherKey] = [createKey(), createKey()];
     const keys = await createApiKeyFile({ reporting: [key], other: [otherKey] });
     onTestFinished(() => keys.remove());

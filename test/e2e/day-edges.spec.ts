@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { connectTable } from '../../apps/local/src/load-table';
 import { followLocation, toSubmission } from '../support/conversation';
@@ -76,11 +76,13 @@ describe('a table with keys at the edges of days', () => {
     expect(await count(start, end)).toEqual(toTruth(start, end));
   });
 
-  it('is read anew where a day was stored while more keys were taken for the day', async () => {
+  it.each([
+    [1, 'counted more keys for a day'],
+    [2, 'hashed identifiers by SipHash'],
+  ])('is read anew where a day was stored by version %i, which %s', async (version) => {
     const keyId = createHmac('sha256', HASH_KEY).update('day sets').digest('hex');
-    // As names of day sets were made then.
     const tableFingerprint = createHash('sha256')
-      .update(JSON.stringify([1, client.url, TABLE_NAME, keyId]))
+      .update(JSON.stringify([version, client.url, TABLE_NAME, keyId]))
       .digest('hex')
       .slice(0, 16);
     const keys = new RecordKeys(KEY_PREFIX);

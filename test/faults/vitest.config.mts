@@ -7,7 +7,7 @@ const globalSetup = ['test/faults/harness/global-setup.ts'];
 
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
-  ssr: { resolve: { conditions: ['source', 'module', 'node'] } },
+  ssr: { resolve: { conditions: ['audit-query-source', 'module', 'node'] } },
   test: {
     setupFiles: ['reflect-metadata'],
     reporters: ['verbose', './test/support/closing-line-reporter.ts'],

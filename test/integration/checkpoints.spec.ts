@@ -8,29 +8,25 @@ import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { type RedisServer, startRedis } from '../../apps/local/src/redis-server';
 import { type Page, scanDay } from '../../apps/worker/src/queries/day-scan';
-import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
 const DAY = '2021-10-10' as CalendarDay;
-/** After so many pages a scan stores how far it is. */
+/** The interval of checkpoints. */
 const PAGES_PER_CHECKPOINT = 50;
 
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
 
-/** What the table has on a page while the scan that began at this time reads it: it changes between scans. */
+/** The identifiers of a page for the scan that began at this time; the table changes between scans. */
 function readIdentifiers(scannedAt: number, page: number): string[] {
   return [`${scannedAt}-${page}`, `always-${page % 40}`];
 }
 
 /** The hashes of the first pages, in a defined order. */
 function listHashes(scannedAt: number, pages: number): string[] {
-  const words = new Int32Array(4);
   const identifiers = Array.from({ length: pages }, (_, page) => readIdentifiers(scannedAt, page)).flat();
-  const hashes = identifiers.map((identifier) => {
-    hash(identifier, words);
-    return Buffer.from(words.buffer).toString('hex');
-  });
+  const hashes = identifiers.map((identifier) => Buffer.from(hash(identifier)).toString('hex'));
   return [...new Set(hashes)].sort();
 }
 
@@ -39,7 +35,7 @@ function listStoredHashes({ identifiers }: DayCheckpoint): string[] {
   return (text.match(/.{32}/g) ?? []).sort();
 }
 
-/** A scan of the day, which reads as many pages as the test gives it. */
+/** A scan of the day, whose pages the test releases. */
 class SteppedScan {
   private budget = 0;
   private proceed = () => {};
@@ -68,7 +64,7 @@ class SteppedScan {
       .then(() => (this.isOver = true));
   }
 
-  /** Reads on to the next checkpoint, and until that is stored or not. */
+  /** Reads to the next checkpoint, until it is stored or lost. */
   async read(): Promise<void> {
     const parked = new Promise<void>((resolve) => (this.parked = resolve));
     this.budget = PAGES_PER_CHECKPOINT;
@@ -114,11 +110,12 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
   let isLost = false;
 
   beforeAll(async () => {
+    hash = await createIdentifierHash('a key for tests, of more than 32 characters');
     server = await startRedis({ kind: 'native' });
     direct = new Redis(server.url);
     const { hostname, port } = new URL(server.url);
     proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-    // The script that stores a checkpoint alone, not what is asked before.
+    // Only the script that stores a checkpoint, not the commands before.
     proxy.onSent('evalsha', () => {
       if (losing === undefined || isLost || losing.passing-- > 0) return;
       isLost = true;
@@ -144,7 +141,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
   }
 
-  /** Does something while Redis refuses writes, or while the next write has no reply and its connection ends. */
+  /** Calls `act` while Redis refuses writes, or while the next write has no reply and its connection ends. */
   async function during(fault: Fault, act: () => Promise<void>): Promise<void> {
     if (fault === 'none') return act();
     if (fault === 'refused') {
@@ -176,7 +173,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
     await acting;
   }
 
-  /** @throws Error when the stored checkpoint is not what its scan has read by then. */
+  /** @throws Error when the stored checkpoint differs from the pages that its scan has read. */
   async function checkStored(): Promise<DayCheckpoint | undefined> {
     const { checkpoint } = await open(direct).readStart(DAY);
     if (checkpoint === undefined) return undefined;
@@ -186,7 +183,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
     return checkpoint;
   }
 
-  it('can be read only as what their scan has read, whatever is refused or lost meanwhile', { timeout: 300_000 }, () =>
+  it('contain exactly the pages that their scan has read, whatever is refused or lost', { timeout: 300_000 }, () =>
     fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
         keys = new RecordKeys(`{t-${randomUUID()}}`);
@@ -205,7 +202,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
           await checkStored();
         }
         for (const scan of scans.values()) await scan.end();
-        // Without a fault the last that stored something left it whole.
+        // Without a fault the last scan that stored something left it whole.
         expect(await checkStored()).toBeDefined();
       }),
       { numRuns: 60 },
@@ -216,7 +213,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
     ['identifiers are more than at its position', ({ identifiers }) => direct.append(identifiers, 'x'.repeat(16))],
     ['identifiers are gone', ({ identifiers }) => direct.del(identifiers)],
     ['the position is gone', ({ position }) => direct.del(position)],
-  ])('are not read where %s, and are whole after the next save', async (_name, damage) => {
+  ])('are not read when %s, and are whole after the next save', async (_name, damage) => {
     const scan = new SteppedScan(open(redis), 1_000, undefined);
     await scan.read();
     expect(await checkStored()).toMatchObject({ entitiesRead: 100 });
@@ -227,7 +224,7 @@ describe.runIf(inject('redisKind') !== 'embedded')('checkpoints of scans of one 
     await scan.end();
   });
 
-  it('are not read where their identifiers are as many others', async () => {
+  it('are not read when their identifiers are others of the same number', async () => {
     const scan = new SteppedScan(open(redis), 1_000, undefined);
     await scan.read();
     await direct.setrange(keys.checkpoint('x', DAY).identifiers, 0, 'x'.repeat(16));

@@ -9,14 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CommandFailedError } from '../../apps/cli/src/command-failed-error';
 import { followQuery } from '../../apps/cli/src/service/follow-query';
-import { Service } from '../../apps/cli/src/service/service';
+import { ServiceClient } from '../../apps/cli/src/service/service-client';
 import { runCommandLine, startCommand, startInShell } from '../support/run-command-line';
 import { readCommands } from '../support/readme-commands';
 import { waitUntil } from '../support/wait-until';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
-/** A whole status document, as far as it is shown. */
+/** The members of a status document that the command prints. */
 const RUNNING = {
   id: ID,
   status: 'Running',
@@ -45,7 +45,7 @@ const toStream =
   (_, response) =>
     void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(text);
 
-/** A service that says what it is told to, one answer after the other, and what it was asked. */
+/** A server that sends the replies in their order and records the requests. */
 async function startScript(...script: Reply[]) {
   const asked: { path: string; headers: IncomingMessage['headers']; atMs: number }[] = [];
   const server = createServer((request, response) => {
@@ -61,16 +61,16 @@ async function startScript(...script: Reply[]) {
   };
   onTestFinished(stop);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const troubles: string[] = [];
-  const onTrouble = ({ code }: CommandFailedError) => void troubles.push(code);
+  const retries: string[] = [];
+  const onRetry = ({ code }: CommandFailedError) => void retries.push(code);
   const credential = { kind: 'token' as const, value: 'secret' };
   const { signal } = new AbortController();
   return {
     asked,
     url,
     stop,
-    troubles,
-    service: new Service({ url, credential }, { retryMs: 5_000, onTrouble }, signal),
+    retries,
+    service: new ServiceClient({ url, credential }, { retryMs: 5_000, onRetry }, signal),
   };
 }
 
@@ -81,7 +81,7 @@ async function findRefusingPort(): Promise<string> {
   return new URL(url).port;
 }
 
-async function follow(service: Service): Promise<string[]> {
+async function follow(service: ServiceClient): Promise<string[]> {
   const statuses: string[] = [];
   for await (const { status } of followQuery(service, ID, new AbortController().signal)) statuses.push(status);
   return statuses;
@@ -91,26 +91,26 @@ describe('a request of the command line', () => {
   it.each([
     ['503 with Retry-After', toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '1' }), 'SERVICE_UNAVAILABLE', 990],
     ['429 with Retry-After', toProblem(429, 'RATE_LIMITED', { 'retry-after': '1' }), 'RATE_LIMITED', 990],
-    ['a proxy’s 502', (_: unknown, response: ServerResponse) => void response.writeHead(502).end('<html>'), 'UNEXPLAINED', 100], // prettier-ignore
-    ['a cut', (request: IncomingMessage) => void request.destroy(), 'SERVICE_UNREACHABLE', 100],
+    ['502 of a proxy', (_: unknown, response: ServerResponse) => void response.writeHead(502).end('<html>'), 'UNEXPLAINED', 100], // prettier-ignore
+    ['a lost connection', (request: IncomingMessage) => void request.destroy(), 'SERVICE_UNREACHABLE', 100],
     ['a body that is cut off', (_: unknown, response: ServerResponse) => void response.writeHead(200, { 'content-length': '99' }).write('{', () => response.destroy()), 'SERVICE_UNREACHABLE', 100], // prettier-ignore
-  ] as [string, Reply, string, number][])('is sent again after %s', async (_, reply, code, leastMs) => {
-    const { service, asked, troubles } = await startScript(reply, toQuery('Running'));
+  ] as [string, Reply, string, number][])('is retried after %s', async (_, reply, code, leastMs) => {
+    const { service, asked, retries } = await startScript(reply, toQuery('Running'));
     expect(await service.read(ID)).toMatchObject({ status: 'Running' });
-    expect(troubles).toEqual([code]);
+    expect(retries).toEqual([code]);
     expect((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0)).toBeGreaterThan(leastMs);
   });
 
-  it('waits longer each time where Retry-After says that no wait is needed', async () => {
+  it('backs off although Retry-After is 0', async () => {
     const busy = toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '0' });
     const { service, asked } = await startScript(busy, busy, busy, toQuery('Running'));
     expect(await service.read(ID)).toMatchObject({ status: 'Running' });
     const gaps = asked.slice(1).map(({ atMs }, i) => atMs - (asked[i]?.atMs ?? 0));
-    // The lower half of 250, 500 and 1,000 ms, which are spread over their upper half.
+    // Half of 250, 500 and 1,000 ms: the random part is the other half.
     for (const [i, leastMs] of [124, 249, 499].entries()) expect(gaps[i]).toBeGreaterThan(leastMs);
   });
 
-  it('is not sent again where that would be in vain, nor later than it may be', async () => {
+  it('is not retried after a permanent failure, nor beyond the time limit', async () => {
     const failing = [
       [toProblem(400, 'REQUEST_INVALID'), 'REQUEST_INVALID'],
       [toProblem(503, 'SERVICE_UNAVAILABLE', { 'retry-after': '3600' }), 'SERVICE_UNAVAILABLE'],
@@ -123,7 +123,7 @@ describe('a request of the command line', () => {
     }
   });
 
-  it('does not carry its credential to where a redirect says', async () => {
+  it('does not send its credential to the target of a redirect', async () => {
     const other = await startScript();
     const { service, asked } = await startScript((_, response) => {
       response.writeHead(302, { location: other.url }).end();
@@ -134,10 +134,10 @@ describe('a request of the command line', () => {
   });
 });
 
-describe('what a hostile server sends', () => {
-  // The title, the screen, the cursor, the order of the text; U+009B is ESC [ in one character.
+describe('an answer of a hostile server', () => {
+  // Set the title, clear the screen, move the cursor, reorder the text; U+009B is ESC [ in one character.
   const HOSTILE = '\u001b]0;owned\u0007\u001b[2J\u009b2J\rfake\u202e';
-  // A terminal shows what is escaped, and obeys what is not.
+  // A terminal executes raw control characters; it prints escaped ones.
   const CONTROLS = /(?!\n)[\p{Cc}\u202e]/u;
   const hostileQuery = {
     ...RUNNING,
@@ -159,7 +159,7 @@ describe('what a hostile server sends', () => {
     [['terminate', ID], toJson(200, hostileQuery)],
     [['status', ID], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
     [['status', ID, '--json'], toJson(400, { code: 'REQUEST_INVALID', detail: `No.${HOSTILE}` })],
-  ])('moves nothing in a terminal: %s', async (args, reply) => {
+  ])('puts no control character on the terminal: %s', async (args, reply) => {
     const { url } = await startScript(reply);
     const { stdout, stderr } = await runCommandLine([...args, '--url', url]);
     expect(stdout + stderr).toMatch(/owned|Failed/);
@@ -167,27 +167,27 @@ describe('what a hostile server sends', () => {
   });
 
   it.each<[string, string[], object]>([
-    ['an id that is none', ['status', ID], { ...RUNNING, id: '$(reboot)' }],
-    ['a status that there is not', ['status', ID], { ...RUNNING, status: 'Done' }],
-    ['an error without a code', ['status', ID], { ...RUNNING, error: { code: 'a b', message: '' } }],
+    ['an invalid id', ['status', ID], { ...RUNNING, id: '$(reboot)' }],
+    ['an unknown status', ['status', ID], { ...RUNNING, status: 'Done' }],
+    ['an error with an invalid code', ['status', ID], { ...RUNNING, error: { code: 'a b', message: '' } }],
     ['no progress', ['status', ID], { ...RUNNING, progress: null }],
-    ['a time that is none', ['status', ID], { ...RUNNING, createdAt: 'now' }],
-    ['no document at all', ['status', ID], []],
-    ['an id that is none in a list', ['list'], { items: [{ ...RUNNING, id: 'x' }], nextPageToken: null }],
-    ['a page token that a shell would run', ['list'], { items: [], nextPageToken: '; reboot' }],
-  ])('is not taken for an answer of the service: %s', async (_, args, body) => {
+    ['an invalid time', ['status', ID], { ...RUNNING, createdAt: 'now' }],
+    ['an array', ['status', ID], []],
+    ['an invalid id in a list', ['list'], { items: [{ ...RUNNING, id: 'x' }], nextPageToken: null }],
+    ['a page token with a shell command', ['list'], { items: [], nextPageToken: '; reboot' }],
+  ])('is rejected with NOT_THE_SERVICE: %s', async (_, args, body) => {
     const { url } = await startScript(toJson(200, body));
     const { exitCode, stdout, stderr } = await runCommandLine([...args, '--url', url]);
     expect([exitCode, stdout, stderr]).toEqual([7, '', expect.stringContaining('(NOT_THE_SERVICE)')]);
   });
 
-  it('gives no code of its own', async () => {
+  it('cannot choose an error code with blanks', async () => {
     const { url } = await startScript(toJson(400, { code: 'fine) all is well', detail: 'No.' }));
     const { exitCode, stderr } = await runCommandLine(['status', ID, '--url', url]);
     expect([exitCode, stderr]).toEqual([7, expect.stringContaining('(NOT_THE_SERVICE)')]);
   });
 
-  it('is no list without an end', async () => {
+  it('cannot make list --all loop forever', async () => {
     const page = toJson(200, { items: [RUNNING], nextPageToken: '1-0' });
     const { url, asked } = await startScript(page, page);
     const { exitCode, stdout, stderr } = await runCommandLine(['list', '--all', '--url', url]);
@@ -196,19 +196,19 @@ describe('what a hostile server sends', () => {
   });
 });
 
-describe('a submission that nobody knows the end of', () => {
+describe('a submission without a confirmation', () => {
   const page = (status: number): Reply => {
     return (_, response) => void response.writeHead(status, { 'content-type': 'text/html' }).end('<html>');
   };
 
   it.each<[string, Reply]>([
-    ['a cut', (request) => void request.destroy()],
-    ['503 of the service, whose Redis may have taken it', toProblem(503, 'SERVICE_UNAVAILABLE')],
+    ['a lost connection', (request) => void request.destroy()],
+    ['503 of the service, whose Redis may have stored the query', toProblem(503, 'SERVICE_UNAVAILABLE')],
     ['500 of the service', toProblem(500, 'INTERNAL_ERROR')],
     ['502 of a gateway', page(502)],
     ['504 of a gateway', page(504)],
-    ['a page in place of the answer', page(200)],
-  ])('tells the key under which it is one query: %s', async (_, reply) => {
+    ['a page instead of the answer', page(200)],
+  ])('prints the idempotency key: %s', async (_, reply) => {
     const { url, asked } = await startScript(reply);
     const { exitCode, stdout, stderr } = await runCommandLine(
       ['submit', '2021-10-10', '2021-12-10', '--retry-for', '0', '--url', url],
@@ -216,26 +216,26 @@ describe('a submission that nobody knows the end of', () => {
     );
     const key = asked[0]?.headers['idempotency-key'];
     expect([exitCode, stdout]).toEqual([7, '']);
-    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)}, and it is one query.`);
+    expect(stderr).toContain(`submit it again with --idempotency-key ${String(key)} to get the same query.`);
   });
 
-  it('is none where no service listened, and says in two lines what to do', async () => {
+  it('prints two lines without a key if no connection was established', async () => {
     const args = ['2021-10-10', '2021-12-10', '--url', `http://127.0.0.1:${await findRefusingPort()}`];
     for (const command of ['submit', 'list']) {
       const range = command === 'submit' ? args : args.slice(2);
       const { exitCode, stdout, stderr } = await runCommandLine([command, ...range, '--retry-for', '2']);
       const reason =
-        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to where it is, or run npm start.';
-      const [trouble, error, ...others] = stderr.split('\n');
+        'cannot be reached (ECONNREFUSED). Is it running? Set AUDIT_QUERY_URL or --url to its URL, or run npm start.';
+      const [retry, error, ...others] = stderr.split('\n');
       expect([exitCode, stdout, others]).toEqual([7, '', ['']]);
-      expect(trouble).toMatch(/^127\.0\.0\.1:\d+ .* Trying again in 1 s, for 2 s at most\.$/);
-      expect(trouble).toContain(reason);
+      expect(retry).toMatch(/^127\.0\.0\.1:\d+ .* Retrying in 1 s, for at most 2 s\.$/);
+      expect(retry).toContain(reason);
       expect(error).toMatch(/^audit-query: 127\.0\.0\.1:\d+ /);
       expect(error).toContain(`${reason} (SERVICE_UNREACHABLE)`);
     }
   });
 
-  it('is none either when it is interrupted before anybody listened', async () => {
+  it('prints no key if it is interrupted before a connection was established', async () => {
     const run = startCommand([
       'submit',
       '2021-10-10',
@@ -243,7 +243,7 @@ describe('a submission that nobody knows the end of', () => {
       '--url',
       `http://127.0.0.1:${await findRefusingPort()}`,
     ]);
-    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Trying again'));
+    await waitUntil('the first refusal', run.stderr, (text) => text.includes('Retrying'));
     run.signal('SIGINT');
     expect([await run.exitCode, run.stderr()]).toEqual([
       130,
@@ -251,7 +251,7 @@ describe('a submission that nobody knows the end of', () => {
     ]);
   });
 
-  it('is one when a cut came before the refusals', async () => {
+  it('prints the key if the first connection was lost and the next ones were refused', async () => {
     const { url, asked, stop } = await startScript((request) => {
       stop();
       request.destroy();
@@ -271,7 +271,7 @@ describe('a submission that nobody knows the end of', () => {
     ]);
   });
 
-  it('is none that was refused', async () => {
+  it('prints no key if the service rejects the submission', async () => {
     const { url } = await startScript(toProblem(400, 'REQUEST_INVALID'));
     const { exitCode, stderr } = await runCommandLine(['submit', '2021-10-10', '2021-12-10', '--url', url]);
     expect([exitCode, stderr]).toEqual([2, expect.not.stringContaining('--idempotency-key')]);
@@ -279,7 +279,7 @@ describe('a submission that nobody knows the end of', () => {
 });
 
 describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () => {
-  it.each(['completion bash', '--help', '--version'])('is an end with 1, and says why: %s', async (args) => {
+  it.each(['completion bash', '--help', '--version'])('exits with 1 and the reason: %s', async (args) => {
     const run = startInShell(`audit-query ${args} > /dev/full`);
     expect([await run.exitCode, run.stderr()]).toEqual([
       1,
@@ -287,21 +287,21 @@ describe.skipIf(!existsSync('/dev/full'))('output that cannot be written', () =>
     ]);
   });
 
-  it('is no fault of what was asked for when it is a message', async () => {
+  it('does not change the exit code if only stderr fails', async () => {
     const { url } = await startScript(toJson(202, { ...RUNNING, status: 'Pending' }));
     const run = startInShell(`audit-query submit 2021-10-10 2021-12-10 --url ${url} 2> /dev/full`);
     expect([await run.exitCode, run.stdout()]).toEqual([0, `${ID}\n`]);
   });
 
-  it('is what whoever reads no further wants', async () => {
-    // `true` has gone long before there is anything to read.
+  it('exits with 0 if the reader closes the pipe', async () => {
+    // `true` exits before the command writes.
     const run = startInShell('{ audit-query completion bash; echo $? >&2; } | true');
     await run.exitCode;
     expect(run.stderr()).toBe('0\n');
   });
 });
 
-describe('a signal while a credential is read', () => {
+describe('a signal during the read of a credential', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -312,7 +312,7 @@ describe('a signal while a credential is read', () => {
     const pipe = join(folder, 'key');
     execFileSync('mkfifo', [pipe]);
     const run = startCommand(['list', '--api-key-file', pipe]);
-    // Succeeds once the command waits for the other end, as it does for a password that nobody types.
+    // Opens as soon as the command blocks on the read of the pipe.
     const writer = await open(pipe, 'w');
     run.signal(signal);
     const ended = await Promise.race([run.exitCode, delay(10_000, 'still reading')]);
@@ -323,7 +323,7 @@ describe('a signal while a credential is read', () => {
 });
 
 describe('the command of the README', () => {
-  it('never runs what a registry has under its name, in another folder', async () => {
+  it('never runs a package of the registry with the same name, in another folder', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'audit-query-elsewhere-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const paths: string[] = [];
@@ -342,7 +342,7 @@ describe('the command of the README', () => {
         .find((command) => command.startsWith('npx '))
         ?.split(/(?<=audit-query) /)[0]
         ?.split(' ') ?? [];
-    // As outside of any project, with nothing cached; what npm set for this run is of this one.
+    // An empty cache, and none of the variables that npm set for this run.
     const env = {
       ...{ PATH: process.env['PATH'], HOME: folder, npm_config_cache: folder, npm_config_fetch_retries: '0' },
       npm_config_registry: url,
@@ -357,20 +357,20 @@ describe('the command of the README', () => {
   }, 60_000);
 });
 
-describe('what a person types', () => {
+describe('the arguments and messages', () => {
   const empty = toJson(200, { items: [], nextPageToken: null });
 
-  it('may have its options before the command', async () => {
+  it('allow options before the command', async () => {
     const { url, asked } = await startScript(empty);
     const run = await runCommandLine(['--url', url, '--json', '--status', 'Failed', 'list', '--page-size', '3']);
     expect(run).toEqual({ exitCode: 0, stdout: '{"items":[],"nextPageToken":null}\n', stderr: '' });
     expect(asked[0]?.path).toBe('/api/queries?pageSize=3&status=Failed');
   });
 
-  it('gets a sentence for an empty list', async () => {
+  it('say that a list is empty', async () => {
     const { url } = await startScript(empty);
     const run = await runCommandLine(['list', '--url', url]);
-    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'There are no such queries.\n' });
+    expect(run).toEqual({ exitCode: 0, stdout: '', stderr: 'No queries found.\n' });
   });
 
   it.each<[string[], RegExp]>([
@@ -379,7 +379,7 @@ describe('what a person types', () => {
     [['--frob', 'list'], /^audit-query: unknown option '--frob'\nAll options: audit-query list --help\n$/],
     [['list', '--url', 'x'], /^audit-query: --url must be like https:.*\(SETTINGS_INVALID\)\n$/],
     [['list', '--api-key-file', '/dev/null'], /^audit-query: The API key of --api-key-file must be one line/],
-  ])('is answered with one prefix, its own words and what helps: %j', async (args, stderr) => {
+  ])('report a usage error with one prefix, the typed names and a hint: %j', async (args, stderr) => {
     expect(await runCommandLine(args)).toMatchObject({
       exitCode: 2,
       stdout: '',
@@ -387,7 +387,7 @@ describe('what a person types', () => {
     });
   });
 
-  it('has its own words in what the service refuses', async () => {
+  it('use the names of options in a rejection of the service', async () => {
     const detail = 'createdAfter must be a time, pageToken must be one that a page of this list gave';
     const { url } = await startScript(toJson(400, { code: 'REQUEST_INVALID', detail }));
     const { stderr } = await runCommandLine(['list', '--created-after', 'x', '--url', url]);
@@ -395,7 +395,7 @@ describe('what a person types', () => {
   });
 });
 
-describe('a wait in a process that collects its garbage', () => {
+describe('a wait in a process with frequent garbage collection', () => {
   const collecting = { NODE_OPTIONS: `--require=${resolve('test/support/preload-gc.cjs')}` };
   const openStream: Reply = (_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -425,7 +425,7 @@ describe('a wait in a process that collects its garbage', () => {
           () => asked.length,
           (requests) => requests === script.length,
         );
-        // Several collections while nothing arrives.
+        // Several garbage collections while no data arrives.
         await delay(1_000);
         if (signal !== undefined) run.signal(signal);
         expect(await Promise.race([run.exitCode, delay(8_000, 'still waiting')]), signal).toBe(exitCode);
@@ -435,17 +435,17 @@ describe('a wait in a process that collects its garbage', () => {
   );
 });
 
-describe('following a query', () => {
+describe('followQuery', () => {
   const running = `event: progress\nid: r1\ndata: ${JSON.stringify(RUNNING)}\n\n`;
   const completed = `event: end\nid: r2\ndata: ${JSON.stringify({ ...RUNNING, status: 'Completed' })}\n\n`;
 
-  it('resumes a stream that ends before the query, with the last id', async () => {
+  it('resumes a stream that ends before the query with the latest id', async () => {
     const { service, asked } = await startScript(toStream(running), toStream(''), toStream(completed));
     expect(await follow(service)).toEqual(['Running', 'Completed']);
     expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'r1', 'r1']);
   });
 
-  it('goes on with polls when streams bring nothing, and waits as Retry-After says', async () => {
+  it('polls after empty streams, and waits for Retry-After', async () => {
     const none = toStream('');
     const unchanged: Reply = (_, response) => void response.writeHead(304, { etag: '"r1"', 'retry-after': '1' }).end();
     const { service, asked } = await startScript(
@@ -459,7 +459,7 @@ describe('following a query', () => {
     for (const i of [1, 2]) expect((polls[i]?.atMs ?? 0) - (polls[i - 1]?.atMs ?? 0)).toBeGreaterThan(990);
   });
 
-  it('does not ask without a pause where Retry-After is 0', async () => {
+  it('waits between polls although Retry-After is 0', async () => {
     const none = toStream('');
     const { service, asked } = await startScript(
       ...[none, none, none],
@@ -469,7 +469,7 @@ describe('following a query', () => {
     expect((asked[4]?.atMs ?? 0) - (asked[3]?.atMs ?? 0)).toBeGreaterThan(990);
   });
 
-  it('goes on with plain polls where an answer may not be held back', async () => {
+  it('uses plain polls if a proxy times out a long poll', async () => {
     const none = toStream('');
     const timedOut: Reply = (_, response) => void response.writeHead(504, { 'retry-after': '60' }).end();
     const { service, asked } = await startScript(none, none, none, timedOut, toQuery('Completed'));
@@ -477,7 +477,7 @@ describe('following a query', () => {
     expect(asked.at(-1)?.path).toBe(`/api/queries/${ID}`);
   });
 
-  it('ends when the query is gone, or the credential', async () => {
+  it('throws if the query or the credential becomes invalid', async () => {
     for (const [status, code] of [
       [404, 'QUERY_NOT_FOUND'],
       [401, 'UNAUTHENTICATED'],

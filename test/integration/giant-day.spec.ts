@@ -4,25 +4,25 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
-import { DayScans } from '../../apps/worker/src/queries/day-scans';
-import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
+import { createIdentifierHash, type IdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { ScanSlots } from '../../apps/worker/src/table/scan-slots';
-import { createTableClient } from '../../apps/worker/src/table/table-client';
-import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
+import { createTableClient, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 
 const DAY = '2021-10-10' as CalendarDay;
 const PAGES = 1_000;
 
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
 const redis = connectForWork(inject('redisUrl'));
 const keys = new RecordKeys(`{t-${randomUUID()}}`);
 const daySets = new RedisDaySets(redis, keys, { tableFingerprint: 'giant', ttlSeconds: 600, onFull: () => {} });
 let double: TableDouble;
 
 beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
   const rows = {
     partitions: [{ key: DAY, entities: PAGES * 1_000 }],
     distinctIdentifiers: 300_000,
@@ -36,7 +36,7 @@ afterAll(async () => {
 });
 afterEach(() => double.reset());
 
-/** A process of its own, as far as a scan can tell. */
+/** Like a process of its own: it shares no scan. */
 function createScans(onPage: () => void = () => {}) {
   const client = createTableClient({
     connectionString: double.connectionString,
@@ -48,19 +48,19 @@ function createScans(onPage: () => void = () => {}) {
     retryForMs: 10_000,
     allowInsecureConnection: true,
   });
-  const scans = new DayScans({ daySets, pages: reader, hash });
+  const scans = new SharedScans({ daySets, pages: reader, hash });
   return (signal: AbortSignal) =>
     scans.scan(DAY, { demand: { createdAt: 1, maxAgeSeconds: 0 }, query: {}, isUrgent: false, onPage }, signal);
 }
 
-/** How often a page was read more than once. */
+/** The number of pages that were read again. */
 function countPagesReadAgain(): number {
   const served = double.requests.filter(({ end, status }) => end === 'answered' && status === 200);
   return served.length - new Set(served.map(({ continuation }) => JSON.stringify(continuation))).size;
 }
 
 describe('a day of a million entities', () => {
-  it('is finished though it is interrupted ten times, and no page is lost', async () => {
+  it('is read completely although it is interrupted ten times', async () => {
     for (let round = 1; round <= 10; round += 1) {
       const controller = new AbortController();
       let pages = 0;
@@ -79,7 +79,7 @@ describe('a day of a million entities', () => {
       entitiesRead,
       entitiesWithoutIdentifier,
     });
-    // The page in flight at each interruption may have been answered, to nobody.
+    // The page in flight at each interruption may have been answered after the abort.
     expect(countPagesReadAgain()).toBeLessThanOrEqual(10);
     const { position, identifiers: found } = keys.checkpoint('giant', DAY);
     expect(await redis.exists(position, found)).toBe(0);
@@ -98,7 +98,7 @@ describe('a checkpoint', () => {
   const ids = (letters: string) => Buffer.from([...letters].map((letter) => letter.repeat(16)).join(''));
   const isNotNeeded = () => ids('!');
 
-  it('grows by what is new, and gives back all of it', async () => {
+  it('grows by the new identifiers, and returns all of them', async () => {
     const day = '2021-01-01' as CalendarDay;
     const writer = daySets.openCheckpoint(day, undefined);
     await writer.save(position, ids('aa'), isNotNeeded);
@@ -137,7 +137,7 @@ describe('a checkpoint', () => {
     expect(await daySets.readStart(day)).toMatchObject({ head: { scannedAt: 8 }, checkpoint: { scannedAt: 9 } });
   });
 
-  it('is not trusted when its parts do not fit together', async () => {
+  it('is not trusted when its parts do not match', async () => {
     const day = '2021-01-03' as CalendarDay;
     const keysOfDay = keys.checkpoint('giant', day);
     const isTrusted = async () => (await daySets.readStart(day)).checkpoint !== undefined;

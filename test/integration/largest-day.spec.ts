@@ -9,7 +9,7 @@ import { RedisProcess } from '../support/redis-servers/redis-process';
 const DAY = '2021-10-10' as CalendarDay;
 const MEGABYTE = 2 ** 20;
 
-/** What a Redis has for one string is 512 MB if nobody says otherwise. */
+/** Redis' default limit of a string is 512 MB. */
 const STRING_LIMIT_BYTES = 20 * MEGABYTE;
 
 const toDaySet = (sizeBytes: number): DaySet => ({
@@ -28,13 +28,13 @@ describe.runIf(hasRedisServer())('a day of more identifiers than Redis keeps und
   });
   afterAll(() => server.stop());
 
-  it('is stored up to that', async () => {
+  it('is stored up to the limit', async () => {
     const largest = toDaySet(STRING_LIMIT_BYTES - 48);
     await daySets.write(DAY, largest);
     expect(Buffer.compare((await daySets.read(DAY))!.identifiers, largest.identifiers)).toBe(0);
   });
 
-  it('is an error beyond that, and no day that counts as stored', async () => {
+  it('is an error above the limit, and does not count as stored', async () => {
     await daySets.write(DAY, toDaySet(16));
     await expect(daySets.write(DAY, toDaySet(STRING_LIMIT_BYTES))).rejects.toThrow('string exceeds maximum');
     expect(await daySets.readStart(DAY)).toMatchObject({ head: undefined });

@@ -1,12 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { scanDay } from '../../apps/worker/src/queries/day-scan';
-import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
-import { IdentityConnection } from '../../apps/worker/src/table/identity-connection';
+import { createIdentifierHash, type IdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
+import { createTableClient, IdentityConnection, toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import { PageReader } from '../../apps/worker/src/table/page-reader';
 import { type ScanSlot, ScanSlots } from '../../apps/worker/src/table/scan-slots';
-import { createTableClient } from '../../apps/worker/src/table/table-client';
-import { toFixedConnection } from '../../apps/worker/src/table/table-connection';
 import type { Fault, FaultRule } from '../support/table-double/fault-rules';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
@@ -17,7 +15,10 @@ const DAY = '2021-10-10' as CalendarDay;
 const CLAIMS = [{ query: {}, isUrgent: false }];
 const RANGE = { from: DAY, to: '2021-10-11', claims: CLAIMS };
 const ENTITIES = 4_500;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
 let double: TableDouble;
 let slots: ScanSlots;
@@ -41,7 +42,7 @@ afterEach(() => double.stop());
 function createReader(options = {}, connectionString = double.connectionString, tableName = 'audit'): PageReader {
   const client = createTableClient({ connectionString, tableName, allowInsecureConnection: true });
   return new PageReader(toFixedConnection(client), slots, {
-    // Much for a page, even where everything else on this machine is busy too.
+    // Long for a page, even on a busy machine.
     timeoutMs: 1_000,
     retryForMs: 60_000,
     allowInsecureConnection: true,
@@ -60,7 +61,7 @@ function scan(reader: PageReader, signal = NEVER) {
   return scanDay(DAY, start, { pages: reader, hash }, () => {}, signal);
 }
 
-/** What a query is told of the day, beside what is true. */
+/** The counts of a scan, to compare with the truth. */
 async function count(reader: PageReader) {
   const { identifiers, entitiesRead, entitiesWithoutIdentifier } = await scan(reader);
   return { count: identifiers.length / 16, entitiesRead, entitiesWithoutIdentifier };
@@ -70,7 +71,7 @@ const truth = () => double.truth('audit', DAY, DAY);
 
 const status = (code: number, more: object = {}): Fault => ({ kind: 'status', status: code, ...more });
 
-describe('a fault that goes away', () => {
+describe('a fault that ends', () => {
   it.each<[string, Fault]>([
     ['503', status(503)],
     ['503 that asks for no wait', status(503, { retryAfterSeconds: 0 })],
@@ -83,7 +84,7 @@ describe('a fault that goes away', () => {
     ['a reply that is cut', { kind: 'cut-body' }],
     ['a connection that is reset', { kind: 'reset' }],
     ['HTML', { kind: 'html' }],
-    ['nothing', { kind: 'empty-body' }],
+    ['no body', { kind: 'empty-body' }],
     ['an empty object', { kind: 'empty-object' }],
     ['another shape', { kind: 'wrong-shape' }],
   ])('changes nothing: %s on the second page', async (_name, fault) => {
@@ -92,7 +93,7 @@ describe('a fault that goes away', () => {
     expect(double.requests.filter(({ continuation }) => continuation === null)).toHaveLength(1);
   });
 
-  it('changes nothing: replies that cannot be right, after others that are asked for again for longer', async () => {
+  it('changes nothing: replies that cannot be pages, after faults that are retried for longer', async () => {
     const faults: FaultRule[] = [
       { fault: status(503, { retryAfterSeconds: 0 }), to: 4 },
       { fault: { kind: 'html' }, from: 5, to: 7 },
@@ -101,7 +102,7 @@ describe('a fault that goes away', () => {
     expect(await count(createReader())).toEqual(truth());
   });
 
-  it('changes nothing where many kinds are mixed', async () => {
+  it('changes nothing: many kinds mixed', async () => {
     const kinds: Fault[] = [
       status(503),
       status(500),
@@ -118,8 +119,8 @@ describe('a fault that goes away', () => {
   });
 });
 
-describe('the time that a page is tried again', () => {
-  it('begins with its first fault, however long it waited for a slot before', async () => {
+describe('the time limit of the retries of a page', () => {
+  it('starts with the first fault, however long the page waited for a slot before', async () => {
     slots = new ScanSlots(1);
     const held = await slots.take(NEVER, CLAIMS);
     double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
@@ -127,7 +128,7 @@ describe('the time that a page is tried again', () => {
     const begun = performance.now();
     const counting = count(createReader({ retryForMs }));
     await waitUntil(
-      'the page to have waited for longer than it may be tried',
+      'the page to have waited for longer than the limit',
       () => performance.now() - begun,
       (waitedMs) => waitedMs > retryForMs,
     );
@@ -135,7 +136,7 @@ describe('the time that a page is tried again', () => {
     expect(await counting).toEqual(truth());
   });
 
-  it('stands still while it waits for a slot between two faults', async () => {
+  it('pauses while the page waits for a slot between two faults', async () => {
     slots = new ScanSlots(1);
     double.configure({ faults: [{ fault: status(500), from: 1, to: 2 }] });
     const retryForMs = 1_000;
@@ -149,7 +150,7 @@ describe('the time that a page is tried again', () => {
     );
     const begun = performance.now();
     await waitUntil(
-      'it to have waited for longer than it may be tried',
+      'it to have waited for longer than the limit',
       () => performance.now() - begun,
       (waitedMs) => waitedMs > retryForMs,
     );
@@ -158,7 +159,7 @@ describe('the time that a page is tried again', () => {
   });
 });
 
-describe('a clock that is hours away from that of the table', () => {
+describe('a clock that is hours off the clock of the table', () => {
   it.each([-3, 3])('costs one refused request, no query: %i hours', async (hours) => {
     double.configure({ clockOffsetMs: hours * 3_600_000 });
     const reader = createReader();
@@ -169,7 +170,7 @@ describe('a clock that is hours away from that of the table', () => {
     expect(others.map(({ entities }) => entities)).not.toContain(0);
   });
 
-  it('is noticed in the middle of a day, too', async () => {
+  it('is noticed also in the middle of a day', async () => {
     const reader = createReader();
     expect(await count(reader)).toEqual(truth());
     double.configure({ clockOffsetMs: 3_600_000 });
@@ -177,7 +178,7 @@ describe('a clock that is hours away from that of the table', () => {
   });
 });
 
-describe('a fault that stays', () => {
+describe('a fault that persists', () => {
   it.each<[string, Fault, string, number | undefined]>([
     ['503', status(503), 'TABLE_THROTTLED', undefined],
     ['429', status(429), 'TABLE_THROTTLED', undefined],
@@ -194,7 +195,7 @@ describe('a fault that stays', () => {
     ['replies that are cut', { kind: 'cut-body' }, 'TABLE_UNREACHABLE', undefined],
     ['connections that are reset', { kind: 'reset' }, 'TABLE_UNREACHABLE', undefined],
     ['HTML', { kind: 'html' }, 'TABLE_PROTOCOL', 4],
-    ['nothing', { kind: 'empty-body' }, 'TABLE_PROTOCOL', 4],
+    ['no body', { kind: 'empty-body' }, 'TABLE_PROTOCOL', 4],
     ['an empty object', { kind: 'empty-object' }, 'TABLE_PROTOCOL', 4],
     ['another shape', { kind: 'wrong-shape' }, 'TABLE_PROTOCOL', 4],
     ['403', status(403), 'TABLE_FORBIDDEN', 1],
@@ -208,12 +209,12 @@ describe('a fault that stays', () => {
     if (requests !== undefined) expect(double.requests).toHaveLength(requests);
   });
 
-  it('is not waited out because the service says so', async () => {
+  it('is not waited out for a long Retry-After', async () => {
     double.configure({ faults: [{ fault: status(503, { retryAfterSeconds: 3_600 }) }] });
     await expect(scan(createReader({ retryForMs: 5_000 }))).rejects.toMatchObject({ code: 'TABLE_THROTTLED' });
   });
 
-  it('has its code: a key that is wrong, a table that is not there, a service that is not there', async () => {
+  it('has its code: a wrong key, a missing table, an unreachable service', async () => {
     const wrongKey = toConnectionString(double.port, Buffer.from('another').toString('base64'));
     await expect(scan(createReader({}, wrongKey))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
     const otherTable = createReader({}, double.connectionString, 'other');
@@ -224,7 +225,7 @@ describe('a fault that stays', () => {
     await expect(scan(away)).rejects.toMatchObject({ code: 'TABLE_UNREACHABLE' });
   });
 
-  it('says nothing of the key', async () => {
+  it('does not contain the key', async () => {
     const error = await scan(createReader({}, toConnectionString(double.port, 'c2VjcmV0LWNhbmFyeQ=='))).catch(String);
     expect(error).not.toContain('c2VjcmV0LWNhbmFyeQ');
   });
@@ -235,7 +236,7 @@ describe('a key that is refused', () => {
   const connect = (connectionString: string) =>
     createTableClient({ connectionString, tableName: 'audit', allowInsecureConnection: true });
 
-  /** With a wrong key, until it is renewed, which takes a while. */
+  /** A reader with a wrong key, whose renewal takes `takesMs`. */
   function createRotatingReader(next: string, takesMs = 0) {
     const connection = {
       client: connect(wrongKey()),
@@ -249,13 +250,13 @@ describe('a key that is refused', () => {
     return new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 200, allowInsecureConnection: true });
   }
 
-  it('costs nothing of the time that a page has to be tried again in', async () => {
+  it('uses none of the time limit of the retries', async () => {
     double.configure({ faults: [{ fault: status(503), from: 1, to: 1 }] });
     const page = await createRotatingReader(double.connectionString, 400).read(RANGE, undefined, NEVER);
     expect(page.identifiers.length + page.entitiesWithoutIdentifier).toBe(1_000);
   });
 
-  it('is final when its successor is refused as well', async () => {
+  it('is final when its successor is refused too', async () => {
     await expect(scan(createRotatingReader(wrongKey()))).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
     expect(double.requests).toHaveLength(2);
   });
@@ -263,7 +264,7 @@ describe('a key that is refused', () => {
   it.each([
     ['read', () => double.connectionString, undefined],
     ['refused for good', wrongKey, 'TABLE_FORBIDDEN'],
-  ])('has one successor where an identity stands for it: %s', async (_name, next, code) => {
+  ])('is replaced once by a new token of an identity: %s', async (_name, next, code) => {
     const credentials = [wrongKey(), next()];
     const connection = new IdentityConnection(() => connect(credentials.shift() ?? ''));
     const reader = new PageReader(connection, slots, { timeoutMs: 150, retryForMs: 0, allowInsecureConnection: true });
@@ -272,7 +273,7 @@ describe('a key that is refused', () => {
     expect(double.requests).toHaveLength(2);
   });
 
-  it('does not keep a query that is stopped waiting', async () => {
+  it('does not delay a query that is stopped', async () => {
     const stop = new AbortController();
     const reading = createRotatingReader(double.connectionString, 600_000).read(RANGE, undefined, stop.signal);
     await waitUntil(
@@ -286,7 +287,7 @@ describe('a key that is refused', () => {
 });
 
 describe('the reader', () => {
-  it('stops the request in flight when it is told to', async () => {
+  it('aborts the request in flight with its signal', async () => {
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const controller = new AbortController();
     const reading = createReader({ timeoutMs: 60_000 }).read(RANGE, undefined, controller.signal);
@@ -298,14 +299,14 @@ describe('the reader', () => {
     controller.abort(new Error('terminated'));
     await expect(reading).rejects.toThrow('terminated');
     await waitUntil(
-      'the request to be given up',
+      'the request to be aborted',
       () => double.requests[0]?.end,
       (end) => end === 'abandoned',
     );
     expect(slots.read()).toMatchObject({ inFlight: 0 });
   });
 
-  it('asks for no more than it needs', async () => {
+  it('requests no more than it needs', async () => {
     await createReader().read(RANGE, undefined, NEVER);
     expect(double.requests).toMatchObject([
       {
@@ -316,13 +317,13 @@ describe('the reader', () => {
     ]);
   });
 
-  it('goes slower while the service is busy', async () => {
+  it('lowers its limit while the service is busy', async () => {
     double.configure({ faults: [{ fault: status(503), to: 2 }] });
     await createReader().read(RANGE, undefined, NEVER);
     expect(slots.read()).toMatchObject({ limit: 2, served: 1, pressed: 2 });
   });
 
-  it('can tell whether the table can be read', async () => {
+  it('probes whether the table can be read', async () => {
     expect(await createReader().probe(NEVER)).toBeUndefined();
     double.configure({ faults: [{ fault: status(403) }] });
     expect(await createReader().probe(NEVER)).toBe('TABLE_FORBIDDEN');

@@ -2,17 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
 import { afterAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { PURGE_JOB, PURGE_QUEUE } from '#shared/contract/purge-job';
+import type { CallerQueries } from '#shared/redis/caller-queries';
 import { connectForWork } from '#shared/redis/connections';
-import { PurgeProcessor } from '../../apps/worker/src/purges/purge.processor';
-import type { PurgePorts } from '../../apps/worker/src/purges/purge-queries';
+import type { QueryPurge } from '#shared/redis/query-purge';
+import type { QueryStates } from '#shared/redis/query-states';
+import { PurgeProcessor } from '../../apps/worker/src/tasks/purge.processor';
 
 const ATTEMPTS = 11;
 const redis = connectForWork(inject('redisUrl'));
 
 afterAll(() => redis.quit());
 
-describe('a purge that fails for a reason that nobody foresaw', () => {
-  /** Of a job that was tried `attemptsMade` times; `run` does so once more. */
+describe('a purge that fails unexpectedly', () => {
+  /** A purge after `attemptsMade` attempts; `run` makes another one. */
   async function createPurge(attemptsMade: number) {
     const connection = { connection: redis, prefix: `{t-${randomUUID()}}` };
     const queue = new Queue(PURGE_QUEUE, connection);
@@ -32,11 +34,13 @@ describe('a purge that fails for a reason that nobody foresaw', () => {
         throw new Error('canary');
       },
     };
-    const processor = new PurgeProcessor({ queries } as unknown as PurgePorts);
+    const callers = { ofAll: () => queries } as unknown as CallerQueries;
+    // No purge in these tests reaches these two.
+    const processor = new PurgeProcessor(callers, {} as QueryStates, {} as QueryPurge);
     return { failing, queue, run: (signal: AbortSignal) => processor.process(job, 'token', signal) };
   }
 
-  it('is given back, and costs no attempt, where its process goes while the next attempt is put off', async () => {
+  it('returns to the queue without a lost attempt, at a shutdown during the wait before a retry', async () => {
     const { failing, queue, run } = await createPurge(0);
     const controller = new AbortController();
     const running = run(controller.signal);
@@ -46,8 +50,8 @@ describe('a purge that fails for a reason that nobody foresaw', () => {
     expect(await queue.getWaiting()).toMatchObject([{ attemptsMade: 0 }]);
   });
 
-  it('waits for nothing after its last attempt, and tells BullMQ a code alone', async () => {
-    // Told to go in the midst of a wait, which would be one of half a minute, it would be given back.
+  it('does not wait after its last attempt, and passes a code alone to BullMQ', async () => {
+    // Aborted during a wait, which would last half a minute, it would return to the queue.
     const { run } = await createPurge(ATTEMPTS - 1);
     await expect(run(AbortSignal.timeout(10_000))).rejects.toThrow(/^UNEXPECTED$/);
   });

@@ -11,7 +11,7 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { type PurgePorts, purgeQueries } from '../../apps/worker/src/purges/purge-queries';
+import { type PurgePorts, purgeQueries } from '../../apps/worker/src/tasks/purge-queries';
 import { waitUntil } from '../support/wait-until';
 
 const NEVER = new AbortController().signal;
@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 afterAll(() => redis.quit());
 
-/** Queries 0 to `count - 1`, created in the millisecond of their number; each third failed, the others are complete. */
+/** Queries 0 to `count - 1`, created in the millisecond of their number; every third failed, the others are completed. */
 async function seed(count: number): Promise<void> {
   for (let begin = 0; begin < count; begin += 1_000) {
     const pipeline = redis.pipeline();
@@ -53,7 +53,7 @@ async function seed(count: number): Promise<void> {
 const toId = (i: number) => `a${i.toString(16).padStart(31, '0')}`;
 
 describe('purging many queries', () => {
-  it('takes 20,000 in small batches of short commands, and leaves nothing', { timeout: 120_000 }, async () => {
+  it('purges 20,000 in small batches of short commands, and leaves nothing', { timeout: 120_000 }, async () => {
     await seed(20_000);
     const { largest, names, stop } = countCommands(redis);
     const steps: PurgeProgress[] = [];
@@ -62,15 +62,15 @@ describe('purging many queries', () => {
     stop();
     expect(steps.at(-1)).toMatchObject({ looked: 20_000, purged: 20_000 });
     expect(steps).toHaveLength(201);
-    // At one time, with nobody else's in between.
+    // Commands that are sent together, without those of other clients in between.
     expect(largest()).toBeLessThanOrEqual(200);
-    // `eval` is only for a script that nobody has sent before.
+    // `eval` is used only for the first call of a script.
     names.delete('eval');
     expect([...names].sort()).toEqual(['evalsha', 'get', 'hmget', 'zrevrangebyscore']);
     expect(await redis.keys(`${keys.prefix}*`)).toEqual([]);
   });
 
-  it('takes those that fit, and goes on where it was', async () => {
+  it('purges the queries that match, and continues where it was', async () => {
     await seed(450);
     const stop = new AbortController();
     const steps: PurgeProgress[] = [];
@@ -90,7 +90,7 @@ describe('purging many queries', () => {
     );
   });
 
-  it('leaves what lives', async () => {
+  it('leaves queries that have not ended', async () => {
     await seed(3);
     await redis.del(keys.outcome(toId(0)));
     await redis.hset(keys.job(toId(0)), { data: '{"caller":"c","request":{}}', progress: '0', timestamp: 0 });
@@ -101,20 +101,20 @@ describe('purging many queries', () => {
 });
 
 describe('purging a query whose worker was lost', () => {
-  it('leaves nothing that BullMQ takes for a job, and the id can be queued again and runs once', async () => {
+  it('leaves nothing that BullMQ treats as a job, and the id can be queued again and runs once', async () => {
     const connection = { connection: redis, prefix: keys.prefix };
     const queue = new Queue(QUERY_QUEUE, connection);
     const request = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
     const payload = toJobPayload(request, 'c');
     const id = toId(1);
     await queue.add(QUERY_JOB, payload, { jobId: id, timestamp: 1 });
-    // Takes the job, and is gone: nothing renews its lock.
+    // Takes the job and stops: nothing renews its lock.
     const lost = new Worker(QUERY_QUEUE, null, connection);
     await lost.getNextJob('token');
     const outcomes = new Outcomes(redis, keys, 60);
     const states = new QueryStates(redis, keys, outcomes);
     const checker = new Worker(QUERY_QUEUE, null, connection);
-    // The first check marks what is active, the next one looks at what was marked.
+    // The first stalled check marks active jobs, the second one examines those.
     const check = async () => {
       await redis.del(`${keys.queue}:stalled-check`);
       await (checker as unknown as { moveStalledJobsToWait(): Promise<void> }).moveStalledJobsToWait();
@@ -142,7 +142,7 @@ describe('purging a query whose worker was lost', () => {
   });
 });
 
-/** How many commands a connection has sent before it waited for their replies, at the most; and which. */
+/** Counts the most commands that a connection sends before it waits for replies, and records their names. */
 function countCommands(connection: Redis) {
   const send = connection.sendCommand.bind(connection);
   const names = new Set<string>();

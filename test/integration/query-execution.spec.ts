@@ -4,14 +4,14 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { DayScanRecord } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { toJobPayload } from '#shared/contract/query-job';
-import { readJobProgress } from '#shared/redis/job-progress';
 import { connectForWork } from '#shared/redis/connections';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
-import { QueryRuns } from '#shared/redis/query-runs';
+import { readJobProgress, QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
+import { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import { QueryExecution } from '../../apps/worker/src/queries/query-execution';
 import type { DayScanRequest } from '../../apps/worker/src/queries/run-query';
 import { waitUntil } from '../support/wait-until';
@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterAll(() => redis.quit());
 
-/** A run over one day that ends only when it is told to. */
+/** A run over one day that ends only by its signal. */
 function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: AbortSignal) => {}) {
   let acceptedCompany = 0;
   const stay = { becomeAlone, acceptCompany: () => (acceptedCompany += 1) };
@@ -57,15 +57,9 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     },
   };
   const outcomes = new Outcomes(redis, keys, 60);
-  const worker = { id: 'abc', histories: new QueryHistories(redis, keys) };
-  const execution = new QueryExecution(
-    worker,
-    new QueryRuns(redis, keys, 30_000),
-    states,
-    outcomes,
-    ports,
-    timeLimitMs,
-  );
+  const publisher = new OutcomePublisher(states, outcomes);
+  const records = { runs: new QueryRuns(redis, keys, 30_000), histories: new QueryHistories(redis, keys) };
+  const execution = new QueryExecution(records, publisher, ports, { workerId: 'abc', timeLimitMs });
   const run = { id: ID, token: 'me', createdAt: 1, payload: toJobPayload(REQUEST, 'c'), stay };
   return {
     readAccepted: () => acceptedCompany,
@@ -76,6 +70,7 @@ function createExecution(timeLimitMs = 60_000, becomeAlone = async (_signal: Abo
     outcomes,
     complete: (signal: AbortSignal) => execution.complete(run, signal),
     execution,
+    publisher,
     run,
   };
 }
@@ -93,15 +88,15 @@ async function startReading() {
   return { running, controller };
 }
 
-/** Never alone; ends when it is told to. */
+/** Never resolves; ends by its signal. */
 const neverAlone = (signal: AbortSignal) =>
   new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
-/** Of a process that nobody tells to go. */
+/** Of a process without a shutdown. */
 const { signal } = new AbortController();
 
 describe('a run', () => {
-  it('hears what it is told while it begins', async () => {
+  it('ends at a shutdown that comes while it begins', async () => {
     const { complete, begun } = createExecution();
     const controller = new AbortController();
     const running = complete(controller.signal);
@@ -112,14 +107,14 @@ describe('a run', () => {
     expect(await redis.hget(keys.job(ID), 'unprovenRun')).toBeNull();
   });
 
-  it('ends when its time is over', async () => {
-    const { complete, execution, run } = createExecution(1);
+  it('ends at its time limit', async () => {
+    const { complete, publisher, run } = createExecution(1);
     await expect(complete(new AbortController().signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
-    await execution.fail(run, 'QUERY_TIME_LIMIT', signal);
+    await publisher.fail(run, 'QUERY_TIME_LIMIT', signal);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
   });
 
-  it('ends when its time is over with that of earlier runs, and not by the time without any', async () => {
+  it('ends at its time limit with the time of earlier runs, but without the time between them', async () => {
     const anHourAgo = `{"startedAt":${Date.now() - 3_600_000}}`;
     await redis.hset(keys.job(ID), { ranMs: 59_999, progress: anHourAgo });
     await expect(createExecution().complete(signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
@@ -134,7 +129,7 @@ describe('a run', () => {
     await expect(running).rejects.toBe('drain');
   });
 
-  it('that ends before it reads is no lost worker', async () => {
+  it('that ends before it reads does not count as a lost worker', async () => {
     const { complete, daySets } = createExecution();
     daySets.readHeads = () => Promise.reject(new Error('no such command'));
     await expect(complete(signal)).rejects.toThrow('no such command');
@@ -146,12 +141,12 @@ describe('a run', () => {
     ['its lock is lost', () => redis.del(keys.jobLock(ID)), 'LOCK_LOST'],
     ['its job is gone', () => redis.del(keys.job(ID)), 'LOCK_LOST'],
   ])('stops at the next heartbeat when %s, and publishes nothing', async (_name, happen, code) => {
-    const { complete, execution, run } = createExecution();
+    const { complete, publisher, run } = createExecution();
     const running = complete(new AbortController().signal);
     await happen();
     await expect(running).rejects.toMatchObject({ code });
     const before = await redis.get(keys.outcome(ID));
-    await execution.fail(run, 'QUERY_FAILED', signal);
+    await publisher.fail(run, 'QUERY_FAILED', signal);
     expect(await redis.get(keys.outcome(ID))).toBe(before);
   });
 });
@@ -160,10 +155,10 @@ describe('a run of a query that has lost workers in a row', () => {
   const readCounts = () => redis.hmget(keys.job(ID), 'lostWorkers', 'unprovenRun');
 
   it.each<[string, (controller: AbortController) => unknown, object | string]>([
-    ['it is told to go', (controller) => controller.abort('drain'), 'drain'],
+    ['its process shuts down', (controller) => controller.abort('drain'), 'drain'],
     ['it is terminated', () => redis.set(keys.outcome(ID), TERMINATED), { code: 'QUERY_TERMINATED' }],
     ['its lock is lost', () => redis.del(keys.jobLock(ID)), { code: 'LOCK_LOST' }],
-  ])('waits until it is alone, is told of as running, and ends at once when %s', async (_name, happen, reason) => {
+  ])('waits until it is alone, is listed as running, and ends at once when %s', async (_name, happen, reason) => {
     await redis.hset(keys.job(ID), { lostWorkers: 2, progress: `{"startedAt":${Date.now()},"percent":40}` });
     const { begun, complete, execution } = createExecution(60_000, neverAlone);
     const controller = new AbortController();
@@ -183,7 +178,7 @@ describe('a run of a query that has lost workers in a row', () => {
     expect(readJobProgress(await redis.hget(keys.job(ID), 'progress'), ID)).toMatchObject({ percent: 40 });
   });
 
-  it('has all of its time once it is alone, however long it waited for that', async () => {
+  it('has its whole time limit once it is alone, however long it waited', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 2 });
     const limitMs = 100;
     const askedAt = performance.now();
@@ -199,7 +194,7 @@ describe('a run of a query that has lost workers in a row', () => {
     expect(begun).toHaveLength(1);
   });
 
-  it('counts as under way once it is alone', async () => {
+  it('counts as unproven once it is alone', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 8, unprovenRun: 'another' });
     const { running, controller } = await startReading();
     expect(await readCounts()).toEqual(['9', 'me']);
@@ -208,11 +203,11 @@ describe('a run of a query that has lost workers in a row', () => {
     expect(await readCounts()).toEqual(['9', null]);
   });
 
-  it('is not run any more after eleven: it is Failed as WORKER_LOST, and its history tells', async () => {
+  it('fails as WORKER_LOST after eleven, without another run, and the history has the attempt', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 10, unprovenRun: 'another' });
-    const { begun, complete, execution, run } = createExecution();
+    const { begun, complete, publisher, run } = createExecution();
     await expect(complete(signal)).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    await execution.fail(run, 'WORKER_LOST', signal);
+    await publisher.fail(run, 'WORKER_LOST', signal);
     expect(begun).toEqual([]);
     expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
     const { events } = await new QueryHistories(redis, keys).read(ID);
@@ -222,7 +217,7 @@ describe('a run of a query that has lost workers in a row', () => {
     ]);
   });
 
-  it('is told as worth something at once when it has stored a part of a day, and need not be alone any more', async () => {
+  it('counts as proven at once when it has stored a part of a day, and accepts company', async () => {
     await redis.hset(keys.job(ID), { lostWorkers: 1 });
     const { complete, tellOfCheckpoint, tellOfDay, readAccepted } = createExecution();
     const controller = new AbortController();

@@ -4,12 +4,15 @@ import { afterAll, describe, expect, inject, it } from 'vitest';
 import { QUERY_JOB, QUERY_QUEUE, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
-import { drain } from '../../apps/worker/src/lifecycle/drain';
+import { drain } from '../../apps/worker/src/lifecycle/bullmq-workers';
+import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
 import { waitUntil } from '../support/wait-until';
 
 const REQUEST = { start: '2021-10-10', end: '2021-10-10', maxAgeSeconds: 0 } as QueryRequest;
+/** No run in these tests publishes an outcome. */
+const NO_PUBLISHER = {} as OutcomePublisher;
 const redis = connectForWork(inject('redisUrl'));
 const connection = { connection: redis, prefix: `{t-${randomUUID()}}` };
 const queue = new Queue(QUERY_QUEUE, connection);
@@ -21,14 +24,14 @@ afterAll(async () => {
   await redis.quit();
 });
 
-describe('a job that is taken in the very moment in which the process is told to go', () => {
-  it('is given back unharmed, and not begun', async () => {
+describe('a job that is taken in the moment in which the shutdown begins', () => {
+  it('returns to the queue unchanged, and does not begin', async () => {
     await queue.add(QUERY_JOB, {}, { jobId: 'a', attempts: 3 });
     const job = await worker.getNextJob('token');
     await worker.pause(true);
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     let hasBegun = false;
-    // As Nest gives it its worker, and its own beginning the execution, which would have this worker run too.
+    // Set as Nest and `begin` would; `begin` itself would also start this worker.
     Reflect.set(processor, '_worker', worker);
     Reflect.set(processor, 'execution', { complete: async () => (hasBegun = true) });
     const processing = processor.process(job, 'token');
@@ -45,12 +48,12 @@ describe('a job that is taken in the very moment in which the process is told to
 });
 
 describe('a process that has a suspect among its queries', () => {
-  /** Two jobs side by side, in a queue of their own; each run does what `act` says. */
+  /** Two concurrent jobs in a queue of their own; each run calls `act`. */
   async function createWorld(act: (query: TakenQuery, signal: AbortSignal) => Promise<void>) {
     const own = { connection: redis, prefix: `{t-${randomUUID()}}` };
     const jobs = new Queue(QUERY_QUEUE, own);
     const add = (jobId: string) => jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId, attempts: 3 });
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     const process: Processor = (job, token) => processor.process(job, token);
     const taking = new Worker(QUERY_QUEUE, process, { ...own, autorun: false, concurrency: 4 });
     Reflect.set(processor, '_worker', taking);
@@ -73,7 +76,7 @@ describe('a process that has a suspect among its queries', () => {
     return { jobs, add, held, taking, processor, end };
   }
 
-  it('takes no other query until the suspect has been run alone, and then as many as before', async () => {
+  it('takes no other query until the suspect has run alone, and then as many as before', async () => {
     const endings = new Map<string, () => void>();
     const alone: string[] = [];
     const { jobs, add, held, taking, end } = await createWorld(async ({ id, stay }, signal) => {
@@ -89,7 +92,7 @@ describe('a process that has a suspect among its queries', () => {
       async () => alone,
       (ids) => ids.length === 1,
     );
-    // Once at the most it was taken, by a worker that was already waiting for it; and given back.
+    // A fetch that was waiting already may have taken it once and returned it.
     await waitUntil(
       'the late one to wait',
       () => jobs.getWaitingCount(),
@@ -130,7 +133,7 @@ describe('a process that has a suspect among its queries', () => {
         (ids) => ids.length === 1,
       );
       await Promise.all(['late', 'later'].map(add));
-      // Until then a fetch that began before the suspect asked to be alone may take one, which is given back.
+      // Until then a fetch that began before the quarantine closed may take one and return it.
       const countFetches = () => (Reflect.get(taking, 'mainLoopQueue') as { numTotal(): number }).numTotal() - 1;
       await waitUntil(
         'the worker to wait for nothing but its suspect',
@@ -156,7 +159,7 @@ describe('a process that has a suspect among its queries', () => {
     },
   );
 
-  it('gives all back at once, unharmed, when it is told to go while the suspect waits', async () => {
+  it('returns all jobs at once, unchanged, at a shutdown while the suspect waits', async () => {
     const { jobs, taking, processor, end } = await createWorld(({ id, stay }, signal) =>
       id === 'suspect'
         ? stay.becomeAlone(signal)
@@ -176,17 +179,17 @@ describe('a process that has a suspect among its queries', () => {
 });
 
 describe('a run', () => {
-  /** Of one job, taken with `token`, that does what `complete` says. */
+  /** The run of one job, taken with `token`, that calls `complete`. */
   async function createRun(complete: (signal: AbortSignal) => Promise<void>) {
     const own = { connection: redis, prefix: `{t-${randomUUID()}}` };
     const jobs = new Queue(QUERY_QUEUE, own);
     await jobs.add(QUERY_JOB, toJobPayload(REQUEST, 'c'), { jobId: 'a', attempts: 3 });
     const taking = new Worker(QUERY_QUEUE, null, own);
     const job = await taking.getNextJob('token');
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor(NO_PUBLISHER);
     Reflect.set(processor, '_worker', taking);
     Reflect.set(processor, 'execution', { complete: (_query: TakenQuery, signal: AbortSignal) => complete(signal) });
-    /** @returns How often it has been tried. */
+    /** @returns The number of attempts. */
     const end = async () => {
       const { attemptsMade } = (await jobs.getJob('a')) ?? {};
       await taking.close();
@@ -196,7 +199,7 @@ describe('a run', () => {
     return { run: (token: string) => processor.process(job, token), processor, end };
   }
 
-  it('hears that its process goes, as does another run of its query in the same process', async () => {
+  it('is aborted at the shutdown, as is another run of its query in the same process', async () => {
     const { run, processor, end } = await createRun(
       (signal) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
@@ -207,13 +210,13 @@ describe('a run', () => {
     expect(await end()).toBe(0);
   });
 
-  it('that fails for a reason that nobody foresaw tells BullMQ no more than that', async () => {
+  it('that fails unexpectedly passes a code alone to BullMQ', async () => {
     const { run, end } = await createRun(() => Promise.reject(new Error('canary')));
     await expect(run('token')).rejects.toThrow(/^UNEXPECTED$/);
     await end();
   });
 
-  it('is given back, and costs no attempt, where its process goes while the next attempt is put off', async () => {
+  it('returns to the queue without a lost attempt, at a shutdown during the wait before a retry', async () => {
     let tellOfFailure: () => void;
     const failing = new Promise<void>((resolve) => (tellOfFailure = resolve));
     const { run, processor, end } = await createRun(async () => {

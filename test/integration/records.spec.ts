@@ -10,10 +10,10 @@ import { type OutcomeFacts, Outcomes } from '#shared/redis/outcomes';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import type { PageSource } from '../../apps/worker/src/queries/day-scan';
-import { DayScans } from '../../apps/worker/src/queries/day-scans';
+import { SharedScans } from '../../apps/worker/src/queries/shared-scans';
 import { createIdentifierHash } from '../../apps/worker/src/queries/identifier-hash';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -386,8 +386,9 @@ describe('day sets', () => {
         return { identifiers: ['a'], entitiesWithoutIdentifier: 0, next: undefined };
       },
     };
+    const hash = await createIdentifierHash('a key for tests');
     const scan = (demand: FreshnessDemand) =>
-      new DayScans({ daySets, pages, hash: createIdentifierHash('a key for tests') }).scan(
+      new SharedScans({ daySets, pages, hash }).scan(
         DAY,
         { demand, query: {}, isUrgent: false, onPage: () => {} },
         new AbortController().signal,

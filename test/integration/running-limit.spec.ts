@@ -6,10 +6,10 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { drain } from '../../apps/worker/src/lifecycle/drain';
-import { Heartbeat } from '../../apps/worker/src/lifecycle/heartbeat';
+import { drain } from '../../apps/worker/src/lifecycle/bullmq-workers';
+import { createWorkerIdentity, Heartbeat } from '../../apps/worker/src/lifecycle/heartbeat';
 import { RunningLimit } from '../../apps/worker/src/lifecycle/running-limit';
-import { createWorkerIdentity } from '../../apps/worker/src/lifecycle/worker-identity';
+import type { OutcomePublisher } from '../../apps/worker/src/queries/outcome-publisher';
 import type { QueryExecution, TakenQuery } from '../../apps/worker/src/queries/query-execution';
 import { QueryProcessor } from '../../apps/worker/src/queries/query.processor';
 import { startTcpProxy } from '../support/tcp-proxy';
@@ -39,11 +39,11 @@ async function giveBack(job: Job, token: string | undefined): Promise<never> {
   throw new WaitingError();
 }
 
-/** Two workers with places for four each, whose runs end as they are told. */
+/** Two workers with a concurrency of four each, whose runs the test ends. */
 async function createFleet(max: number) {
   const world = createQueue();
   await world.limitTo(max);
-  /** What is being run, by job: where, and what ends it. */
+  /** The runs by job: the index of the worker, and the function that ends the run. */
   const running = new Map<string, { at: number; end: (end: End) => void }>();
   const begun: string[] = [];
   let most = 0;
@@ -53,7 +53,7 @@ async function createFleet(max: number) {
         QUERY_QUEUE,
         async (job, token) => {
           const id = String(job.id);
-          // As that of queries does with what it was given in the moment in which its process was told to go.
+          // As the query processor does with a job that it gets in the moment of the shutdown.
           if (workers[at]?.isPaused()) return giveBack(job, token);
           const ended = new Promise<End>((resolve) => running.set(id, { at, end: resolve }));
           begun.push(id);
@@ -79,42 +79,42 @@ async function createFleet(max: number) {
       ({ length }) => length >= count,
       limitMs,
     );
-  /** Ends the run that was begun first of those that are under way. */
+  /** Ends the oldest run. */
   const endOne = (end: End) => [...running.values()][0]?.end(end);
   return { ...world, workers, running, begun, untilBegun, endOne, readMost: () => most };
 }
 
-describe('a bound on what all workers run', () => {
-  it('holds over all of them, and whatever ends makes room at once', async () => {
+describe('a limit of running queries', () => {
+  it('holds over all workers, and each end makes room at once', async () => {
     const { add, begun, untilBegun, endOne, readMost } = await createFleet(2);
     for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await add(id);
     await untilBegun(2);
-    // Well below the five seconds after which an idle worker looks by itself.
+    // Well below the five seconds after which an idle worker polls.
     const ends: End[] = ['completed', 'failed', 'given back', 'completed'];
     for (const [i, end] of ends.entries()) {
       endOne(end);
       await untilBegun(3 + i, 2_000);
     }
     expect(new Set(begun.slice(0, 4))).toEqual(new Set(['a', 'b', 'c', 'd']));
-    // Given back to the front.
+    // Returned to the front of the queue.
     expect(begun[4]).toBe('c');
     expect(readMost()).toBe(2);
   });
 
-  it('lets another worker go on soon after one that was told to go', async () => {
+  it('has room for another worker soon after one that shuts down', async () => {
     const { add, workers, running, untilBegun, endOne, readMost } = await createFleet(1);
     await add('a');
     await untilBegun(1);
     await add('b');
     const { at } = running.get('a')!;
-    // It ends what it has, and takes nothing itself any more.
+    // It ends its run and takes no other job.
     await drain(workers[at]!, () => endOne('completed'));
     await untilBegun(2, 8_000);
     expect([...running]).toMatchObject([['b', { at: 1 - at }]]);
     expect(readMost()).toBe(1);
   });
 
-  it('is that of the worker that began last, or none where that has none', async () => {
+  it('is that of the worker that started last, or none if that has none', async () => {
     const { queue, limitTo } = createQueue();
     await limitTo(3);
     await limitTo(5);
@@ -123,10 +123,10 @@ describe('a bound on what all workers run', () => {
     expect(await queue.getGlobalConcurrency()).toBeNull();
   });
 
-  it('lets a suspect be alone, and the next begin once it has ended', async () => {
+  it('does not keep a suspect from running alone, nor the next query from beginning after it', async () => {
     const { connection, add, limitTo } = createQueue();
     await limitTo(2);
-    const processor = new QueryProcessor();
+    const processor = new QueryProcessor({} as OutcomePublisher);
     const worker = new Worker(QUERY_QUEUE, (job, token) => processor.process(job, token), {
       ...{ ...connection, autorun: false, concurrency: 4 },
     });
@@ -159,8 +159,8 @@ describe('a bound on what all workers run', () => {
   });
 });
 
-describe('a bound in a Redis', () => {
-  it('that has lost its data is back with the next beat, though not before the worker takes queries', async () => {
+describe('a limit in a Redis', () => {
+  it('that has lost its data returns with the next beat, but not before the worker takes queries', async () => {
     const { prefix, queue } = createQueue();
     const limit = new RunningLimit(queue, 7);
     const beats = new WorkerBeats(redis, new RecordKeys(prefix));
@@ -172,7 +172,7 @@ describe('a bound in a Redis', () => {
       () => [],
       async () => {
         beatsTold += 1;
-        // As a Redis that takes no writes.
+        // As with a Redis that refuses writes.
         if (beatsTold === 2) throw new Error('canary');
         await limit.restore();
       },
@@ -187,11 +187,11 @@ describe('a bound in a Redis', () => {
     await limit.decide(forEver);
     await redis.del(...(await redis.keys(`${prefix}:*`)));
     await waitUntil(
-      'the bound to be back',
+      'the limit to be back',
       () => queue.getGlobalConcurrency(),
       (max) => max === 7,
     );
-    // Told once more after the failure, and no more: what others decide since then stays.
+    // Called once more after the failure, and not again: what others write since then stays.
     await queue.setGlobalConcurrency(9);
     const before = await beats.list();
     await waitUntil(
@@ -202,7 +202,7 @@ describe('a bound in a Redis', () => {
     expect([beatsTold, await queue.getGlobalConcurrency()]).toEqual([3, 9]);
   });
 
-  it('that is away is decided once it is there, unless the process is told to go meanwhile', async () => {
+  it('that is unreachable is written once it is reachable, unless the process shuts down before', async () => {
     const { hostname, port } = new URL(inject('redisUrl'));
     const proxy = await startTcpProxy({ host: hostname, port: Number(port || 6_379) });
     proxy.setMode('cut');
@@ -224,11 +224,11 @@ describe('a bound in a Redis', () => {
       () => proxy.refused,
       (count) => count > 0,
     );
-    going.abort(new Error('told to go'));
+    going.abort(new Error('drain'));
     expect(await queue.getGlobalConcurrency()).toBeNull();
     proxy.setMode('pass');
     await staying;
-    await expect(leaving).rejects.toThrow('told to go');
+    await expect(leaving).rejects.toThrow('drain');
     expect(await queue.getGlobalConcurrency()).toBe(2);
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const MAIN = 'dist/apps/cli/src/main.js';
 
-/** Where no configuration file is. */
+/** A folder without a configuration file. */
 const NO_CONFIG = mkdtempSync(join(tmpdir(), 'audit-query-config-'));
 
 /** A run of the built command. */
@@ -14,24 +14,24 @@ export interface CommandRun {
   stdout: () => string;
   stderr: () => string;
   signal: (name: NodeJS.Signals) => void;
-  /** What is typed, where it runs in a terminal. */
+  /** Types into the terminal. */
   type: (text: string) => void;
-  /** As shells have it: 128 and the number of the signal, where that ended it. */
+  /** As in a shell: 128 plus the number of the signal that ended the command. */
   readonly exitCode: Promise<number>;
 }
 
-/** The command as scripts run it: no terminal anywhere. */
+/** Starts the command without a terminal, like a script. */
 export function startCommand(args: string[], env: Record<string, string> = {}, input = ''): CommandRun {
   return start(process.execPath, [MAIN, ...args], env, input);
 }
 
-/** The command as a line of a shell, which says where its output goes. */
+/** Starts the command in a line of a shell, which may redirect its output. */
 export function startInShell(line: string): CommandRun {
   return start('sh', ['-c', line.replace('audit-query', `"${process.execPath}" ${MAIN}`)], {}, '');
 }
 
 /**
- * The command in a terminal of its own (a pseudo-terminal of util-linux' `script`); what it prints is all in `stdout`.
+ * Starts the command in a terminal of its own (a pseudo-terminal of util-linux' `script`). `stdout` has all of its output.
  */
 export function startInTerminal(
   args: string[],
@@ -42,7 +42,7 @@ export function startInTerminal(
   return start('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], env, undefined);
 }
 
-/** The command as the README has it, in a terminal. It has no registry to ask. */
+/** Starts the command through npx in a terminal, without a registry. */
 export function startThroughNpm(args: string[], env: Record<string, string> = {}): CommandRun {
   return startInTerminal(args, { ...env, npm_config_offline: 'true' }, ['npx', '--no-install', 'audit-query']);
 }
@@ -67,7 +67,7 @@ function start(program: string, args: string[], env: Record<string, string>, inp
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  // It may have gone before it has read.
+  // The command may exit before it reads its input.
   child.stdin.on('error', () => undefined);
   if (input !== undefined) child.stdin.end(input);
   return {

@@ -1,28 +1,30 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { createCompletionCommand } from './commands/completion.command';
-import { createListCommand } from './commands/list.command';
-import { createResultCommand } from './commands/result.command';
-import { createStatusCommand } from './commands/status.command';
-import { createSubmitCommand } from './commands/submit.command';
-import { createTerminateCommand } from './commands/terminate.command';
-import { createWatchCommand } from './commands/watch.command';
-import type { CommandContext } from './run-command';
+import { createCompletionCommand } from './commands/completion';
+import {
+  createResultCommand,
+  createStatusCommand,
+  createTerminateCommand,
+  createWatchCommand,
+} from './commands/existing-query';
+import { createListCommand } from './commands/list';
+import type { CommandContext } from './commands/run-command';
+import { createSubmitCommand } from './commands/submit';
 
-const EXAMPLE = `
+const HELP_FOOTER = `
 Example: audit-query submit 2021-10-10 2021-12-10 --wait
 
-Where the service is: --url, AUDIT_QUERY_URL or the configuration file. The credential: AUDIT_QUERY_API_KEY,
+URL of the service: --url, AUDIT_QUERY_URL or the configuration file. Credential: AUDIT_QUERY_API_KEY,
 AUDIT_QUERY_TOKEN, a file (--api-key-file, --token-file), or the configuration file.
 
-Exit codes: 0 done, 1 a mistake of the command or no place for its output, 2 usage, 3 no such query, 4 the query failed,
-5 it was terminated, 6 not authorized, 7 the service is not to be had, 8 not ended yet, 130 interrupted.`;
+Exit codes: 0 done, 1 bug in this command or output not writable, 2 usage, 3 query not found, 4 query failed,
+5 query terminated, 6 not authorized, 7 service unavailable, 8 query not ended yet, 130 interrupted.`;
 
-/** The whole command line. Throws CommanderError in place of ending the process. */
+/** The whole command line. Throws CommanderError instead of exiting. */
 export function createProgram(context: CommandContext, version: string) {
   const program = new Command('audit-query')
     .description('Counts distinct people in an audit trail: submits queries to Audit Query and waits for them.')
     .version(version)
-    .addHelpText('after', EXAMPLE);
+    .addHelpText('after', HELP_FOOTER);
   const commands = [
     createSubmitCommand(context),
     createStatusCommand(context),
@@ -33,7 +35,7 @@ export function createProgram(context: CommandContext, version: string) {
     createCompletionCommand(context),
   ];
   for (const command of commands) program.addCommand(command);
-  // Commands that are added inherit nothing.
+  // Commander does not pass these settings on to added commands.
   for (const command of [program, ...program.commands]) {
     const name = command === program ? 'audit-query' : `audit-query ${command.name()}`;
     command
@@ -46,11 +48,11 @@ export function createProgram(context: CommandContext, version: string) {
 }
 
 /**
- * The arguments with the options that stand before the command put behind it, where commander looks for them.
+ * Moves options that precede the command behind it, where commander expects them.
  *
- * @param args Without the program's own name.
+ * @param args Without the name of the program.
  */
-export function moveOptions(program: CommandUnknownOpts, args: readonly string[]): string[] {
+export function moveOptionsBehindCommand(program: CommandUnknownOpts, args: readonly string[]): string[] {
   const options = program.commands.flatMap((command) => command.options);
   let count = 0;
   for (; args[count]?.startsWith('--'); count += 1) {
@@ -58,7 +60,7 @@ export function moveOptions(program: CommandUnknownOpts, args: readonly string[]
     if (option?.required) count += 1;
   }
   const [command, ...others] = args.slice(count);
-  // Options alone, such as --version.
+  // Only options, such as --version.
   if (command === undefined) return [...args];
   return [command, ...args.slice(0, count), ...others];
 }

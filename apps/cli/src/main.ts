@@ -4,14 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';
 import { readEnvironment } from '#shared/config/environment';
-import { createProgram, moveOptions } from './create-program';
-import { ExitCode } from './exit-code';
-import type { CommandContext } from './run-command';
-import { createTerminal } from './terminal/terminal';
+import { ExitCode } from './command-failed-error';
+import type { CommandContext } from './commands/run-command';
+import { createProgram, moveOptionsBehindCommand } from './create-program';
 import { Interrupts } from './terminal/interrupts';
-import { endWhenWritten, watchOutput } from './terminal/watch-output';
+import { createTerminal, exitAfterOutput, exitOnOutputError } from './terminal/terminal';
 
-/** From dist/apps/cli/src. */
+/** The path from dist/apps/cli/src. */
 const MANIFEST = join(__dirname, '../../../../package.json');
 
 async function main(): Promise<ExitCode> {
@@ -23,14 +22,14 @@ async function main(): Promise<ExitCode> {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   try {
     const program = createProgram(context, version);
-    await program.parseAsync(moveOptions(program, process.argv.slice(2)), { from: 'user' });
+    await program.parseAsync(moveOptionsBehindCommand(program, process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // It has said why, or printed the help that was asked for.
+    // Commander has printed the error or the help.
     return error.exitCode === 0 ? ExitCode.Done : ExitCode.Usage;
   }
   return context.exitCode;
 }
 
-watchOutput();
-void main().then(endWhenWritten);
+exitOnOutputError();
+void main().then(exitAfterOutput);

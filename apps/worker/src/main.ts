@@ -6,18 +6,18 @@ import { readEnvironment } from '#shared/config/environment';
 import { parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
 import { createLogger } from '#shared/lifecycle/create-logger';
-import { logRedisOutages, logRedisRefusals } from '#shared/lifecycle/log-redis-outages';
+import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
 import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
 import { connectForWork } from '#shared/redis/connections';
-import { watchRedisFitness } from '#shared/redis/watch-redis-fitness';
+import { watchRedisFitness } from '#shared/redis/redis-fitness';
 import { Metrics } from '#shared/telemetry/metrics';
 import { startTracing } from '#shared/telemetry/start-tracing';
 import { observeRedis } from '#shared/telemetry/observe-redis';
-import { drain } from './lifecycle/drain';
+import { drain } from './lifecycle/bullmq-workers';
 import { refuseForeignHosts } from './lifecycle/refuse-foreign-hosts';
 import { WorkerStart } from './lifecycle/worker-start';
-import { PurgeProcessor } from './purges/purge.processor';
 import { QueryProcessor } from './queries/query.processor';
+import { PurgeProcessor } from './tasks/purge.processor';
 import { WorkerModule } from './worker.module';
 
 void runUntilSignal(async () => {
@@ -26,9 +26,9 @@ void runUntilSignal(async () => {
   const logger = createLogger(config, 'audit-query-worker', { readContext: tracing?.readContext });
   const redis = connectForWork(config.redisUrl, config.redisTlsCaFile);
   logRedisOutages(redis);
-  // Day sets have a line of their own: on one of megabytes that are on their way, the locks of the queries would run out.
+  // Day sets have a connection of their own: behind megabytes on one connection, the locks of queries would expire.
   const bulk = connectForWork(config.redisUrl, config.redisTlsCaFile);
-  // Told of the other.
+  // Outages are logged for the other connection.
   bulk.on('error', () => {});
   logRedisRefusals(redis, bulk);
   watchRedisFitness(redis, config.keyPrefix);
@@ -44,7 +44,7 @@ void runUntilSignal(async () => {
   await app.listen(config.healthPort, config.healthHost);
   logger.log(`Worker started; health at ${await app.getUrl()}`);
   const start = app.get(WorkerStart);
-  // Not waited for: a signal has to be heard while a vault is away.
+  // Not awaited: the process must handle signals while a vault is unreachable.
   start.begin().catch((error: unknown) => {
     logger.fatal(error);
     process.exit(1);

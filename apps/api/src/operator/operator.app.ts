@@ -1,8 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AuditLog } from '#shared/redis/audit-log';
-import { QueryCounts } from '#shared/redis/query-counts';
-import { QueryStates } from '#shared/redis/query-states';
+import { QueryCounts } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { answerOtherMethods } from '../http/answer-other-methods';
@@ -58,9 +57,9 @@ export async function createOperatorApp({
   auditAccesses(fastify, app.get(AuditLog), config.operatorAuth);
   serveDocument(app);
   if (metrics) {
-    const keys = new RecordKeys(config.keyPrefix);
+    const keys = app.get(RecordKeys, { strict: false });
     const queue = app.get(QueryQueue, { strict: false });
-    const counts = new QueryCounts(redis, keys, app.get(QueryStates, { strict: false }));
+    const counts = app.get(QueryCounts, { strict: false });
     observeQueue(metrics, { redis, keys, queue, counts, beats: app.get(WorkerBeats) });
   }
   await app.init();

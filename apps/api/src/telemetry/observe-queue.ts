@@ -1,11 +1,9 @@
-import type { RedisClient } from '#shared/redis/redis-client';
+import { type RedisClient, toMilliseconds, runPipeline } from '#shared/redis/redis-client';
 import { Counter, Gauge } from 'prom-client';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { QueryStatus } from '#shared/contract/query-status';
-import type { QueryCounts } from '#shared/redis/query-counts';
+import type { QueryCounts } from '#shared/redis/query-states';
 import type { RecordKeys } from '#shared/redis/record-keys';
-import { toMilliseconds } from '#shared/redis/redis-clock';
-import { runPipeline } from '#shared/redis/run-pipeline';
 import type { WorkerBeats } from '#shared/redis/worker-beats';
 import type { Metrics } from '#shared/telemetry/metrics';
 import type { QueryQueue } from '../queue/query-queue';

@@ -1,21 +1,22 @@
 import { type Command, InvalidArgumentError, type OptionValues } from '@commander-js/extra-typings';
 import { isCalendarDay } from '#shared/contract/calendar-day';
+import { isQueryId } from '#shared/contract/query-id';
 
-/** The service asks for a minute at most (Retry-After): with less, that would be the end. */
+/** Longer than the longest `Retry-After` of the service, which is one minute. */
 const DEFAULT_RETRY_SECONDS = 120;
 
-/** Timers take no more than 2^31 ms, and fire at once for more. */
+/** A timer with more than 2^31 ms fires at once. */
 const LONGEST_WAIT_SECONDS = 2_000_000;
 
-/** The options that each command has; a credential is never one, since everyone on the machine sees command lines. */
+/** The options that every command has. No option takes a credential, because every user of a machine can read command lines. */
 export function withCommonOptions<A extends unknown[], O extends OptionValues>(command: Command<A, O>) {
   return command
-    .option('--url <url>', 'where the service is; else AUDIT_QUERY_URL')
-    .option('--api-key-file <file>', 'a file with the API key; - for the standard input')
-    .option('--token-file <file>', 'a file with an access token; - for the standard input')
+    .option('--url <url>', 'URL of the service; AUDIT_QUERY_URL by default')
+    .option('--api-key-file <file>', 'file with the API key; - reads standard input')
+    .option('--token-file <file>', 'file with an access token; - reads standard input')
     .option(
       '--retry-for <seconds>',
-      'how long to go on trying while the service is away or busy; 0: once',
+      'how long to retry while the service is unreachable or busy; 0: no retry',
       parseWaitSeconds,
       DEFAULT_RETRY_SECONDS,
     )
@@ -35,7 +36,7 @@ export function parseSeconds(text: string): number {
 
 /** @throws InvalidArgumentError */
 export function parseWaitSeconds(text: string): number {
-  const rule = `It must be a whole number of seconds, ${LONGEST_WAIT_SECONDS} at most.`;
+  const rule = `It must be a whole number of seconds, at most ${LONGEST_WAIT_SECONDS}.`;
   return parseWholeNumber(text, 0, LONGEST_WAIT_SECONDS, rule);
 }
 
@@ -46,8 +47,8 @@ export function parsePageSize(text: string): number {
 
 /** @throws InvalidArgumentError */
 export function parseQueryId(text: string): string {
-  if (!/^[0-9a-f]{32}$/.test(text))
-    throw new InvalidArgumentError('It must be 32 hex digits, as submit and list print.');
+  if (!isQueryId(text))
+    throw new InvalidArgumentError('It must be an id of 32 hex digits, as submit and list print it.');
   return text;
 }
 

@@ -1,45 +1,31 @@
 import { isQueryId } from '#shared/contract/query-id';
-import { toForeignAnswer } from './foreign-answer';
+import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import type { components } from './openapi-client';
+import { createNotTheServiceError, isErrorCode } from './request-failure';
 
 /** The status document. */
 export type Query = components['schemas']['Query'];
 
 export type QueryPage = components['schemas']['QueryPage'];
 
-/** The statuses, for the list's filter. */
-export const STATUSES = [
-  'Pending',
-  'Running',
-  'Completed',
-  'Failed',
-  'Terminated',
-] as const satisfies Query['status'][];
-
-/** Of an error; codes of later versions too. */
-const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
-
-/** It is printed as an argument to be pasted. */
+/** No character that a shell interprets: the command prints the token as an argument to paste. */
 const PAGE_TOKEN = /^[\w.~=-]{1,1024}$/;
+
+const RESULT_MEMBERS = ['count', 'daysScanned', 'daysReused', 'entitiesRead', 'entitiesWithoutIdentifier'];
 
 type Members = Record<string, unknown>;
 
-/** Whether it will never change again. */
-export function isOver({ status }: Query): boolean {
-  return status !== 'Pending' && status !== 'Running';
-}
-
-export function isCode(value: unknown): value is string {
-  return typeof value === 'string' && CODE.test(value);
+export function isEnded({ status }: Query): boolean {
+  return isTerminal(status);
 }
 
 /**
- * A status document, in which all that is shown is of its type; other members are kept.
+ * Checks the types of the members that the command prints, and keeps all other members.
  *
  * @throws CommandFailedError NOT_THE_SERVICE
  */
 export function parseQuery(value: unknown): Query {
-  if (!isMembers(value) || !isQuery(value)) throw toForeignAnswer('it sent no status document');
+  if (!isMembers(value) || !isQuery(value)) throw createNotTheServiceError('it sent no status document');
   return value as Query;
 }
 
@@ -47,7 +33,7 @@ export function parseQuery(value: unknown): Query {
 export function parseQueryPage(value: unknown): QueryPage {
   const { items, nextPageToken } = isMembers(value) ? value : {};
   const isToken = nextPageToken === null || (typeof nextPageToken === 'string' && PAGE_TOKEN.test(nextPageToken));
-  if (!Array.isArray(items) || !isToken) throw toForeignAnswer('it sent no page of queries');
+  if (!Array.isArray(items) || !isToken) throw createNotTheServiceError('it sent no page of queries');
   return { ...(value as QueryPage), items: items.map(parseQuery) };
 }
 
@@ -55,24 +41,22 @@ function isQuery({ id, status, request, progress, result, error, ...times }: Mem
   return (
     typeof id === 'string' &&
     isQueryId(id) &&
-    (STATUSES as readonly unknown[]).includes(status) &&
-    has(request, 'string', ['start', 'end']) &&
-    has(request, 'number', ['maxAgeSeconds']) &&
-    has(progress, 'number', ['percent', 'daysDone', 'daysTotal', 'entitiesRead', 'atLeast']) &&
-    (progress['etaSeconds'] === null || has(progress, 'number', ['etaSeconds'])) &&
-    (result === null || has(result, 'number', RESULT_MEMBERS)) &&
-    (error === null || (has(error, 'string', ['message']) && isCode(error['code']))) &&
+    (Object.values(QueryStatus) as unknown[]).includes(status) &&
+    hasMembers(request, 'string', ['start', 'end']) &&
+    hasMembers(request, 'number', ['maxAgeSeconds']) &&
+    hasMembers(progress, 'number', ['percent', 'daysDone', 'daysTotal', 'entitiesRead', 'atLeast']) &&
+    (progress['etaSeconds'] === null || hasMembers(progress, 'number', ['etaSeconds'])) &&
+    (result === null || hasMembers(result, 'number', RESULT_MEMBERS)) &&
+    (error === null || (hasMembers(error, 'string', ['message']) && isErrorCode(error['code']))) &&
     ['createdAt', 'startedAt', 'finishedAt', 'expiresAt'].every((name) => isTime(times[name]))
   );
 }
-
-const RESULT_MEMBERS = ['count', 'daysScanned', 'daysReused', 'entitiesRead', 'entitiesWithoutIdentifier'];
 
 function isTime(value: unknown): boolean {
   return value === null || (typeof value === 'string' && !Number.isNaN(Date.parse(value)));
 }
 
-function has(value: unknown, type: 'string' | 'number', names: string[]): value is Members {
+function hasMembers(value: unknown, type: 'string' | 'number', names: string[]): value is Members {
   return isMembers(value) && names.every((name) => typeof value[name] === type);
 }
 

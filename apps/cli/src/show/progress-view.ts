@@ -1,13 +1,13 @@
-import { isOver, type Query } from '../service/query';
+import { isEnded, type Query } from '../service/query';
 import type { Terminal } from '../terminal/terminal';
-import { toProgressLine } from './progress-line';
+import { toProgressLine } from './query-text';
 
-/** Where nothing can be drawn over, a line every so often has to do. */
+/** Between two lines of progress if stderr cannot overwrite a line. */
 const LINE_INTERVAL_MS = 10_000;
 
 const CLEAR_LINE = '\r\u001b[K';
 
-/** Shows people how a query goes on: a bar in a terminal, a line now and then elsewhere. */
+/** Shows the progress of a query on stderr: a bar in a terminal, otherwise a line from time to time. */
 export class ProgressView {
   private latest: Query | undefined;
   private isPaused = false;
@@ -18,8 +18,8 @@ export class ProgressView {
 
   show(query: Query): void {
     this.latest = query;
-    if (this.isPaused || isOver(query)) return;
-    if (this.terminal.hasBar) return this.draw(query);
+    if (this.isPaused || isEnded(query)) return;
+    if (this.terminal.canRedraw) return this.draw(query);
     const line = toProgressLine(query, 0);
     if (line === this.shown || performance.now() < this.shownAt + LINE_INTERVAL_MS) return;
     this.shownAt = performance.now();
@@ -27,14 +27,14 @@ export class ProgressView {
     this.terminal.printError(`${line}\n`);
   }
 
-  /** Something to be read beside the bar. */
+  /** Prints a line above the bar. */
   note(text: string): void {
     this.clear();
     this.terminal.printError(`${text}\n`);
-    if (this.latest !== undefined && this.terminal.hasBar) this.show(this.latest);
+    if (this.latest !== undefined && this.terminal.canRedraw) this.show(this.latest);
   }
 
-  /** While a question is asked. */
+  /** Hides the bar, such as during a question. */
   pause(): void {
     this.clear();
     this.isPaused = true;
@@ -46,11 +46,11 @@ export class ProgressView {
   }
 
   clear(): void {
-    if (this.terminal.hasBar && !this.isPaused && this.latest !== undefined) this.terminal.printError(CLEAR_LINE);
+    if (this.terminal.canRedraw && !this.isPaused && this.latest !== undefined) this.terminal.printError(CLEAR_LINE);
   }
 
   private draw(query: Query): void {
     const line = toProgressLine(query, this.terminal.columns());
-    this.terminal.printError(CLEAR_LINE + this.terminal.style.error('cyan', line));
+    this.terminal.printError(CLEAR_LINE + this.terminal.style('cyan', line));
   }
 }

@@ -1,16 +1,19 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { RunningQuery, WorkerBeat } from '#shared/contract/worker-beat';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readVersion } from '#shared/lifecycle/read-version';
+import { readReplyCode } from '#shared/redis/redis-client';
 import { BEAT_MS, type WorkerBeats } from '#shared/redis/worker-beats';
 
-/** Says again and again that this process lives, and which queries it runs. A beat that fails costs nothing else. */
+/** Reports to Redis every few seconds that this process lives and which queries it runs. A failed beat has no other effect. */
 export class Heartbeat implements OnModuleDestroy {
   private readonly logger = new Logger(Heartbeat.name);
   private readonly timer: NodeJS.Timeout;
-  private isUnderWay = false;
+  private isBeating = false;
   private isUnknown = false;
 
-  /** @param onUnknown Told when Redis knew nothing of this process; again with the next beat, where that fails. */
+  /** @param onUnknown Called when Redis had no record of this process; if it rejects, called again with the next beat. */
   constructor(
     private readonly beats: Pick<WorkerBeats, 'beat' | 'end'>,
     private readonly worker: Omit<WorkerBeat, 'queries'>,
@@ -26,21 +29,32 @@ export class Heartbeat implements OnModuleDestroy {
     await this.beats.end(this.worker.id).catch((error: unknown) => this.logger.debug(String(error)));
   }
 
-  /** One at a time: an absent Redis is not asked twice. */
+  /** One beat at a time, so that beats do not pile up while Redis is unreachable. */
   private async beat(): Promise<void> {
-    if (this.isUnderWay) return;
-    this.isUnderWay = true;
+    if (this.isBeating) return;
+    this.isBeating = true;
     try {
-      const isNews = await this.beats.beat({ ...this.worker, queries: this.readQueries() });
-      this.isUnknown ||= isNews;
+      const wasUnknown = await this.beats.beat({ ...this.worker, queries: this.readQueries() });
+      this.isUnknown ||= wasUnknown;
       if (!this.isUnknown) return;
       await this.onUnknown();
       this.isUnknown = false;
     } catch (error) {
-      // The connection logs what Redis refuses, once.
+      // The connection logs each refusal of Redis once.
       this.logger[readReplyCode(error) === undefined ? 'warn' : 'debug']({ err: error }, 'a beat failed');
     } finally {
-      this.isUnderWay = false;
+      this.isBeating = false;
     }
   }
+}
+
+/** The identity of this process among the workers; a new one at each start. */
+export function createWorkerIdentity(): Omit<WorkerBeat, 'queries'> {
+  return {
+    id: randomBytes(8).toString('hex'),
+    host: hostname(),
+    pid: process.pid,
+    startedAt: Date.now(),
+    version: readVersion(),
+  };
 }

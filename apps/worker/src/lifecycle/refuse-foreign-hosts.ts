@@ -10,13 +10,13 @@ const REFUSAL = {
 };
 
 /**
- * Refuses pages of sites whose name points to this machine, while the listener is bound to loopback. Beyond loopback, probes and
- * scrapes come by any name.
+ * Rejects requests under a foreign name while the listener is bound to loopback: a site can point its name to this machine
+ * (DNS rebinding). Beyond loopback, probes and scrapes may use any name.
  *
  * @param healthHost `WorkerConfig.healthHost`.
  */
 export function refuseForeignHosts(fastify: FastifyInstance, healthHost: string): void {
-  // 127.0.0.2 too.
+  // LOOPBACK has no 127.0.0.2.
   if (!LOOPBACK.has(healthHost) && !isLoopbackHost(healthHost)) return;
   fastify.addHook('onRequest', async ({ headers }, reply) => {
     if (isLoopbackHost(headers.host)) return undefined;

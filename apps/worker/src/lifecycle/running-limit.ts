@@ -1,52 +1,48 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { retry } from '#shared/lifecycle/retry';
+import { readReplyCode } from '#shared/redis/redis-client';
 
-const AGAIN_AFTER_MS = 1_000;
+const RETRY_AFTER_MS = 1_000;
 
 /**
- * How many queries all workers together run at once, at the most: BullMQ's global concurrency, which is kept in Redis with
- * the queue and looked at whenever a job is taken. What it counts is what workers hold: also a query that waits to be run
- * alone, and one whose worker was lost, until its lock has run out.
+ * The maximum number of queries that all workers together run at once: BullMQ's global concurrency, which Redis keeps with
+ * the queue and BullMQ checks whenever it takes a job. It counts all jobs that workers hold: also a query that waits to
+ * run alone, and the query of a lost worker until its lock expires.
  *
- * There is one for all workers: of those that are told different ones, as in a deploy, the last to begin decides.
+ * All workers share one limit. If they are configured with different ones, as during a deploy, the last to start wins.
  */
 export class RunningLimit {
   private readonly logger = new Logger(RunningLimit.name);
-  private isDecided = false;
+  private isWritten = false;
 
-  /** @param max Without it there is no bound. */
+  /** @param max Absent: no limit. */
   constructor(
     private readonly queue: Pick<Queue, 'setGlobalConcurrency' | 'removeGlobalConcurrency'>,
     private readonly max: number | undefined,
   ) {}
 
   /**
-   * Decides for all workers. Waits for a Redis that is away or refuses, which would give no job either.
+   * Writes the limit for all workers. Retries while Redis is unreachable or refuses: then there are no jobs to take either.
    *
    * @throws The signal's reason.
    */
   async decide(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        await this.write();
-        break;
-      } catch (error) {
-        // The connection logs what Redis refuses, once.
-        const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
-        this.logger[level]({ err: error }, 'how many queries may run could not be told to Redis; trying again');
-        await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-      }
-    }
     signal.throwIfAborted();
-    this.isDecided = true;
+    const toDelayMs = (error: unknown) => {
+      // The connection logs each refusal of Redis once.
+      const level = readReplyCode(error) === undefined ? 'warn' : 'debug';
+      this.logger[level]({ err: error }, 'the limit of running queries could not be written; retrying');
+      return RETRY_AFTER_MS;
+    };
+    await retry(() => this.write(), toDelayMs, signal);
+    signal.throwIfAborted();
+    this.isWritten = true;
   }
 
-  /** For a Redis that has lost its data, and this with them; nothing where this process has not decided yet. */
+  /** Writes the limit again after Redis has lost its data. Does nothing before `decide` has ended. */
   async restore(): Promise<void> {
-    if (this.isDecided) await this.write();
+    if (this.isWritten) await this.write();
   }
 
   private async write(): Promise<void> {

@@ -6,14 +6,14 @@ import { WorkerHealth } from './worker-health';
 export class WorkerHealthController {
   constructor(private readonly health: WorkerHealth) {}
 
-  /** Answered as long as the event loop turns. */
+  /** Answers as long as the event loop runs. */
   @Get('live')
   @Header('Cache-Control', 'no-store')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** Whether this process takes queries and can run them; every check is told, so that one look is enough. */
+  /** Whether this process takes queries and can run them. The body has every check. */
   @Get('ready')
   @Header('Cache-Control', 'no-store')
   async ready(): Promise<object> {

@@ -4,15 +4,15 @@ import type { QueryProcessor } from '../queries/query.processor';
 import type { PageReader } from '../table/page-reader';
 import type { WorkerStart } from './worker-start';
 
-/** A probe every few seconds from every container would be load on the table for no news. */
+/** Without a cache, the probes of all containers every few seconds would put load on the table. */
 const TABLE_PROBE_MAX_AGE_MS = 15_000;
 
-/** Longer, and the platform's own probe has given up. */
+/** After this the platform's own probe has timed out. */
 const TABLE_PROBE_LIMIT_MS = 3_000;
 
 interface Health {
   checks: Record<'redis' | 'queue' | 'secrets' | 'table', string>;
-  /** Which secrets are missing, and why, for people. */
+  /** The missing secrets with their reasons, for operators. */
   missing?: string[];
 }
 
@@ -57,7 +57,7 @@ export class WorkerHealth {
 
   private async probeTable(pages: PageReader): Promise<string> {
     const code = await pages.probe(AbortSignal.timeout(TABLE_PROBE_LIMIT_MS));
-    // Good news keeps; bad news is looked at again by the next probe.
+    // Only a success is cached.
     if (code !== undefined) this.tableProbe = undefined;
     return code ?? 'ok';
   }

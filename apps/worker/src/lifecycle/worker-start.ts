@@ -4,28 +4,28 @@ import type { SecretError } from '#shared/secrets/secret-error';
 import { untilRead } from '#shared/secrets/until-read';
 import type { QueryExecution } from '../queries/query-execution';
 import type { QueryProcessor } from '../queries/query.processor';
-import type { OpenTable } from '../create-table-scan';
 import type { PageReader } from '../table/page-reader';
 import type { TableConnection } from '../table/table-connection';
+import type { PurgeProcessor } from '../tasks/purge.processor';
+import type { OpenTable } from './create-table-scan';
+import type { RunningLimit } from './running-limit';
 
 export interface WorkerStartPorts {
   /** @throws SecretError */
   openConnection: (signal: AbortSignal) => Promise<TableConnection>;
   /** @throws SecretError */
   readHashKey: (signal: AbortSignal) => Promise<string>;
-  createExecution: (table: OpenTable) => { pages: PageReader; execution: QueryExecution };
-  /** Waits for a Redis that has all that is needed. */
+  createExecution: (table: OpenTable) => Promise<{ pages: PageReader; execution: QueryExecution }>;
+  /** Resolves when Redis has all that the service needs. */
   untilFit: (signal: AbortSignal) => Promise<void>;
-  beginPurges: () => void;
-  /** Bounds what all workers run, before this one takes anything. Waits for Redis. */
-  limitRunning: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Waiting: retries reading the secrets, and checks Redis until it lacks nothing; then writes the bound of all workers to Redis.
- * The process lives, is not ready, and takes no query; purges need no secrets.
- * Taking queries: entered once, when all of that is done; `pages` is set.
- * Stopped: from waiting, for good.
+ * | state | entered when | meanwhile | left by |
+ * |---|---|---|---|
+ * | waiting | `begin` | reads the secrets with retries, waits until Redis lacks nothing, writes the limit of running queries; live, not ready, no query is taken; purges need no secrets | all of that is done, or `stop` |
+ * | taking queries | all of that is done | `pages` is set | the end of the process |
+ * | stopped | `stop` while waiting | | the end of the process |
  */
 export class WorkerStart {
   pages: PageReader | undefined;
@@ -36,48 +36,50 @@ export class WorkerStart {
   private execution: QueryExecution | undefined;
 
   constructor(
-    private readonly processor: QueryProcessor,
+    private readonly queries: QueryProcessor,
+    private readonly purges: PurgeProcessor,
+    private readonly limit: RunningLimit,
     private readonly ports: WorkerStartPorts,
   ) {}
 
-  /** Why it waits; none before the first attempt has failed. */
+  /** The failures that it retries; empty before the first attempt has failed. */
   get missing(): readonly SecretError[] {
     return [...this.problems.values()];
   }
 
-  /** The queries that this process runs at the moment. */
+  /** The queries that this process runs now. */
   listRunning(): RunningQuery[] {
     return this.execution?.listRunning() ?? [];
   }
 
-  /** @throws what is no matter of secrets; nothing once it is stopped. */
+  /** @throws Any error that is no SecretError. Resolves without one after `stop`. */
   async begin(): Promise<void> {
     try {
       const [connection, hashKey] = await Promise.all([
-        this.read('the connection to the table', async (signal) => {
+        this.read('the table connection', async (signal) => {
           this.connection = await this.ports.openConnection(signal);
           return this.connection;
         }),
-        this.read('the key of the hashes', this.ports.readHashKey),
-        this.ports.untilFit(this.stopping.signal).then(this.ports.beginPurges),
+        this.read('the hash key', this.ports.readHashKey),
+        this.ports.untilFit(this.stopping.signal).then(() => this.purges.begin()),
       ]);
-      const { pages, execution } = this.ports.createExecution({ connection, hashKey });
+      const { pages, execution } = await this.ports.createExecution({ connection, hashKey });
       this.pages = pages;
       this.execution = execution;
-      await this.ports.limitRunning(this.stopping.signal);
-      this.processor.begin(execution);
+      await this.limit.decide(this.stopping.signal);
+      this.queries.begin(execution);
       this.logger.log('Taking queries');
     } catch (error) {
       if (!this.stopping.signal.aborted) throw error;
     }
   }
 
-  /** Ends the waiting; whoever takes queries goes on. */
+  /** Ends the waiting state. Running queries continue. */
   stop(): void {
     this.stopping.abort();
   }
 
-  /** Only after the queries were given back: a page that waits for a new key would fail its query instead. */
+  /** Call after the queries were returned to the queue: earlier, a page that waits for a new key would fail its query. */
   close(): void {
     this.connection?.stop();
   }
@@ -86,8 +88,8 @@ export class WorkerStart {
     const { signal } = this.stopping;
     const onFailure = (error: SecretError, delayMs: number) => {
       this.problems.set(what, error);
-      const again = `trying again in ${(delayMs / 1_000).toFixed(1)} s`;
-      this.logger[error.isPassing ? 'warn' : 'error'](`${error.code} for ${what}: ${error.message}; ${again}`);
+      const delay = `retrying in ${(delayMs / 1_000).toFixed(1)} s`;
+      this.logger[error.isPassing ? 'warn' : 'error'](`${error.code} for ${what}: ${error.message}; ${delay}`);
     };
     const value = await untilRead(() => read(signal), onFailure, signal);
     this.problems.delete(what);

@@ -1,12 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { ContinuationToken, DayCheckpoint, DayPosition } from '#shared/contract/day-set';
 import { type PageRange, type Page, scanDay } from './day-scan';
-import { createIdentifierHash } from './identifier-hash';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
 
 const NEVER = new AbortController().signal;
 const DAY = '2021-12-31' as CalendarDay;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
 interface Saved extends DayPosition {
   addedBytes: number;
@@ -46,13 +49,13 @@ function scan(
 const token = (rowKey: number): ContinuationToken => ({ partitionKey: DAY, rowKey: String(rowKey) });
 
 describe('scanDay', () => {
-  it('asks for every key that begins with the day', async () => {
+  it('requests every key that begins with the day', async () => {
     const asked: PageRange[] = [];
     await scan(() => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: undefined }), { asked });
     expect(asked).toEqual([{ from: '2021-12-31', to: '2021-12-32', claims: [] }]);
   });
 
-  it('goes on over pages that are empty', async () => {
+  it('continues after empty pages', async () => {
     const pages: Page[] = [
       { identifiers: ['a'], entitiesWithoutIdentifier: 0, next: token(1) },
       { identifiers: [], entitiesWithoutIdentifier: 0, next: token(2) },
@@ -68,33 +71,30 @@ describe('scanDay', () => {
     });
   });
 
-  it.each([1, 2, 5])('finds that tokens go round in a circle of %i', async (length) => {
+  it.each([1, 2, 5])('throws TABLE_PROTOCOL when the tokens form a circle of %i', async (length) => {
     const next = (after: ContinuationToken | undefined) => token((Number(after?.rowKey ?? 0) + 1) % length);
     const run = scan((after) => ({ identifiers: [], entitiesWithoutIdentifier: 0, next: next(after) }));
     await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
   });
 
-  it.each([1, 2, 3, 10, 49, 70])(
-    'reads no page twice where the token after page %i is once that of itself',
-    async (at) => {
-      const asked: PageRange[] = [];
-      const saved: Saved[] = [];
-      const run = scan(
-        (after) => {
-          const page = Number(after?.rowKey ?? 0);
-          const isRepeated = page === at && asked.length === at + 1;
-          const next = isRepeated ? token(page) : page < 99 ? token(page + 1) : undefined;
-          return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
-        },
-        { asked, saved },
-      );
-      await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
-      expect(asked).toHaveLength(at + 1);
-      expect(saved).toEqual([]);
-    },
-  );
+  it.each([1, 2, 3, 10, 49, 70])('reads no page twice when page %i once returns its own token', async (at) => {
+    const asked: PageRange[] = [];
+    const saved: Saved[] = [];
+    const run = scan(
+      (after) => {
+        const page = Number(after?.rowKey ?? 0);
+        const isRepeated = page === at && asked.length === at + 1;
+        const next = isRepeated ? token(page) : page < 99 ? token(page + 1) : undefined;
+        return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
+      },
+      { asked, saved },
+    );
+    await expect(run).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
+    expect(asked).toHaveLength(at + 1);
+    expect(saved).toEqual([]);
+  });
 
-  it.each([2, 3, 30, 60])('reads no page twice where a token leads back once by %i pages', async (by) => {
+  it.each([2, 3, 30, 60])('reads no page twice when a token once leads back by %i pages', async (by) => {
     const asked: PageRange[] = [];
     const run = scan(
       (after) => {
@@ -108,16 +108,16 @@ describe('scanDay', () => {
     expect(asked).toHaveLength(70);
   });
 
-  describe('that is resumed, of a table whose tokens lead back once to before that', () => {
+  describe('that is resumed, when a token once leads back to before the resumption', () => {
     const PAGES = 200;
-    /** One page, as the table gives it while nothing is wrong. */
+    /** A page without a fault. */
     const readPage = (after: ContinuationToken | undefined): Page => {
       const page = Number(after?.rowKey ?? 0);
       const next = page < PAGES - 1 ? token(page + 1) : undefined;
       return { identifiers: [`id-${page}`], entitiesWithoutIdentifier: 0, next };
     };
 
-    /** Scans on from `resumed` for so many pages and is stopped. @returns The checkpoint that it leaves. */
+    /** Scans from `resumed` for so many pages and stops. @returns The checkpoint that it leaves. */
     async function scanPart(resumed: DayCheckpoint | undefined, pages: number, leadsBackTo?: number) {
       const saved: Saved[] = [];
       const asked: PageRange[] = [];
@@ -144,12 +144,12 @@ describe('scanDay', () => {
       checkpoint = await scanPart(checkpoint, 10, 30);
       for (let i = 0; i < interruptions; i += 1) checkpoint = await scanPart(checkpoint, 5);
       await expect(scan(readPage, { resumed: checkpoint })).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
-      // It could not be deleted, and is resumed again.
+      // The checkpoint could not be deleted, and a scan resumes from it again.
       await expect(scan(readPage, { resumed: checkpoint })).rejects.toMatchObject({ code: 'TABLE_PROTOCOL' });
     });
   });
 
-  it('stores its last pages when it has to stop after a checkpoint that could not be stored', async () => {
+  it('stores its last pages when it stops after a checkpoint that could not be stored', async () => {
     const saved: Saved[] = [];
     const stopped = scan(
       (after) => {
@@ -166,7 +166,7 @@ describe('scanDay', () => {
     ]);
   });
 
-  it('stores how far it is every 50 pages, each time what is new', async () => {
+  it('stores a checkpoint every 50 pages, with the identifiers that are new', async () => {
     const saved: Saved[] = [];
     const at = (after: ContinuationToken | undefined) => Number(after?.rowKey ?? 0);
     await scan(
@@ -199,7 +199,7 @@ describe('scanDay', () => {
     ]);
   });
 
-  it('stores again what could not be stored before', async () => {
+  it('stores again the identifiers that could not be stored before', async () => {
     const saved: Saved[] = [];
     const at = (after: ContinuationToken | undefined) => Number(after?.rowKey ?? 0);
     await scan(
@@ -213,7 +213,7 @@ describe('scanDay', () => {
     expect(saved.map(({ addedBytes }) => addedBytes / 16)).toEqual([50, 50, 100]);
   });
 
-  it('leaves nothing to go on with when tokens go round in a circle', async () => {
+  it('leaves no checkpoint when the tokens form a circle', async () => {
     const saved: Saved[] = [];
     const next = (after: ContinuationToken | undefined) => token((Number(after?.rowKey ?? 0) + 1) % 60);
     const run = scan((after) => ({ identifiers: ['a'], entitiesWithoutIdentifier: 0, next: next(after) }), { saved });
@@ -221,7 +221,7 @@ describe('scanDay', () => {
     expect(saved).toEqual([]);
   });
 
-  it('stores how far it is when it has to stop, and goes on from there', async () => {
+  it('stores a checkpoint when it stops, and resumes there', async () => {
     const saved: Saved[] = [];
     const pages: Page[] = [
       { identifiers: ['a', 'b'], entitiesWithoutIdentifier: 1, next: token(1) },

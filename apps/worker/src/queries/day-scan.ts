@@ -2,26 +2,24 @@ import { type CalendarDay, toKeyRange } from '#shared/contract/calendar-day';
 import type { CheckpointWriter, ContinuationToken, DayCheckpoint, DayPosition, DaySet } from '#shared/contract/day-set';
 import type { FailureCode } from '#shared/contract/error-codes';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { addInPieces } from './add-in-pieces';
-import { HASH_WORDS, type IdentifierHash } from './identifier-hash';
-import { IdentifierLog } from './identifier-log';
-import { IdentifierSet } from './identifier-set';
+import type { IdentifierHash } from './identifier-hash';
+import { addInPieces, IdentifierLog, IdentifierSet } from './identifier-set';
 
-/** The most that a scan loses when its process is killed. */
+/** The most pages that a scan loses when its process is killed. */
 const PAGES_PER_CHECKPOINT = 50;
 
-/** The part of a day that one request gives. */
+/** The part of a day that one request returns. */
 export interface Page {
   identifiers: readonly string[];
   entitiesWithoutIdentifier: number;
   next: ContinuationToken | undefined;
 }
 
-/** A query that waits for a page, where pages have to wait for each other. */
+/** The claim of a query to a page slot. */
 export interface SlotClaim {
-  /** Stands for the query: the same object for all of its pages. */
+  /** Identifies the query: the same object for all its pages. */
   query: object;
-  /** Whether the page goes before other pages of this query. Between queries it makes no difference. */
+  /** Whether the page is read before other pages of this query. It has no effect between queries. */
   isUrgent: boolean;
 }
 
@@ -29,9 +27,9 @@ export interface SlotClaim {
 export interface PageRange {
   from: string;
   to: string;
-  /** The queries that wait for its pages at the moment: at least one. */
+  /** The queries that wait for its pages now: at least one. */
   claims: Iterable<SlotClaim>;
-  /** Told each time that a page is asked for again, with the code of what was wrong. Absent: nobody is. */
+  /** Called with the code of the fault before each retry of a page. */
   onRetry?: OnRetry;
 }
 
@@ -42,7 +40,7 @@ export interface PageSource {
 }
 
 export interface DayScanStart {
-  /** When the scan begins, or began if it is gone on with, by the clock of the day sets. */
+  /** When the scan began, by the clock of the day sets. For a resumed scan: when its first run began. */
   scannedAt: number;
   /** See {@link DaySetHead}. */
   demandedAt: number;
@@ -55,12 +53,12 @@ export interface DayScanStart {
 }
 
 /**
- * Reads one day, page after page. How far it is gets stored now and then, and when it has to stop, for
- * whatever reason, so that the next scan of the day goes on from there.
+ * Reads one day, page after page. It stores a checkpoint every 50 pages, and when it stops for any reason, so that the
+ * next scan of the day resumes there.
  *
- * @param onPage Told how many entities each page had; what a resumed scan has read before counts as one.
- * @throws QueryFailedError TABLE_PROTOCOL when a continuation token of the table comes back; what the source of pages
- *   throws; the signal's reason.
+ * @param onPage Called with the number of entities of each page. All pages before a resumption count as one.
+ * @throws QueryFailedError TABLE_PROTOCOL when the table repeats a continuation token; errors of `pages.read`; the
+ *   signal's reason.
  */
 export async function scanDay(
   day: CalendarDay,
@@ -73,7 +71,6 @@ export async function scanDay(
   const identifiers = new IdentifierSet();
   if (resumed !== undefined) await addInPieces(identifiers, resumed.identifiers);
   const unsaved = new IdentifierLog();
-  const words = new Int32Array(HASH_WORDS);
   const resumedAfter = resumed === undefined ? [] : [...resumed.resumedAfter, resumed.after];
   const tokens = new TokenSet(hash, resumedAfter);
   let entitiesRead = resumed?.entitiesRead ?? 0;
@@ -94,8 +91,8 @@ export async function scanDay(
       const page = await pages.read(range, after, signal);
       if (page.next !== undefined) tokens.add(page.next);
       for (const identifier of page.identifiers) {
-        hash(identifier, words);
-        if (identifiers.add(words)) unsaved.add(words);
+        const hashed = hash(identifier);
+        if (identifiers.add(hashed)) unsaved.add(hashed);
       }
       const entities = page.identifiers.length + page.entitiesWithoutIdentifier;
       entitiesRead += entities;
@@ -107,8 +104,8 @@ export async function scanDay(
       if (unsavedPages % PAGES_PER_CHECKPOINT === 0) await save(after);
     }
   } catch (error) {
-    // What stopped the scan is the news, not a checkpoint that could not be stored on top of it. Nor one that could not
-    // be deleted: a scan that is resumed from it meets the token again, and fails too.
+    // The error that stopped the scan is thrown, even if the checkpoint cannot be stored or deleted as well. A scan that
+    // resumes from a checkpoint that should have been deleted meets the token again, and fails too.
     if (tokens.hasRepeated) await checkpoint.discard().catch(() => {});
     else if (after !== undefined && unsavedPages > 0) await save(after).catch(() => {});
     throw error;
@@ -117,34 +114,32 @@ export async function scanDay(
 }
 
 /**
- * The continuation tokens of a scan, by their hashes: 20 to 40 bytes a page. A token that comes back shows that its page was
- * read before and would be counted twice, so it is found before that page is asked for.
+ * The continuation tokens of a scan, as hashes: 20 to 40 bytes a page. A repeated token means that its page was read before
+ * and would be counted twice, so it is found before that page is requested.
  *
- * Tokens from before a scan was resumed are not known, except those at which it was resumed. That is enough: pages that
- * follow one another lead from any earlier page to the end only through these.
+ * Of the tokens from before a resumption, the set contains only those at which the scan resumed. That is enough: every path
+ * from an earlier page to the end leads through them.
  */
 class TokenSet {
   hasRepeated = false;
   private readonly tokens = new IdentifierSet();
-  private readonly words = new Int32Array(HASH_WORDS);
 
   constructor(
     private readonly hash: IdentifierHash,
     known: readonly ContinuationToken[],
   ) {
-    for (const token of known) this.isNew(token);
+    for (const token of known) this.addIfNew(token);
   }
 
-  /** @throws QueryFailedError TABLE_PROTOCOL when the token is not new. */
+  /** @throws QueryFailedError TABLE_PROTOCOL when the set contains the token. */
   add(token: ContinuationToken): void {
-    if (this.isNew(token)) return;
+    if (this.addIfNew(token)) return;
     this.hasRepeated = true;
     throw new QueryFailedError('TABLE_PROTOCOL', 'a continuation token repeats');
   }
 
-  /** No token is new twice. */
-  private isNew({ partitionKey, rowKey }: ContinuationToken): boolean {
-    this.hash(JSON.stringify([partitionKey, rowKey]), this.words);
-    return this.tokens.add(this.words);
+  /** Adds the token. @returns Whether it was new. */
+  private addIfNew({ partitionKey, rowKey }: ContinuationToken): boolean {
+    return this.tokens.add(this.hash(JSON.stringify([partitionKey, rowKey])));
   }
 }

@@ -1,32 +1,39 @@
+import { setImmediate } from 'node:timers/promises';
 import { IDENTIFIER_BYTES } from '#shared/contract/day-set';
-import { HASH_WORDS } from './identifier-hash';
+
+/** 100,000 identifiers: some 40 ms of work, after which the event loop runs. */
+const PIECE_BYTES = 1_600_000;
+
+const HASH_WORDS = IDENTIFIER_BYTES / Int32Array.BYTES_PER_ELEMENT;
+
+const FIRST_LOG_BYTES = 64 * IDENTIFIER_BYTES;
 
 const FIRST_SLOTS = 16;
-/** A table of 256 KB: it fits a core's cache while its entries move, and they move in about a millisecond. */
+/** A table of 256 KB fits a core's cache while its entries move, which takes about a millisecond. */
 const LARGEST_SLOTS = 16_384;
-/** The share of a table's slots that may be taken; beyond it a look-up walks too far. */
+/** The largest share of used slots; beyond it a look-up probes too many slots. */
 const MAX_LOAD = 0.8;
-/** 2^16 tables of the largest size have room for 850 million entries; from there on they double again. */
+/** 2^16 tables of the largest size hold 850 million entries; beyond that the tables double again. */
 const MAX_DEPTH = 16;
 
 /**
- * A set of 128-bit identifier hashes in typed arrays: 20 to 40 bytes an entry, no limit at 2^24 entries.
+ * A set of 128-bit identifier hashes in typed arrays: 20 to 40 bytes an entry, without the limit of a `Set` at 2^24.
  *
- * It is extendible hashing: one open-addressing table doubles until it is of the largest size, and is then split in
- * two by the first bit of the hash, each of these by the second, and so on. A directory, indexed by the first `depth`
- * bits, says which table has an entry. So the set never needs a second copy of itself to grow, never stops for long,
- * and leaves next to no garbage: the memory of typed arrays is given back late.
+ * It uses extendible hashing. One open-addressing table doubles until it has the largest size. It is then split in two by
+ * the first bit of the hash, each half by the second, and so on. A directory, indexed by the first `depth` bits, points to
+ * the table of an entry. So the set grows without a second copy of itself, without long pauses and with little garbage,
+ * which matters because the memory of typed arrays is released late.
  *
- * The hash is the output of a keyed pseudo-random function: to whoever does not know the key its bits are as good as
- * random. They choose the table and the slot as they are; nobody can make up identifiers that crowd one slot.
+ * The bits of a hash choose the table and the slot unchanged: they are the output of a keyed pseudo-random function, so
+ * identifiers that crowd one slot cannot be constructed without the key.
  */
 export class IdentifierSet {
   private directory = [new SlotTable(FIRST_SLOTS, 0)];
   private depth = 0;
   private entries = 0;
-  // A slot of zeros is free, so the hash of zeros is kept here.
+  // A slot of zeros is free, so the hash of zeros has a flag.
   private hasZero = false;
-  /** The memory of the table that was split last. */
+  /** The memory of the table that was split last, for reuse. */
   private spare: Int32Array | undefined;
 
   /** Distinct hashes added. */
@@ -34,32 +41,25 @@ export class IdentifierSet {
     return this.entries;
   }
 
-  /** Adds the four words of a hash; whether it was new. */
-  add(hash: Int32Array): boolean {
-    return this.addWords(hash[0]!, hash[1]!, hash[2]!, hash[3]!);
+  /** Adds a hash of 16 bytes. @returns Whether it was new. */
+  add(hash: Uint8Array): boolean {
+    return this.addAt(hash, 0);
   }
 
   /**
-   * Adds a stored day set: what `toBytes` gave, at any alignment, whole or in pieces. A million identifiers take some
-   * 300 ms, in which nothing else runs.
+   * Adds a stored day set, as `toBytes` returned it or a part of it, at any alignment. A million identifiers block the
+   * event loop for some 300 ms: see {@link addInPieces}.
    *
-   * @throws RangeError when the length is not a multiple of 16
+   * @throws RangeError when the length is not a multiple of 16.
    */
   addAll(bytes: Uint8Array): void {
     const count = bytes.length / IDENTIFIER_BYTES;
     if (!Number.isInteger(count)) throw new RangeError(`${bytes.length} bytes are not a whole number of identifiers`);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    // Stored sets are in the order of their slots. Read in that order they would crowd parts of a table that has not
-    // grown yet: 300,000 then took seven times as long. Strides spread them evenly at every moment.
+    // Stored sets have the order of their slots. Added in that order, they crowd parts of a table that has not grown yet:
+    // 300,000 took seven times as long. A stride spreads them evenly at every moment.
     const stride = coprimeStride(count);
     for (let done = 0, index = 0; done < count; done++) {
-      const at = index * IDENTIFIER_BYTES;
-      this.addWords(
-        view.getInt32(at, true),
-        view.getInt32(at + 4, true),
-        view.getInt32(at + 8, true),
-        view.getInt32(at + 12, true),
-      );
+      this.addAt(bytes, index * IDENTIFIER_BYTES);
       index += stride;
       if (index >= count) index -= count;
     }
@@ -76,25 +76,29 @@ export class IdentifierSet {
         for (let word = 0; word < HASH_WORDS; word++, at += 4) view.setInt32(at, words[slot + word]!, true);
       }
     }
-    // The hash of zeros needs no writing: its bytes are left at the end.
+    // The hash of zeros is not written: the 16 bytes at the end are zero already.
     return bytes;
   }
 
-  private addWords(w0: number, w1: number, w2: number, w3: number): boolean {
+  private addAt(bytes: Uint8Array, at: number): boolean {
+    const w0 = readWord(bytes, at);
+    const w1 = readWord(bytes, at + 4);
+    const w2 = readWord(bytes, at + 8);
+    const w3 = readWord(bytes, at + 12);
     if ((w0 | w1 | w2 | w3) === 0) {
       if (this.hasZero) return false;
       this.hasZero = true;
     } else {
-      // Two shifts, because a shift by 32 would be one by 0.
+      // Two shifts: with depth 0 a single one would shift by 32, which JavaScript takes as 0.
       const table = this.directory[(w0 >>> 1) >>> (31 - this.depth)]!;
       if (!table.add(w0, w1, w2, w3)) return false;
-      if (table.isFull()) this.relieve(table);
+      if (table.isFull()) this.makeRoomIn(table);
     }
     this.entries++;
     return true;
   }
 
-  private relieve(table: SlotTable): void {
+  private makeRoomIn(table: SlotTable): void {
     if (table.slots < LARGEST_SLOTS || table.depth === MAX_DEPTH) table.double();
     else this.split(table);
   }
@@ -112,7 +116,40 @@ export class IdentifierSet {
   }
 }
 
-/** Open addressing with linear probing. A slot is four words, so that most look-ups touch one cache line. */
+/** Adds a stored day set of any size, and lets the event loop run for heartbeats and health checks in between. */
+export async function addInPieces(set: IdentifierSet, identifiers: Uint8Array): Promise<void> {
+  for (let at = 0; at < identifiers.length; at += PIECE_BYTES) {
+    if (at > 0) await setImmediate();
+    set.addAll(identifiers.subarray(at, at + PIECE_BYTES));
+  }
+}
+
+/** Hashes in the order in which they were added. */
+export class IdentifierLog {
+  private bytes = new Uint8Array(FIRST_LOG_BYTES);
+  private used = 0;
+
+  add(hash: Uint8Array): void {
+    if (this.used === this.bytes.length) {
+      const longer = new Uint8Array(this.bytes.length * 2);
+      longer.set(this.bytes);
+      this.bytes = longer;
+    }
+    this.bytes.set(hash, this.used);
+    this.used += IDENTIFIER_BYTES;
+  }
+
+  clear(): void {
+    this.used = 0;
+  }
+
+  /** A copy: 16 bytes for each hash. */
+  toBytes(): Uint8Array {
+    return this.bytes.slice(0, this.used);
+  }
+}
+
+/** Open addressing with linear probing. A slot has four words, so most look-ups touch one cache line. */
 class SlotTable {
   words: Int32Array;
   private taken = 0;
@@ -120,7 +157,7 @@ class SlotTable {
   constructor(
     /** A power of two. */
     public slots: number,
-    /** How many first bits of `w0` all entries have in common. */
+    /** The number of leading bits of `w0` that all entries share. */
     public depth: number,
   ) {
     this.words = new Int32Array(slots * HASH_WORDS);
@@ -130,10 +167,10 @@ class SlotTable {
     return this.taken > this.slots * MAX_LOAD;
   }
 
-  /** Whether the hash, which may not be all zeros, was new. */
+  /** Adds a hash that is not all zeros. @returns Whether it was new. */
   add(w0: number, w1: number, w2: number, w3: number): boolean {
     const words = this.words;
-    // Not by w0, which chose the table.
+    // Not by w0, which chooses the table.
     let at = (w1 & (this.slots - 1)) * HASH_WORDS;
     while (!isFree(words, at)) {
       if (words[at] === w0 && words[at + 1] === w1 && words[at + 2] === w2 && words[at + 3] === w3) return false;
@@ -156,7 +193,7 @@ class SlotTable {
     distribute(words, this, this, 0);
   }
 
-  /** Keeps the entries whose next bit is 0, in `spare` if that fits, and gives up the memory used so far, cleared. */
+  /** Keeps the entries whose next bit is 0, in `spare` if it fits. @returns The memory used before, cleared. */
   moveUpperHalf(upper: SlotTable, spare: Int32Array | undefined): Int32Array {
     const words = this.words;
     this.words = spare?.length === words.length ? spare : new Int32Array(words.length);
@@ -167,7 +204,7 @@ class SlotTable {
   }
 }
 
-/** Adds the entries of `words` to one of two tables, by a bit of their first word. */
+/** Adds each entry of `words` to one of two tables, by a bit of its first word. */
 function distribute(words: Int32Array, zero: SlotTable, one: SlotTable, bit: number): void {
   for (let at = 0; at < words.length; at += HASH_WORDS) {
     if (isFree(words, at)) continue;
@@ -177,11 +214,16 @@ function distribute(words: Int32Array, zero: SlotTable, one: SlotTable, bit: num
   }
 }
 
+/** Four bytes as a little-endian word. */
+function readWord(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
 function isFree(words: Int32Array, at: number): boolean {
   return (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
 }
 
-/** A step that visits all of 0 to count - 1 and spreads any first part of the visits evenly (the golden ratio). */
+/** A step that visits each of 0 to count - 1 once and spreads every prefix of the visits evenly (the golden ratio). */
 function coprimeStride(count: number): number {
   let stride = Math.round(count * 0.618_034);
   while (greatestCommonDivisor(stride, count) > 1) stride++;

@@ -31,7 +31,7 @@ describe('ProgressMeter', () => {
     });
   });
 
-  it('guesses the size of an unknown day from the known ones', () => {
+  it('estimates the size of an unknown day from the known ones', () => {
     const { meter } = createMeter([
       [A, 100],
       [B, 300],
@@ -51,7 +51,7 @@ describe('ProgressMeter', () => {
     expect(meter.read()).toMatchObject({ percent: 33.3, entitiesRead: 500, daysDone: 1 });
   });
 
-  it('never goes back, whatever the guesses, and whoever began', () => {
+  it('never decreases, with wrong estimates or after an earlier run', () => {
     const { meter } = createMeter([[A, 10]], { percent: 50, atLeast: 7 });
     meter.pageRead(A, 10_000);
     expect(meter.read()).toMatchObject({ percent: 50, atLeast: 7 });
@@ -59,21 +59,21 @@ describe('ProgressMeter', () => {
     expect(meter.read()).toMatchObject({ percent: 50, atLeast: 7 });
   });
 
-  it('does not say 100 before the end', () => {
+  it('stays below 100 before the end', () => {
     const { meter } = createMeter([]);
     for (const one of [A, B, C]) meter.dayDone(one, 5, true, 3);
     expect(meter.read()).toMatchObject({ percent: 99.9, daysReused: 3 });
     expect(meter.readComplete(4)).toMatchObject({ percent: 100, etaSeconds: 0, atLeast: 4 });
   });
 
-  it('tells the time that is left once a tenth of what is to be scanned is', () => {
+  it('estimates the remaining time once a tenth of the days to scan is read', () => {
     const { meter, clock } = createMeter([
       [A, 999],
       [B, 999],
       [C, 999],
     ]);
     meter.dayDone(A, 999, true, 1);
-    meter.scanningStarts();
+    meter.startScanning();
     clock.now = 10_000;
     meter.pageRead(B, 199);
     expect(meter.read().etaSeconds).toBeNull();

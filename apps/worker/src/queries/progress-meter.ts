@@ -1,19 +1,19 @@
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import type { QueryProgress } from '#shared/contract/query-document';
 
-/** Short of 100, which only an outcome may say. */
+/** 100 is left to the outcome. */
 const ALMOST_ALL_PERCENT = 99.9;
 
-/** No time left is told before this part of the work is done: what has been seen until then tells too little. */
+/** No remaining time is estimated before this fraction of the work is done. */
 const ETA_FROM_FRACTION = 0.1;
 
-/** A day of unknown size, where no size at all is known; any number would do. */
-const SOME_ENTITIES = 1_000;
+/** The size of every day when no size is known; any number would do. */
+const ASSUMED_ENTITIES = 1_000;
 
 /**
- * How far a run is. A day weighs as much as its entities, known from an earlier scan or guessed from the days
- * that are known, so that `percent` follows the work and not the calendar. What is told never goes back, not
- * even when a guess turns out too small or when another worker goes on with the query.
+ * Measures the progress of a run. A day weighs its number of entities, known from an earlier scan or estimated from the
+ * known days, so `percent` follows the work and not the calendar. `percent` and `atLeast` never decrease, even if an
+ * estimate was too low or another worker continues the query.
  */
 export class ProgressMeter {
   private readonly weights = new Map<CalendarDay, number>();
@@ -38,9 +38,9 @@ export class ProgressMeter {
     this.percent = earlier.percent ?? 0;
     this.atLeast = earlier.atLeast ?? 0;
     const known = [...knownSizes.values()];
-    const guess = known.length === 0 ? SOME_ENTITIES : known.reduce((sum, size) => sum + size, 0) / known.length;
+    const guess = known.length === 0 ? ASSUMED_ENTITIES : known.reduce((sum, size) => sum + size, 0) / known.length;
     for (const day of days) {
-      // One more than the size, since an empty day costs a request too.
+      // Plus one, because an empty day costs a request too.
       const weight = (knownSizes.get(day) ?? guess) + 1;
       this.weights.set(day, weight);
       this.totalWeight += weight;
@@ -52,7 +52,7 @@ export class ProgressMeter {
     return this.weights.get(day) ?? 0;
   }
 
-  /** The part that a day is of all the work: 0 to 1. */
+  /** The day's share of all the work: 0 to 1. */
   shareOf(day: CalendarDay): number {
     return this.weightOf(day) / this.totalWeight;
   }
@@ -61,7 +61,7 @@ export class ProgressMeter {
     this.readOfDay.set(day, (this.readOfDay.get(day) ?? 0) + entities);
   }
 
-  /** @param atLeast The size of the union with this day in it. */
+  /** @param atLeast The size of the union that includes this day. */
   dayDone(day: CalendarDay, entities: number, reused: boolean, atLeast: number): void {
     this.readOfDay.delete(day);
     this.doneWeight += this.weightOf(day);
@@ -71,8 +71,8 @@ export class ProgressMeter {
     this.atLeast = Math.max(this.atLeast, atLeast);
   }
 
-  /** From here on time is measured: what was done before came from day sets and took next to none. */
-  scanningStarts(): void {
+  /** Starts the time measurement. The days before came from day sets, which take almost no time. */
+  startScanning(): void {
     this.doneWeightAtStart = this.doneWeight;
     this.scanStartedAt = this.clock();
   }
@@ -93,17 +93,17 @@ export class ProgressMeter {
       daysDone: this.daysDone,
       daysReused: this.daysReused,
       entitiesRead: this.entitiesDone + entitiesInFlight,
-      etaSeconds: this.readEta(done),
+      etaSeconds: this.estimateEtaSeconds(done),
       atLeast: this.atLeast,
     };
   }
 
-  /** The progress of a query that is complete. */
+  /** The progress of a completed query. */
   readComplete(count: number): QueryProgress {
     return { ...this.read(), percent: 100, etaSeconds: 0, atLeast: count };
   }
 
-  private readEta(done: number): number | null {
+  private estimateEtaSeconds(done: number): number | null {
     const scanned = done - this.doneWeightAtStart;
     const toScan = this.totalWeight - this.doneWeightAtStart;
     if (scanned <= 0 || scanned < ETA_FROM_FRACTION * toScan) return null;

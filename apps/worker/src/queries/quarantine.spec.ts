@@ -12,15 +12,15 @@ function createWorld() {
     if (stay === undefined) throw new Error('it is closed');
     return stay;
   };
-  /** Settles as its wait does; its name is noted when it has its turn. */
+  /** Settles with the wait; records the name when the run is alone. */
   const isolate = (name: string, stay: Stay, signal = NEVER) => stay.becomeAlone(signal).then(() => alone.push(name));
-  /** Who is alone, after all that is due has happened. */
+  /** The recorded names, after all pending callbacks. */
   const readAlone = () => new Promise<string[]>((resolve) => setImmediate(() => resolve(alone)));
   return { changes, quarantine, enter, isolate, readAlone };
 }
 
 describe('Quarantine', () => {
-  it('lets a suspect run when all others have left, and lets nobody in until it has left', async () => {
+  it('runs a suspect when all others have left, and is closed until the suspect has left', async () => {
     const { changes, quarantine, enter, isolate, readAlone } = createWorld();
     const [one, suspect, other] = [enter(), enter(), enter()];
     void isolate('suspect', suspect);
@@ -36,7 +36,7 @@ describe('Quarantine', () => {
     expect(quarantine.enter()).toBeDefined();
   });
 
-  it('lets two suspects run one after the other', async () => {
+  it('runs two suspects one after the other', async () => {
     const { changes, enter, isolate, readAlone } = createWorld();
     const [first, second] = [enter(), enter()];
     void isolate('first', first);
@@ -50,7 +50,7 @@ describe('Quarantine', () => {
     expect(changes).toEqual([false, true]);
   });
 
-  it('is open again when a suspect gives up waiting, whoever is still there', async () => {
+  it('opens again when a suspect stops waiting, also beside other runs', async () => {
     const { changes, quarantine, enter, isolate, readAlone } = createWorld();
     const [one, suspect] = [enter(), enter()];
     const controller = new AbortController();
@@ -68,7 +68,7 @@ describe('Quarantine', () => {
     expect(quarantine.enter()).toBeDefined();
   });
 
-  it('is open again beside a suspect that accepts company, and closed until then for the next one', async () => {
+  it('opens beside a suspect that accepts company, and stays closed for the next suspect until then', async () => {
     const { changes, enter, isolate, readAlone } = createWorld();
     const [cleared, other] = [enter(), enter()];
     cleared.acceptCompany();
@@ -84,7 +84,7 @@ describe('Quarantine', () => {
     expect(await readAlone()).toEqual(['cleared', 'next']);
   });
 
-  it('does not close for a suspect that was stopped before', async () => {
+  it('does not close for a suspect whose signal is aborted already', async () => {
     const { changes, enter, isolate } = createWorld();
     const suspect = enter();
     await expect(isolate('suspect', suspect, AbortSignal.abort('ended'))).rejects.toBe('ended');
@@ -92,7 +92,7 @@ describe('Quarantine', () => {
     expect(changes).toEqual([]);
   });
 
-  it('passes over one that was stopped while it was next but one', async () => {
+  it('skips a suspect that was stopped while it waited for its turn', async () => {
     const { enter, isolate, readAlone } = createWorld();
     const [first, second, third] = [enter(), enter(), enter()];
     const controller = new AbortController();

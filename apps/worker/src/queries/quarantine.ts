@@ -1,34 +1,34 @@
-/** The stay of one run among the runs of its process. */
+/** The place of one run among the runs of its process. */
 export interface Stay {
   /**
-   * Waits until no other run is left, and keeps new ones out until this one has left. Call once.
+   * Resolves when no other run is left; no run can enter until this one has left. Call once.
    *
-   * @throws The signal's reason, when it is aborted first; the stay goes on until `leave`.
+   * @throws The signal's reason, when it is aborted first; the stay lasts until `leave`.
    */
   becomeAlone: (signal: AbortSignal) => Promise<void>;
-  /** Lets others in again, beside a run that is no suspect any more; nothing for one that is not alone. */
+  /** Opens the quarantine beside a run that is no longer a suspect. Does nothing for a run that is not alone. */
   acceptCompany: () => void;
   /** Call once, however the run has ended. */
   leave(): void;
 }
 
 /**
- * Keeps what may take its process down away from all else that the process runs.
+ * Separates a query that may crash its process from all other queries of the process.
  *
- * | state | entered when | who is in | left by |
+ * | state | entered when | runs | left by |
  * |---|---|---|---|
- * | open | at first | any number of runs in company | a run asks to be alone |
- * | closed | a run asks to be alone | those in company until they leave, then one that asked after the other | the last that asked leaves, or accepts company |
+ * | open | at first | any number | a run asks to be alone |
+ * | closed | a run asks to be alone | the others until they leave, then the suspects one after the other | the last suspect leaves, or accepts company |
  */
 export class Quarantine {
-  /** Those that asked to be alone, in their order, each by what gives it its turn. The first has it, or is next. */
+  /** The runs that asked to be alone, in order, each as the function that resolves its wait. The first is alone, or next. */
   private readonly suspects: (() => void)[] = [];
   private inCompany = 0;
 
-  /** @param onChange Told when it is closed, and when it is opened again. */
+  /** @param onChange Called when the quarantine closes and when it opens again. */
   constructor(private readonly onChange: (isOpen: boolean) => void) {}
 
-  /** Undefined while it is closed. */
+  /** @returns Undefined while the quarantine is closed. */
   enter(): Stay | undefined {
     if (this.suspects.length > 0) return undefined;
     this.inCompany += 1;
@@ -62,7 +62,7 @@ export class Quarantine {
     if (this.suspects.length === 0) this.onChange(true);
   }
 
-  /** Whoever has it already hears nothing new. */
+  /** Resolves the wait of the first suspect; no effect if it is resolved already. */
   private giveTurn(): void {
     if (this.inCompany === 0) this.suspects[0]?.();
   }

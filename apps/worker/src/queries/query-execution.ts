@@ -1,75 +1,62 @@
 import { Logger } from '@nestjs/common';
 import { listDays } from '#shared/contract/calendar-day';
-import type { FailureCode } from '#shared/contract/error-codes';
-import { noProgress, type QueryOutcome, type QueryProgress } from '#shared/contract/query-document';
+import { noProgress, type QueryProgress } from '#shared/contract/query-document';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { DayRecord } from '#shared/contract/query-history';
-import type { QueryJobPayload } from '#shared/contract/query-job';
-import { QueryStatus } from '#shared/contract/query-status';
 import type { RunningQuery } from '#shared/contract/worker-beat';
-import { type OutcomeFacts, Outcomes, toEndedFacts } from '#shared/redis/outcomes';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import { QueryRuns, type RunBegin, type RunTrust } from '#shared/redis/query-runs';
-import { QueryStates } from '#shared/redis/query-states';
-import { untilTaken } from '#shared/redis/until-taken';
+import type { JobProgress, QueryRuns, RunBegin, RunReport, RunTrust } from '#shared/redis/query-runs';
+import { untilTaken } from '#shared/redis/retry-commands';
+import type { HeldQuery, OutcomePublisher } from './outcome-publisher';
 import type { Stay } from './quarantine';
-import { RunAccount } from './run-account';
 import { type Ending, RunHistory, toEnding } from './run-history';
-import { type QueryAnswer, type QueryPorts, type QueryRun, runQuery } from './run-query';
-import { RunStoppedError } from './run-stopped-error';
-import { RunWatch } from './run-watch';
+import { type QueryAnswer, type QueryInput, type QueryPorts, runQuery } from './run-query';
+import { RunStoppedError, RunWatch } from './run-watch';
 
-export interface TakenQuery {
-  id: string;
-  /** BullMQ's proof that this run holds the job. */
-  token: string;
-  /** By Redis' clock. */
-  createdAt: number;
-  payload: QueryJobPayload;
+export interface TakenQuery extends HeldQuery {
   /** Its place among the runs of the process. */
   stay: Pick<Stay, 'becomeAlone' | 'acceptCompany'>;
 }
 
-/** Told what becomes of the queries that are run. */
-export interface RunObserver {
-  /** A query was begun for the first time, so long after its submission. */
-  onBegin(waitedMs: number): void;
-  /** A query has ended by the word of this process. */
-  onEnd(outcome: QueryOutcome): void;
-}
-
+/** The algorithm's ports that are the same for all runs. */
 export type ExecutionPorts = Omit<QueryPorts, 'onStart' | 'onDay' | 'onCheckpoint'>;
 
-/** What one process knows of itself, and where it tells what it does. */
-export interface ExecutingWorker {
-  id: string;
+export interface QueryExecutionOptions {
+  workerId: string;
+  /** How long a query may read, over all its runs. */
+  timeLimitMs: number;
+  /** Called when a query begins for the first time, with the time since its submission. */
+  onBegin?: (waitedMs: number) => void;
+}
+
+/** The records in Redis that a run reads and writes. */
+export interface RunRecords {
+  runs: QueryRuns;
   histories: QueryHistories;
 }
 
-interface BegunRun {
-  begun: RunBegin;
-  readingHeads: Promise<QueryRun['heads']>;
+/** The parts of one run, from its start to its end. */
+interface RunParts {
+  start: RunBegin;
+  readingHeads: Promise<QueryInput['heads']>;
   history: RunHistory;
   account: RunAccount;
   watch: RunWatch;
 }
 
-/** Runs a taken query and writes its outcome. */
+/** Runs a query that the worker has taken, and has its result published. */
 export class QueryExecution {
   private readonly logger = new Logger(QueryExecution.name);
   private readonly running = new Map<string, RunningQuery>();
 
   constructor(
-    private readonly worker: ExecutingWorker,
-    private readonly runs: QueryRuns,
-    private readonly states: QueryStates,
-    private readonly outcomes: Outcomes,
+    private readonly records: RunRecords,
+    private readonly publisher: OutcomePublisher,
     private readonly ports: ExecutionPorts,
-    private readonly timeLimitMs: number,
-    private readonly observer?: RunObserver,
+    private readonly options: QueryExecutionOptions,
   ) {}
 
-  /** The queries that are being run at the moment. */
+  /** The queries that are running now. */
   listRunning(): RunningQuery[] {
     return [...this.running.values()];
   }
@@ -77,40 +64,42 @@ export class QueryExecution {
   /**
    * Runs the query to its end and publishes it as Completed.
    *
-   * @throws RunStoppedError when nobody wants to hear of the run any more; QueryFailedError when the query
-   *   cannot succeed; the signal's reason.
+   * @throws RunStoppedError when the query has an outcome or another run; QueryFailedError when the query cannot
+   *   succeed; the signal's reason.
    */
   async complete(query: TakenQuery, signal: AbortSignal): Promise<void> {
     const { id, token, createdAt, payload } = query;
+    const { runs, histories } = this.records;
     const days = listDays(payload.request.start, payload.request.end);
-    // Asked for side by side, so that it is one round trip; that it failed is heard below.
+    // Read beside the start, so that both take one round trip; a failure is thrown where the heads are awaited.
     const readingHeads = untilTaken(() => this.ports.daySets.readHeads(days), signal);
     readingHeads.catch(() => {});
-    const begun = await untilTaken(() => this.runs.begin(id, token), signal).catch(async (error: unknown) => {
-      // It may have begun all the same.
+    const start = await untilTaken(() => runs.begin(id, token), signal).catch(async (error: unknown) => {
+      // Redis may have begun the run although its reply was lost.
       await this.giveBack(query);
       throw error;
     });
-    const { verdict, progress, now, ranMs } = begun;
+    const { verdict, progress, now, ranMs } = start;
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
     const { startedAt = now } = progress;
-    // A first start is written by the call that tells the time.
-    if (startedAt === now) this.observer?.onBegin(now - createdAt);
-    const history = new RunHistory(this.worker.histories, { id, worker: this.worker.id, now });
+    // Redis writes the first start with the time that the same call returns.
+    if (startedAt === now) this.options.onBegin?.(now - createdAt);
+    const { workerId } = this.options;
+    const history = new RunHistory(histories, { id, worker: workerId, now });
     // By its token: a run that has lost its lock may still be ending while the next one begins.
     this.running.set(token, { id, since: now });
     const known = { ...noProgress(days.length), ...progress, etaSeconds: null };
     const account = new RunAccount(known, startedAt, ranMs);
     const beat = async () => {
-      const report = this.runs.report(id, token, account.progress, account);
+      const report = runs.report(id, token, account.progress, account);
       return (await Promise.all([report, history.flush()]))[0];
     };
-    const watch = new RunWatch({ queryId: id, everyMs: this.runs.reportEveryMs, beat }, signal);
+    const watch = new RunWatch({ queryId: id, everyMs: runs.reportEveryMs, beat }, signal);
     let ending: Ending = { end: 'Failed', code: 'QUERY_FAILED' };
     let leaving: Promise<void> | undefined;
     try {
-      const answer = await this.read(query, { begun, readingHeads, history, account, watch });
-      await this.publish(query, { startedAt, ...answer }, watch.signal);
+      const answer = await this.read(query, { start, readingHeads, history, account, watch });
+      await this.publisher.complete(query, { startedAt, ...answer }, watch.signal);
       ending = { end: 'Completed' };
     } catch (error) {
       ending =
@@ -125,49 +114,37 @@ export class QueryExecution {
   }
 
   private async giveBack({ id, token }: TakenQuery): Promise<void> {
-    await this.runs.giveBack(id, token).catch((cause: unknown) => {
-      this.logger.warn({ queryId: id, err: cause }, 'a run that ends in order will be counted as lost');
+    await this.records.runs.giveBack(id, token).catch((cause: unknown) => {
+      this.logger.warn({ queryId: id, err: cause }, 'the run could not be given back: its worker will count as lost');
     });
   }
 
   /** Reads the days, as soon as the query may, and counts. */
   private async read(
     query: TakenQuery,
-    { begun, readingHeads, history, account, watch }: BegunRun,
+    { start, readingHeads, history, account, watch }: RunParts,
   ): Promise<QueryAnswer> {
-    const { trust, lostWorkers, progress: earlier, ranMs } = begun;
+    const { trust, lostWorkers, progress: earlier, ranMs } = start;
     const { request, freshAsOf } = query.payload;
     const prove = () => {
       if (account.isProven) return;
       account.isProven = true;
       query.stay.acceptCompany();
-      // Told at once where it matters, lest the worker be lost in the second before the next heartbeat.
+      // Reported at once, or a worker that is lost before the next heartbeat would count against the query.
       if (lostWorkers > 0) watch.beatNow();
     };
     const onDay = (record: DayRecord) => history.addDay(record);
     if (trust !== 'trusted') await this.isolate(query, trust, watch.signal);
     account.startReading();
-    watch.limitTo(this.timeLimitMs - ranMs);
-    const run = { request, createdAt: query.createdAt, freshAsOf, earlier, heads: await readingHeads };
+    watch.limitTo(this.options.timeLimitMs - ranMs);
+    const input = { request, createdAt: query.createdAt, freshAsOf, earlier, heads: await readingHeads };
     const onStart = (readProgress: () => QueryProgress) => account.readFrom(readProgress);
-    return runQuery(run, { ...this.ports, onStart, onDay, onCheckpoint: prove }, watch.signal);
-  }
-
-  /** @throws RunStoppedError when the query has another outcome, or another run; the signal's reason. */
-  private async publish(
-    { id, token, createdAt, payload: { request, caller } }: TakenQuery,
-    answer: Pick<OutcomeFacts, 'startedAt' | 'progress' | 'result'>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const facts = { status: QueryStatus.Completed, caller, request, createdAt, error: null, ...answer };
-    const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
-    if (written && outcome !== undefined) this.observer?.onEnd(outcome);
-    if (outcome?.status !== QueryStatus.Completed) throw new RunStoppedError(outcome ? 'ended' : 'lost');
+    return runQuery(input, { ...this.ports, onStart, onDay, onCheckpoint: prove }, watch.signal);
   }
 
   /**
-   * A query that has lost its workers reads nothing before it is alone, so that it can take down nobody but itself. If
-   * its worker is lost while it waits, that is not its doing, and not counted.
+   * A query that has lost its workers reads nothing before it is alone, so that it can take down no other query. If
+   * its worker is lost while it waits, that does not count against it.
    *
    * @throws QueryFailedError WORKER_LOST when it is given up; RunStoppedError; the signal's reason.
    */
@@ -176,28 +153,50 @@ export class QueryExecution {
     trust: Exclude<RunTrust, 'trusted'>,
     signal: AbortSignal,
   ): Promise<void> {
-    if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'no worker outlived its run');
+    if (trust === 'given up') throw new QueryFailedError('WORKER_LOST', 'every worker that ran the query was lost');
     this.logger.warn({ queryId: id }, 'a query that has lost its workers is to be run alone');
     await stay.becomeAlone(signal);
-    const { verdict } = await untilTaken(() => this.runs.begin(id, token, true), signal);
+    const { verdict } = await untilTaken(() => this.records.runs.begin(id, token, true), signal);
     if (verdict !== 'go on') throw new RunStoppedError(verdict);
   }
+}
 
-  /**
-   * Publishes the query as Failed, unless it has an outcome or belongs to another run by now.
-   *
-   * @throws The signal's reason, while Redis refuses.
-   */
-  async fail({ id, token }: Pick<TakenQuery, 'id' | 'token'>, code: FailureCode, signal: AbortSignal): Promise<void> {
-    const state = await untilTaken(() => this.states.read(id), signal);
-    if (state === undefined) return;
-    const facts = toEndedFacts(state, QueryStatus.Failed, code);
-    const { written, outcome } = await untilTaken(() => this.outcomes.publish(id, facts, token), signal);
-    if (written && outcome !== undefined) this.observer?.onEnd(outcome);
+/**
+ * What a run reports with each heartbeat.
+ *
+ * | state | entered when | counts towards the time limit |
+ * |---|---|---|
+ * | waiting | at first; a suspect may wait for long | no; the progress of earlier runs stays |
+ * | reading | the query may read | yes |
+ */
+class RunAccount implements RunReport {
+  isProven = false;
+  private readProgress: () => QueryProgress;
+  private readingSince = Infinity;
+
+  /** @param known The progress of earlier runs, which took `ranMsBefore` milliseconds. */
+  constructor(
+    known: QueryProgress,
+    private readonly startedAt: number,
+    private readonly ranMsBefore: number,
+  ) {
+    this.readProgress = () => known;
   }
 
-  /** Publishes a query whose job BullMQ has ended by itself, for those who wait for it: no run of it could. */
-  async settle(id: string): Promise<void> {
-    await this.states.read(id);
+  startReading(): void {
+    this.readingSince = performance.now();
+  }
+
+  /** @param read Returns the progress from now on. */
+  readFrom(read: () => QueryProgress): void {
+    this.readProgress = read;
+  }
+
+  get progress(): JobProgress {
+    return { ...this.readProgress(), startedAt: this.startedAt };
+  }
+
+  get ranMs(): number {
+    return this.ranMsBefore + Math.max(0, performance.now() - this.readingSince);
   }
 }

@@ -9,7 +9,7 @@ const DAY = {
   ...{ pages: 1, milliseconds: 1, retries: 0, throttles: 0 },
 } as const;
 
-/** A store that answers as the test says. */
+/** A store whose answers the test defines. */
 function createStore() {
   const calls: { kinds: string[]; dropped: number }[] = [];
   const store = {
@@ -24,7 +24,7 @@ function createStore() {
 }
 
 describe('the history of a run', () => {
-  it('is stored piece by piece, and not at all where there is nothing new', async () => {
+  it('is stored in parts, and not without a new event', async () => {
     const store = createStore();
     const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
     await history.flush();
@@ -37,7 +37,7 @@ describe('the history of a run', () => {
     ]);
   });
 
-  it('tells all of it once the store is no longer full', async () => {
+  it('is stored completely once the store is no longer full', async () => {
     const store = createStore();
     const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
     store.answer = async () => false;
@@ -52,7 +52,7 @@ describe('the history of a run', () => {
     expect(store.calls.at(-1)).toEqual({ kinds: ['attempt-begun', 'day', 'day', 'attempt-ended'], dropped: 0 });
   });
 
-  it('tells what is missing when the store is away for a time: it may have it or not', async () => {
+  it('counts events as dropped when their reply is lost: they may be stored or not', async () => {
     const store = createStore();
     const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
     store.answer = () => Promise.reject(new Error('Connection is closed.'));
@@ -65,7 +65,7 @@ describe('the history of a run', () => {
     expect(store.calls.at(-1)).toEqual({ kinds: ['attempt-ended'], dropped: 3 });
   });
 
-  it('has a bound while it cannot be stored', async () => {
+  it('is bounded while it cannot be stored', async () => {
     const store = createStore();
     const history = new RunHistory(store, { id: 'a', worker: 'w', now: 1_000 });
     for (let i = 0; i < 5_000; i += 1) history.addDay(DAY);
@@ -82,7 +82,7 @@ describe('the history of a run', () => {
     expect(store.calls.at(-1)?.dropped).toBe(1);
   });
 
-  it('ends with a code, never a text', () => {
+  it('ends with a code, never an error text', () => {
     expect(toEnding(new QueryFailedError('TABLE_THROTTLED', 'inner'), false)).toEqual({
       end: 'Failed',
       code: 'TABLE_THROTTLED',

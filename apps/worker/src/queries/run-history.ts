@@ -3,30 +3,30 @@ import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { AttemptEnd, DayRecord, HistoryEvent } from '#shared/contract/query-history';
 import type { QueryHistories } from '#shared/redis/query-histories';
 
-/** Of a run that cannot store any: what is more than a query may have is not worth its memory. */
+/** The most events that a run keeps while none can be stored. A query stores no more than this either. */
 const MOST_PENDING = 4_000;
 
 export type Ending = { end: AttemptEnd } & Pick<Extract<HistoryEvent, { kind: 'attempt-ended' }>, 'code'>;
 
-/** How a run ended that threw. */
+/** How a run that threw has ended. */
 export function toEnding(error: unknown, isGivenBack: boolean): Ending {
   if (isGivenBack) return { end: 'GivenBack' };
   return { end: 'Failed', code: error instanceof QueryFailedError ? error.code : 'QUERY_FAILED' };
 }
 
 /**
- * What one run tells of itself, kept until it is stored: with the heartbeats, and at the end. That it cannot be stored
- * costs the query nothing. What may have been stored, since there was no reply, is not told again but counted as missing.
+ * The events of one run. They are stored with the heartbeats and at the end; the query continues if that fails. Events
+ * that may have been stored, because the reply was lost, are counted as dropped and not stored again.
  */
 export class RunHistory {
   private readonly logger = new Logger(RunHistory.name);
   private readonly begunAt = performance.now();
   private pending: HistoryEvent[] = [];
   private dropped = 0;
-  /** One after the other: what could not be stored is there for the next time. */
+  /** Flushes run one after the other, so that the next one has the events that the last could not store. */
   private flushing = Promise.resolve();
 
-  /** @param now Redis' clock at this moment. */
+  /** @param run `now` is the time by Redis' clock. */
   constructor(
     private readonly histories: Pick<QueryHistories, 'append'>,
     private readonly run: { id: string; worker: string; now: number },
@@ -38,7 +38,7 @@ export class RunHistory {
     this.add({ kind: 'day', ...this.stamp(), ...record });
   }
 
-  /** The last that is told. */
+  /** Adds the last event and stores all that is left. */
   async end(ending: Ending): Promise<void> {
     this.add({ kind: 'attempt-ended', ...this.stamp(), ...ending });
     await this.flush();

@@ -1,16 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import type { DayCheckpoint, DaySet, DaySetHead, DaySets } from '#shared/contract/day-set';
 import type { DayRecord } from '#shared/contract/query-history';
-import { createIdentifierHash } from './identifier-hash';
 import type { PageSource, SlotClaim } from './day-scan';
-import { DayScans } from './day-scans';
-import { type QueryRun, runQuery } from './run-query';
+import { createIdentifierHash, type IdentifierHash } from './identifier-hash';
+import { forEachBounded, type QueryInput, runQuery } from './run-query';
+import { SharedScans } from './shared-scans';
 
 const NEVER = new AbortController().signal;
-const hash = createIdentifierHash('a key for tests, of more than 32 characters');
+let hash: IdentifierHash;
+beforeAll(async () => {
+  hash = await createIdentifierHash('a key for tests, of more than 32 characters');
+});
 
-/** A day set of two identifiers is small here. */
+/** Day sets of up to two identifiers are returned whole with their head. */
 function toHead([day, daySet]: [CalendarDay, DaySet]): [CalendarDay, DaySet | DaySetHead] {
   const { identifiers, ...head } = daySet;
   return [day, identifiers.length <= 32 ? daySet : head];
@@ -69,10 +72,10 @@ function createWorld(table: Record<string, (string | null)[]>) {
       };
     },
   };
-  const scans = new DayScans({ daySets, pages, hash });
+  const scans = new SharedScans({ daySets, pages, hash });
   const told: DayRecord[] = [];
-  const run = async (asked: object, query: Partial<QueryRun> = {}, signal = NEVER, daysAtOnce = 2) => {
-    const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryRun['request'];
+  const run = async (asked: object, query: Partial<QueryInput> = {}, signal = NEVER, daysAtOnce = 2) => {
+    const request = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0, ...asked } as QueryInput['request'];
     const heads = await daySets.readHeads(listDays(request.start, request.end));
     return runQuery(
       { request, createdAt: world.now, earlier: {}, heads, ...query },
@@ -98,7 +101,7 @@ const TABLE = {
 };
 
 describe('runQuery', () => {
-  it('counts distinct identifiers over the range, case and all, and who has none apart', async () => {
+  it('counts distinct identifiers over the range, case-sensitively, and the entities without one', async () => {
     const { run } = createWorld(TABLE);
     expect(await run({})).toEqual({
       result: {
@@ -113,7 +116,7 @@ describe('runQuery', () => {
     });
   });
 
-  it('claims the pages of all its days as one query, those of the day that it takes before its others', async () => {
+  it('claims the pages of all its days as one query, and marks the largest day as urgent', async () => {
     const giant = Array.from({ length: 60 }, (_, i) => `id-${i}`);
     const { world, run } = createWorld({ ...TABLE, '2021-10-12': giant });
     const days = { start: '2021-10-09', end: '2021-10-14' };
@@ -128,7 +131,7 @@ describe('runQuery', () => {
     expect(claims).toHaveLength(6);
   });
 
-  it('reuses a day that was scanned no longer ago than the query allows, and says so', async () => {
+  it('reuses and counts a day that was scanned within the age that the query allows', async () => {
     const { world, run } = createWorld(TABLE);
     await run({ end: '2021-10-10' });
     world.now = 11_000;
@@ -143,7 +146,7 @@ describe('runQuery', () => {
     });
   });
 
-  it('reads no day set that came whole with its head', async () => {
+  it('does not read a day set again that came whole with its head', async () => {
     const { world, run } = createWorld(TABLE);
     await run({ end: '2021-10-11' });
     world.now = 11_000;
@@ -151,7 +154,7 @@ describe('runQuery', () => {
     expect([result.count, result.daysReused, world.reads]).toEqual([5, 2, 1]);
   });
 
-  it('tells of each day how it came by it and what that took', async () => {
+  it('reports the source and the effort of each day', async () => {
     const { world, run, told } = createWorld(TABLE);
     await run({ end: '2021-10-11' });
     world.now = 11_000;
@@ -173,7 +176,7 @@ describe('runQuery', () => {
     ]);
   });
 
-  it('goes on with the days of another query that failed, and counts them as reused', async () => {
+  it('continues with the days of another query that failed, and counts them as reused', async () => {
     const { world, run } = createWorld(TABLE);
     await run({ end: '2021-10-11' });
     world.now = 11_000;
@@ -185,14 +188,14 @@ describe('runQuery', () => {
     expect((await run({}, { freshAsOf: 1_001 })).result).toMatchObject({ daysReused: 0 });
   });
 
-  it('reads a day anew that is a millisecond older than the query allows', async () => {
+  it('reads a day again that is a millisecond older than the query allows', async () => {
     const { world, run } = createWorld(TABLE);
     await run({ end: '2021-10-10' });
     world.now = 11_001;
     expect((await run({ maxAgeSeconds: 10 })).result).toMatchObject({ daysScanned: 3, daysReused: 0 });
   });
 
-  it('goes on with the days of a run that failed, which do not count as reused', async () => {
+  it('continues with the days of a run that failed, and does not count them as reused', async () => {
     const { world, run } = createWorld(TABLE);
     world.pageRead = async (day) => {
       if (day === '2021-10-12') throw new Error('cut');
@@ -208,19 +211,19 @@ describe('runQuery', () => {
     expect(result).toMatchObject({ count: 5, daysScanned: 3, daysReused: 0 });
   });
 
-  it('tells its own days as scanned, no earlier than it was created, where the clock went back', async () => {
+  it('reports its own days as scanned, no earlier than its creation, after the clock went back', async () => {
     const { world, run } = createWorld(TABLE);
     const createdAt = world.now;
     world.now = 400;
     const times = { daysScanned: 3, daysReused: 0, oldestScanAt: new Date(createdAt).toISOString() };
     expect((await run({}, { createdAt })).result).toMatchObject(times);
     expect(world.scanned).toHaveLength(3);
-    // Another run of it, whose first one stored all days.
+    // A second run; the first one stored all days.
     expect((await run({}, { createdAt })).result).toMatchObject(times);
     expect(world.scanned).toHaveLength(3);
   });
 
-  it('scans the largest days first where their sizes are known', async () => {
+  it('scans the largest days first if their sizes are known', async () => {
     const { world, run } = createWorld(TABLE);
     await run({});
     world.scanned.length = 0;
@@ -229,15 +232,55 @@ describe('runQuery', () => {
     expect(world.scanned).toEqual(['2021-10-11', '2021-10-10', '2021-10-12']);
   });
 
-  it('stops with the reason that it is given', async () => {
+  it('rejects with the reason of its signal', async () => {
     const { world, run } = createWorld(TABLE);
     const controller = new AbortController();
     world.pageRead = async () => controller.abort(new Error('terminated'));
     await expect(run({}, {}, controller.signal)).rejects.toThrow('terminated');
   });
 
-  it('counts an empty range as nobody', async () => {
+  it('counts 0 in an empty range', async () => {
     const { run } = createWorld({});
     expect((await run({})).result).toMatchObject({ count: 0, entitiesRead: 0, daysScanned: 3 });
+  });
+});
+
+describe('forEachBounded', () => {
+  it('calls for every item, in order, never more at once than allowed', async () => {
+    const begun: number[] = [];
+    let running = 0;
+    let most = 0;
+    await forEachBounded([1, 2, 3, 4, 5, 6, 7], 3, NEVER, async (item) => {
+      begun.push(item);
+      most = Math.max(most, (running += 1));
+      await Promise.resolve();
+      running -= 1;
+    });
+    expect(begun).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(most).toBe(3);
+  });
+
+  it('aborts the others when one fails, starts no more, and waits for those that were started', async () => {
+    const ended: string[] = [];
+    const begun: number[] = [];
+    const run = forEachBounded([1, 2, 3], 2, NEVER, async (item, signal) => {
+      begun.push(item);
+      if (item === 1) throw new Error('first');
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('second'))));
+    }).finally(() => ended.push('all'));
+    await expect(run).rejects.toThrow('first');
+    expect(begun).toEqual([1, 2]);
+    expect(ended).toEqual(['all']);
+  });
+
+  it('rejects with the reason of the abort', async () => {
+    const controller = new AbortController();
+    const run = forEachBounded([1, 2], 1, controller.signal, async () => controller.abort(new Error('enough')));
+    await expect(run).rejects.toThrow('enough');
+    await expect(forEachBounded([1], 1, controller.signal, async () => {})).rejects.toThrow('enough');
+  });
+
+  it('resolves without items', async () => {
+    await expect(forEachBounded([], 3, NEVER, async () => {})).resolves.toBeUndefined();
   });
 });

@@ -1,54 +1,53 @@
+import { setMaxListeners } from 'node:events';
 import { listDays, type CalendarDay } from '#shared/contract/calendar-day';
 import { type DaySet, type DaySetHead, type DaySets, type FreshnessDemand, isFresh } from '#shared/contract/day-set';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import { type DayEffort, type DayRecord, type DayScanRecord, DaySource } from '#shared/contract/query-history';
 import type { QueryRequest } from '#shared/contract/query-request';
-import { addInPieces } from './add-in-pieces';
 import type { SlotClaim } from './day-scan';
-import { forEachBounded } from './for-each-bounded';
-import { IdentifierSet } from './identifier-set';
+import { addInPieces, IdentifierSet } from './identifier-set';
 import { ProgressMeter } from './progress-meter';
 
-/** Day sets being read at once: enough to hide the round trips, few enough to hold them in memory. */
+/** Day sets read concurrently: enough to hide the round trips, few enough to hold in memory. */
 const DAY_SETS_AT_ONCE = 8;
 
-/** A day with so many times its even share of the work is read before the others, or all of them wait for it in the end. */
+/** A day with more than this many times its even share of the work is read first; otherwise the query ends waiting for it. */
 const URGENT_SHARE = 4;
 
-/** What a day set costs that is there. */
+/** The effort for a day whose day set is stored. */
 const NO_EFFORT: DayEffort = { pages: 0, milliseconds: 0, retries: 0, throttles: 0 };
 
-export interface QueryRun {
+export interface QueryInput {
   request: QueryRequest;
   /** By the clock of the day sets. */
   createdAt: number;
-  /** From when on day sets count, where that is not its own creation: see `QueryJobPayload`. */
+  /** The time from which day sets are fresh, if it is not `createdAt`: see `QueryJobPayload`. */
   freshAsOf?: number | undefined;
-  /** What an earlier run of the same query got to, if there was one. */
+  /** The progress of earlier runs of the query. */
   earlier: Partial<QueryProgress>;
-  /** What is stored of its days as it begins. */
+  /** The stored day sets of its days, as it begins. */
   heads: ReadonlyMap<CalendarDay, DaySetHead | DaySet>;
 }
 
 export interface DayScanRequest extends SlotClaim {
   demand: FreshnessDemand;
-  /** Told how many entities each page had. */
+  /** Called with the number of entities of each page. */
   onPage: (entities: number) => void;
-  /** Told when the day, or a part of it, has been stored, so that no run has to read that again. */
+  /** Called when the day or a part of it has been stored, so that no run has to read it again. */
   onCheckpoint?: () => void;
-  /** Told what it took, also when it fails. */
+  /** Called with the effort of the scan, also when it fails. */
   onScanned?: (scan: DayScanRecord) => void;
 }
 
 export interface QueryPorts {
   daySets: DaySets;
-  /** Gives a stored day set that is fresh for the demand. */
+  /** Returns a stored day set that is fresh for the demand. */
   scanDay(day: CalendarDay, request: DayScanRequest, signal: AbortSignal): Promise<DaySet>;
-  /** How many days may be scanned side by side. */
+  /** How many days may be scanned concurrently. */
   daysAtOnce: number;
-  /** Given, before anything is read, what tells the progress at any time. */
+  /** Called before anything is read, with a function that returns the progress at any time. */
   onStart(readProgress: () => QueryProgress): void;
-  /** Told of each day that is done, or that ends unfinished. */
+  /** Called for each day that is done or that ends unfinished. */
   onDay(record: DayRecord): void;
   /** See {@link DayScanRequest}. */
   onCheckpoint(): void;
@@ -60,30 +59,30 @@ export interface QueryAnswer {
 }
 
 /**
- * Runs a query: takes the days whose day sets are fresh, has the others scanned side by side, largest first,
- * and counts the union of their identifiers.
+ * Runs a query: uses the day sets that are fresh, scans the other days concurrently, largest first, and counts the union
+ * of their identifiers.
  *
- * @throws What the signal was aborted with, or the failure of the first day that fails; what was read
- *   by then stays stored, so that the next run goes on with it.
+ * @throws The signal's reason, or the error of the first day that fails. Pages that were read by then stay stored, so the
+ *   next run continues with them.
  */
-export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
+export async function runQuery(query: QueryInput, ports: QueryPorts, signal: AbortSignal): Promise<QueryAnswer> {
   const { daySets } = ports;
-  const days = listDays(run.request.start, run.request.end);
-  const { maxAgeSeconds } = run.request;
-  const demand: FreshnessDemand = { createdAt: run.freshAsOf ?? run.createdAt, maxAgeSeconds };
-  const { heads } = run;
+  const days = listDays(query.request.start, query.request.end);
+  const { maxAgeSeconds } = query.request;
+  const demand: FreshnessDemand = { createdAt: query.freshAsOf ?? query.createdAt, maxAgeSeconds };
+  const { heads } = query;
   const sizes = new Map([...heads].map(([day, head]) => [day, head.entitiesRead]));
-  const meter = new ProgressMeter(days, sizes, run.earlier, () => performance.now());
+  const meter = new ProgressMeter(days, sizes, query.earlier, () => performance.now());
   ports.onStart(() => meter.read());
 
   const union = new IdentifierSet();
   const total = { entitiesRead: 0, entitiesWithoutIdentifier: 0, daysReused: 0, oldestScanAt: Infinity };
-  // What was read for this query was read after it was created: where its time is earlier, Redis' clock went back.
+  // A day that was read for this query was read after its creation. If its time is earlier, Redis' clock went back.
   const toScanTime = ({ scannedAt, demandedAt }: DaySet) =>
-    demandedAt === run.createdAt ? Math.max(scannedAt, run.createdAt) : scannedAt;
-  // Read before the query was created: only `maxAgeSeconds` and `freshAsOf` allow that.
-  const isReused = (daySet: DaySet) => toScanTime(daySet) < run.createdAt;
-  const takeIn = async (day: CalendarDay, daySet: DaySet) => {
+    demandedAt === query.createdAt ? Math.max(scannedAt, query.createdAt) : scannedAt;
+  // Days read before the query was created; only `maxAgeSeconds` and `freshAsOf` allow them.
+  const isReused = (daySet: DaySet) => toScanTime(daySet) < query.createdAt;
+  const addDay = async (day: CalendarDay, daySet: DaySet) => {
     const reused = isReused(daySet);
     await addInPieces(union, daySet.identifiers);
     total.entitiesRead += daySet.entitiesRead;
@@ -99,24 +98,24 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
   await forEachBounded(days, DAY_SETS_AT_ONCE, signal, async (day) => {
     const head = heads.get(day);
     const daySet = head && isFresh(head, demand) ? await readWhole(day, head) : undefined;
-    // Looked at again: it may have been replaced, or have expired, since its head was read.
+    // Checked again: since its head was read, it may have been replaced or have expired.
     if (daySet === undefined || !isFresh(daySet, demand)) {
       toScan.push(day);
       return;
     }
-    await takeIn(day, daySet);
+    await addDay(day, daySet);
     const source = isReused(daySet) ? DaySource.Reused : DaySource.Stored;
     ports.onDay({ day, source, entities: daySet.entitiesRead, ...NO_EFFORT });
   });
-  meter.scanningStarts();
+  meter.startScanning();
   toScan.sort((a, b) => meter.weightOf(b) - meter.weightOf(a) || (a < b ? -1 : 1));
   await forEachBounded(toScan, ports.daysAtOnce, signal, async (day, daySignal) => {
     const onPage = (entities: number) => meter.pageRead(day, entities);
     const isUrgent = meter.shareOf(day) > URGENT_SHARE / ports.daysAtOnce;
     const onCheckpoint = () => ports.onCheckpoint();
     const onScanned = (scan: DayScanRecord) => ports.onDay({ day, ...scan });
-    const scan = { query: run, isUrgent, demand, onPage, onCheckpoint, onScanned };
-    await takeIn(day, await ports.scanDay(day, scan, daySignal));
+    const scan = { query, isUrgent, demand, onPage, onCheckpoint, onScanned };
+    await addDay(day, await ports.scanDay(day, scan, daySignal));
   });
 
   const result: QueryResult = {
@@ -128,4 +127,39 @@ export async function runQuery(run: QueryRun, ports: QueryPorts, signal: AbortSi
     oldestScanAt: new Date(total.oldestScanAt).toISOString(),
   };
   return { result, progress: meter.readComplete(union.size) };
+}
+
+/**
+ * Calls `work` for each item, in order, at most `atOnce` concurrently. When one fails, or `signal` is aborted, it aborts
+ * the signal of the others and starts no more. It settles when all that were started have ended.
+ *
+ * @throws The first error, or the signal's reason.
+ */
+export async function forEachBounded<T>(
+  items: readonly T[],
+  atOnce: number,
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const stop = new AbortController();
+  // Each concurrent call adds listeners.
+  setMaxListeners(0, stop.signal);
+  const onAbort = () => stop.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const remaining = items.values();
+  const lane = async () => {
+    for (const item of remaining) {
+      if (stop.signal.aborted) return;
+      try {
+        await work(item, stop.signal);
+      } catch (error) {
+        // A signal keeps its first reason.
+        stop.abort(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, lane));
+  signal.removeEventListener('abort', onAbort);
+  stop.signal.throwIfAborted();
 }

@@ -5,17 +5,15 @@ import { toTableSource } from '#shared/config/worker-secrets';
 import { describeSource } from '#shared/secrets/describe-source';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
-import { IdentityConnection } from './identity-connection';
 import { RotatingConnection } from './rotating-connection';
-import { createTableClient } from './table-client';
-import { type TableConnection, toFixedConnection } from './table-connection';
+import { createTableClient, IdentityConnection, type TableConnection, toFixedConnection } from './table-connection';
 
-/** What tokens for tables are for, in every cloud: learn.microsoft.com, "Authorize access to tables using Microsoft Entra ID". */
+/** The scope of tokens for tables, in every cloud: learn.microsoft.com, "Authorize access to tables using Microsoft Entra ID". */
 const STORAGE_SCOPE = 'https://storage.azure.com/.default';
 
 /**
- * Reaches for the table in the way that is configured, once. A secret is read and held against the rules of plain ones,
- * an identity shows that it has a token; the table itself is not asked.
+ * Connects to the table in the configured way, without a retry. It reads and validates the secret, or requests a token of
+ * the identity. It sends no request to the table.
  *
  * @throws SecretError
  */
@@ -55,6 +53,6 @@ export async function openTableConnection(
     refreshMs: config.secretRefreshSeconds * 1_000,
     patienceMs: config.pageRetrySeconds * 1_000,
     onRotated: () => logger.log('The connection string was rotated; the new one is in use'),
-    onFailure: ({ code, message }) => logger.error(`${code}: ${message}; the connection string is kept as it was`),
+    onFailure: ({ code, message }) => logger.error(`${code}: ${message}; the previous connection string stays in use`),
   });
 }

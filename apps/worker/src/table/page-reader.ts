@@ -1,53 +1,66 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { TableClient } from '@azure/data-tables';
 import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } from '@azure/core-rest-pipeline';
+import type { TableClient } from '@azure/data-tables';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { orAborted } from '#shared/lifecycle/or-aborted';
+import { type BackOff, pause, toBackOffMs } from '#shared/lifecycle/retry';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
-import { IDENTIFIER_COLUMN, readPageBody } from './read-page-body';
-import { toRetryDelayMs } from './retry-delay';
+import { IDENTIFIER_COLUMN, parsePageBody } from './parse-page-body';
 import type { ScanSlots } from './scan-slots';
-import { TableClock } from './table-clock';
 import type { TableConnection } from './table-connection';
 import { TableFault, toStatusFault, toTransportFault } from './table-fault';
 
-/** The service's own ceiling; asking for less only adds round trips. */
+/** The service's maximum; a smaller page only adds round trips. */
 const PAGE_SIZE = 1_000;
 
-/** How often a reply that cannot be right is asked for again. */
+export const TABLE_BACK_OFF: BackOff = {
+  firstMs: 100,
+  /**
+   * A partition that is read faster than the service promises (2,000 entities/s) has room for the next page of 1,000
+   * half a second later. A much longer delay leaves the day behind the others, alone at the end. How much is asked of
+   * a busy service is decided by the slots.
+   */
+  longestMs: 1_000,
+  /** `Retry-After: 3600` has been seen. */
+  longestRetryAfterMs: 10_000,
+};
+
+/** How often a request is retried after a reply that cannot be a page. */
 const BRIEF_RETRIES = 3;
 
+/** The service rejects requests that are dated more than 15 minutes away from its time (Authorize with Shared Key, Azure Storage). */
+const TOLERATED_MS = 5 * 60_000;
+
 const HEADERS = {
-  // Without metadata a page is a third of the size, and less to parse.
+  // Without metadata a page has a third of the size.
   Accept: 'application/json;odata=nometadata',
-  // The first that takes tokens of Entra ID for tables.
+  // The first version that accepts tokens of Entra ID for tables.
   'x-ms-version': '2020-12-06',
   DataServiceVersion: '3.0',
 };
 
-/** The parameters of a request; what is undefined is left out. */
+/** The parameters of a request, without those that are undefined. */
 type TableQuery = Record<string, string | undefined>;
 
 export interface PageReaderOptions {
-  /** One request, from its start to the last byte of its reply. */
+  /** The limit of one request, from its start to the last byte of its reply. */
   timeoutMs: number;
-  /** How long one page is tried again. */
+  /** How long one page is retried. */
   retryForMs: number;
-  /** Whether plain http will do. */
+  /** Whether plain http is allowed. */
   allowInsecureConnection: boolean;
-  /** Told of what goes wrong, in the moment in which it does. */
+  /** Called in the async context of the page, so that a span can be found. */
   observers?: readonly PageObserver[];
 }
 
 export interface PageObserver {
-  /** A request gave no page. */
+  /** Called when a request returned no page. */
   onFault(fault: TableFault): void;
-  /** Its page is asked for again. */
+  /** Called before the page is requested again. */
   onRetry(fault: TableFault): void;
 }
 
-/** The one place that talks to the table. */
+/** Reads pages: the only file that talks to the table. */
 export class PageReader implements PageSource {
   private readonly http = createDefaultHttpClient();
   private readonly clock = new TableClock();
@@ -59,15 +72,15 @@ export class PageReader implements PageSource {
   ) {}
 
   /**
-   * Reads the page of `range` that follows `after`, trying again what is worth trying.
+   * Reads the page of `range` that follows `after`. Retries by the verdict of each fault.
    *
-   * @throws QueryFailedError with the TABLE_ code of the fault that did not go away; or the signal's reason.
+   * @throws QueryFailedError with the TABLE_ code of the last fault; the signal's reason.
    */
   async read(range: PageRange, after: ContinuationToken | undefined, signal: AbortSignal): Promise<Page> {
-    // From the first fault on, and without the waits for a slot, which are nobody's fault.
+    // Counts from the first fault, without the waits for a slot, which are no fault of the table.
     let giveUpAt = Infinity;
     let wasRenewed = false;
-    // Of their own: that the table was busy before says nothing of a reply that cannot be right.
+    // Counted apart: throttled attempts must not use up the retries of a reply that cannot be a page.
     let briefRetries = 0;
     for (let attempt = 0; ; attempt += 1) {
       const read = await this.tryRead(range, after, signal);
@@ -78,14 +91,14 @@ export class PageReader implements PageSource {
         const refusedAt = performance.now();
         wasRenewed = await this.renew(client, signal);
         if (wasRenewed) {
-          // A rotated key is no fault of the table's: it costs the page neither an attempt nor its time.
+          // A rotated key costs the page neither an attempt nor a part of its time.
           attempt -= 1;
           giveUpAt += performance.now() - refusedAt;
           continue;
         }
       }
       giveUpAt = Math.min(giveUpAt, performance.now() + this.options.retryForMs);
-      const delayMs = toRetryDelayMs(attempt, fault.options.retryAfterMs, Math.random());
+      const delayMs = toBackOffMs(TABLE_BACK_OFF, attempt, fault.options.retryAfterMs, Math.random());
       const isOver =
         fault.retry === 'never' ||
         (fault.retry === 'briefly' && ++briefRetries > BRIEF_RETRIES) ||
@@ -93,17 +106,17 @@ export class PageReader implements PageSource {
       if (isOver) throw new QueryFailedError(fault.code, fault.message, { cause: fault });
       for (const observer of this.options.observers ?? []) observer.onRetry(fault);
       range.onRetry?.(fault.code);
-      await delay(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pause(delayMs, signal);
     }
   }
 
-  /** Why the table cannot be read, as a code, or undefined when it can; costs one request for one entity. */
+  /** Requests one entity. @returns The code of the fault, or undefined when the table can be read. */
   async probe(signal: AbortSignal): Promise<string | undefined> {
     const first = await this.tryProbe(signal);
     if (first.fault?.code !== 'TABLE_FORBIDDEN') return first.fault?.code;
-    // A rotation is noticed here, too, where no query is running.
+    // So a rotation is noticed also while no query runs.
     const isRenewed = await this.renew(first.client, signal).catch(() => {
-      // Whoever asks has no time for a vault that is away; a new key is found by the next probe.
+      // A probe does not wait for an unreachable vault; the next probe finds the new key.
       return false;
     });
     return isRenewed ? (await this.tryProbe(signal)).fault?.code : first.fault.code;
@@ -132,7 +145,7 @@ export class PageReader implements PageSource {
     const askedAt = performance.now();
     const slot = await this.slots.take(signal, claims);
     const waitedMs = performance.now() - askedAt;
-    // After the wait, in which it may have been renewed.
+    // Read after the wait, in which the connection may have been renewed.
     const { client } = this.connection;
     try {
       const page = await this.request(
@@ -180,7 +193,7 @@ export class PageReader implements PageSource {
         return await this.request(client, query, signal);
       }
       if (response.status !== 200) throw toStatusFault(response);
-      return { ...readPageBody(response.bodyAsText), next: readToken(response.headers) };
+      return { ...parsePageBody(response.bodyAsText), next: readToken(response.headers) };
     } catch (error) {
       if (error instanceof TableFault) throw error;
       throw toTransportFault(error, timeLimit.signal.aborted);
@@ -191,17 +204,49 @@ export class PageReader implements PageSource {
   }
 }
 
-/** Not URLSearchParams, whose `+` for a blank the service's signature check does not expect. */
+/** Not URLSearchParams, whose `+` for a space breaks the service's signature check. */
 function toQueryString(query: TableQuery): string {
   return Object.entries(query)
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]))
     .join('&');
 }
 
-/** Either key alone is a token too. */
+/** Either header alone is a token too. */
 function readToken(headers: { get(name: string): string | undefined }): ContinuationToken | undefined {
   const partitionKey = headers.get('x-ms-continuation-nextpartitionkey');
   const rowKey = headers.get('x-ms-continuation-nextrowkey');
   if (partitionKey === undefined && rowKey === undefined) return undefined;
   return { ...(partitionKey === undefined ? {} : { partitionKey }), ...(rowKey === undefined ? {} : { rowKey }) };
+}
+
+interface RequestDate {
+  /** The difference to this machine's time. */
+  offsetMs: number;
+  headers: Record<string, string>;
+}
+
+/** Dates and signs requests by the table's clock when this machine's clock is too far off, so that queries do not fail. */
+export class TableClock {
+  private offsetMs = 0;
+
+  /** The date of a request that is sent now. */
+  read(): RequestDate {
+    const { offsetMs } = this;
+    // Without the header the signature uses this machine's time.
+    const headers = offsetMs === 0 ? {} : { 'x-ms-date': new Date(Date.now() + offsetMs).toUTCString() };
+    return { offsetMs, headers };
+  }
+
+  /**
+   * Compares the date of a refused request with the `Date` of its reply.
+   *
+   * @returns Whether the date was wrong; the next request has the right one.
+   */
+  correct({ offsetMs }: RequestDate, date: string | undefined): boolean {
+    const rightMs = Date.parse(date ?? '') - Date.now();
+    // Without a date in the reply this is NaN, which compares as false.
+    if (!(Math.abs(rightMs - offsetMs) > TOLERATED_MS)) return false;
+    this.offsetMs = rightMs;
+    return true;
+  }
 }

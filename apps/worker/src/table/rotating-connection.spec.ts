@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { RotatingConnection } from './rotating-connection';
-import { createTableClient } from './table-client';
+import { createTableClient } from './table-connection';
 
 const NEVER_MS = 1_000_000;
 
@@ -14,7 +14,7 @@ const toClient = (secret: string) => {
   return createTableClient({ connectionString, tableName: 'audit', allowInsecureConnection: false });
 };
 
-/** Over a vault that has these secrets, or failures, one after the other, the last one for ever. */
+/** A connection to a vault that answers with these secrets or failures in order, and repeats the last. */
 function connect(answers: (string | SecretError)[], patienceMs: number, createClient = toClient) {
   const reads: number[] = [];
   const failures: SecretErrorCode[] = [];
@@ -37,8 +37,8 @@ function connect(answers: (string | SecretError)[], patienceMs: number, createCl
 
 const away = new SecretError(SecretErrorCode.Unreachable, 'away');
 
-describe('a connection that is refused', () => {
-  it('reads its secret once for all that were refused together, and is another one then', async () => {
+describe('a connection whose key is refused', () => {
+  it('reads its secret once for all requests that were refused together, and has a new client', async () => {
     const { connection, reads } = connect(['a second'], 0);
     const { client } = connection;
     expect(await Promise.all([connection.renew(client), connection.renew(client)])).toEqual([true, true]);
@@ -46,7 +46,7 @@ describe('a connection that is refused', () => {
     expect(reads).toHaveLength(1);
   });
 
-  it('reads nothing for one that was refused before it became another one', async () => {
+  it('reads nothing for a request that was refused before the client was replaced', async () => {
     const { connection, reads } = connect(['a second'], 0);
     const { client } = connection;
     await connection.renew(client);
@@ -54,21 +54,21 @@ describe('a connection that is refused', () => {
     expect(reads).toHaveLength(1);
   });
 
-  it('looks again for a secret that is still the refused one, and for a vault that is away', async () => {
+  it('reads again while the vault has the refused secret, or is unreachable', async () => {
     const { connection, reads, failures } = connect(['a first', away, 'a second'], 10_000);
     expect(await connection.renew(connection.client)).toBe(true);
     expect(reads).toHaveLength(3);
     expect(failures).toEqual(['SECRET_UNREACHABLE']);
   });
 
-  it('gives up when its patience is over, and may be asked again', async () => {
+  it('gives up after its limit, and can be renewed again', async () => {
     const { connection, reads } = connect(['a first'], 100);
     expect(await connection.renew(connection.client)).toBe(false);
     expect(await connection.renew(connection.client)).toBe(false);
     expect(reads).toHaveLength(2);
   });
 
-  it('takes no secret of another account', async () => {
+  it('rejects a secret of another account', async () => {
     const { connection, failures } = connect(['b second'], 0);
     const { client } = connection;
     expect(await connection.renew(client)).toBe(false);
@@ -76,7 +76,7 @@ describe('a connection that is refused', () => {
     expect(failures).toEqual(['SECRET_INVALID']);
   });
 
-  it('says why its secret, which is still the same, can be of no more use, and keeps it', async () => {
+  it('reports why the unchanged secret is invalid by now, and keeps it', async () => {
     let hasExpired = false;
     const { connection, failures } = connect(['a first'], 0, (secret) => {
       if (hasExpired) throw new SecretError(SecretErrorCode.Invalid, 'expired');
@@ -89,7 +89,7 @@ describe('a connection that is refused', () => {
     expect(failures).toEqual(['SECRET_INVALID']);
   });
 
-  it('waits no longer when it is stopped', async () => {
+  it('ends its wait when it is stopped', async () => {
     const { connection } = connect(['a first'], NEVER_MS);
     const renewal = connection.renew(connection.client);
     connection.stop();

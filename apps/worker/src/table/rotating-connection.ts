@@ -1,12 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
+import { pause } from '#shared/lifecycle/retry';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { toSecretDelayMs } from '#shared/secrets/until-read';
 import type { TableConnection } from './table-connection';
 
 /**
- * A rotation changes the account and the vault one after the other. Whoever reads in between finds the key that was
- * just refused, and looks again for this long.
+ * A rotation changes the account and the vault one after the other. In between the vault has the key that the table
+ * refuses; it is read again for this long.
  */
 const ROTATION_LIMIT_MS = 10_000;
 
@@ -16,18 +16,18 @@ export interface RotatingConnectionOptions {
   /** @throws SecretError SECRET_INVALID */
   toClient: (secret: string) => TableClient;
   refreshMs: number;
-  /** How long a query waits for a vault that is away while the table refuses the key that it has. */
+  /** How long a query waits for an unreachable vault while the table refuses the key. */
   patienceMs: number;
   onRotated: () => void;
-  /** The secret that was there before is kept. */
+  /** Called after a failed reading; the previous secret stays in use. */
   onFailure: (error: SecretError) => void;
 }
 
 /**
- * Reads its secret again on a timer, and at once when the table refuses it: then once for all pages that were refused
- * together.
+ * A connection with a secret that may be rotated. It reads the secret again on a timer, and at once when the table refuses
+ * it: once for all pages that were refused together.
  *
- * The account never changes: what was read of one table must not be joined with what is read of another.
+ * It rejects a secret of another account: pages of two tables must not be mixed.
  */
 export class RotatingConnection implements TableConnection {
   client: TableClient;
@@ -45,9 +45,9 @@ export class RotatingConnection implements TableConnection {
   }
 
   async renew(refused: TableClient): Promise<boolean> {
-    // Renewed while the refused request was under way.
+    // Renewed since the refused request was sent.
     if (refused !== this.client) return true;
-    this.renewal ??= this.renewPatiently(refused).finally(() => (this.renewal = undefined));
+    this.renewal ??= this.renewWithRetries(refused).finally(() => (this.renewal = undefined));
     return this.renewal;
   }
 
@@ -56,7 +56,7 @@ export class RotatingConnection implements TableConnection {
     this.stopping.abort();
   }
 
-  private async renewPatiently(refused: TableClient): Promise<boolean> {
+  private async renewWithRetries(refused: TableClient): Promise<boolean> {
     const begunAt = performance.now();
     for (let attempt = 0; ; attempt += 1) {
       const error = await this.refresh();
@@ -64,14 +64,14 @@ export class RotatingConnection implements TableConnection {
       const limitMs = error?.isPassing ? this.options.patienceMs : Math.min(ROTATION_LIMIT_MS, this.options.patienceMs);
       const delayMs = toSecretDelayMs(attempt, error?.options.retryAfterMs, Math.random());
       if (performance.now() + delayMs - begunAt > limitMs) return false;
-      await delay(delayMs, undefined, { signal: this.stopping.signal }).catch(() => {
-        // Whoever waits is being stopped too.
+      await pause(delayMs, this.stopping.signal).catch(() => {
+        // Stopped: the next line returns.
       });
       if (this.stopping.signal.aborted) return false;
     }
   }
 
-  /** One reading at a time: of two, the older secret could come last. Gives what was wrong with it. */
+  /** Reads the secret, once at a time: of two readings the older could end last. @returns The failure, if any. */
   private refresh(): Promise<SecretError | undefined> {
     this.refreshing ??= this.readAgain().finally(() => (this.refreshing = undefined));
     return this.refreshing;
@@ -81,7 +81,7 @@ export class RotatingConnection implements TableConnection {
     const { read, toClient, onRotated, onFailure } = this.options;
     try {
       const secret = await read(this.stopping.signal);
-      // Also of a secret that is the same, which may have expired.
+      // Validates an unchanged secret too, which may have expired.
       const client = toClient(secret);
       if (secret === this.secret) return undefined;
       if (new URL(client.url).href !== new URL(this.client.url).href) {
@@ -96,7 +96,7 @@ export class RotatingConnection implements TableConnection {
       const failure =
         error instanceof SecretError
           ? error
-          : new SecretError(SecretErrorCode.Invalid, 'the connection string was not read', { cause: error });
+          : new SecretError(SecretErrorCode.Invalid, 'the connection string could not be read', { cause: error });
       onFailure(failure);
       return failure;
     }

@@ -18,7 +18,7 @@ async function serve(slots: ScanSlots, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) (await slots.take(NEVER, claim())).release('served');
 }
 
-/** Has pages wait while all slots are held, and gives the names in the order in which they get one slot after the other. */
+/** Lets pages wait while all slots are taken. @returns Their names in the order in which they get a slot. */
 async function listTurns(
   slots: ScanSlots,
   waiting: readonly (readonly [name: string, SlotClaim[]])[],
@@ -28,7 +28,7 @@ async function listTurns(
   const ended = waiting.map(async ([name, claims]) => {
     const slot = await slots.take(NEVER, claims);
     turns.push(name);
-    // Those that wait are looked at again only after this one has ended.
+    // The next page is admitted only after this one has ended.
     await new Promise(setImmediate);
     slot.release('served');
   });
@@ -38,7 +38,7 @@ async function listTurns(
 }
 
 describe('ScanSlots', () => {
-  it('admits as many pages as its limit, and the others in the order in which they came', async () => {
+  it('admits as many pages as its limit, and the others in the order of their arrival', async () => {
     const slots = new ScanSlots(2);
     const claims = claim();
     const [first] = await takeAll(slots, 2);
@@ -56,7 +56,7 @@ describe('ScanSlots', () => {
     expect(slots.read()).toMatchObject({ inFlight: 1, waiting: 0 });
   });
 
-  it('lets go of whoever stops waiting', async () => {
+  it('forgets a page that stops waiting', async () => {
     const slots = new ScanSlots(1);
     const [held] = await takeAll(slots, 1);
     const controller = new AbortController();
@@ -77,7 +77,7 @@ describe('ScanSlots', () => {
     }
   });
 
-  it('takes a single refusal among as many requests as it allows for an accident', async () => {
+  it('keeps its limit after a single refusal among as many requests as it allows', async () => {
     const slots = new ScanSlots(4);
     for (let accident = 0; accident < 3; accident += 1) {
       (await slots.take(NEVER, claim())).release('pressed');
@@ -101,17 +101,17 @@ describe('ScanSlots', () => {
     expect(slots.read().limit).toBe(6);
   });
 
-  it('does not take a fault that has nothing to do with load for pressure', async () => {
+  it('keeps its limit after a fault that is unrelated to load', async () => {
     const slots = new ScanSlots(4);
     (await slots.take(NEVER, claim())).release('faulted');
     expect(slots.read()).toMatchObject({ limit: 4, pressed: 0, faulted: 1 });
   });
 });
 
-describe('slots that several queries need', () => {
+describe('slots for several queries', () => {
   const [long, short, third] = [{}, {}, {}];
 
-  it('go round between the queries, the urgent pages of each first', async () => {
+  it('go to the queries in turn, the urgent pages of each first', async () => {
     const turns = await listTurns(new ScanSlots(1), [
       ['long-1', claim(long)],
       ['long-2', claim(long)],
@@ -123,7 +123,7 @@ describe('slots that several queries need', () => {
     expect(turns).toBe('long-urgent short-1 third-1 long-1 short-2 long-2');
   });
 
-  it('go to the query with the fewest', async () => {
+  it('go to the query with the fewest slots', async () => {
     const slots = new ScanSlots(4);
     const held = await takeAll(slots, 4, claim(long));
     const order: string[] = [];
@@ -140,11 +140,11 @@ describe('slots that several queries need', () => {
       await new Promise(setImmediate);
     }
     await Promise.all(waiting);
-    // One short beside three long, two beside two, and then nothing but long pages are left.
+    // One short beside three long, two beside two, then only long pages are left.
     expect(order).toEqual(['short', 'short', 'long', 'long']);
   });
 
-  it('are charged for a page that two queries wait for to the one that gets it soonest', async () => {
+  it('count, for a page of two queries, for the query that gets it soonest', async () => {
     const turns = await listTurns(new ScanSlots(1), [
       ['long-1', claim(long)],
       ['long-2', claim(long)],
@@ -169,11 +169,11 @@ describe('slots that several queries need', () => {
     for (const joined of claim(short)) claims.add(joined);
     held.release('served');
     await Promise.all([shared, other]);
-    // It came first, but the query that it is for now has a slot, and the third has none.
+    // The shared page came first, but its query has a slot by now, and the third has none.
     expect(order).toEqual(['third', 'shared']);
   });
 
-  it('leave nothing behind of a query that has no page any more', async () => {
+  it('keep no record of a query without pages', async () => {
     const slots = new ScanSlots(2);
     const [slot] = await takeAll(slots, 2, claim(long));
     const controller = new AbortController();
@@ -186,7 +186,7 @@ describe('slots that several queries need', () => {
   });
 });
 
-/** A query that reads `days` side by side, each page after page; with an end to it the next one follows, as in a stream. */
+/** A query that reads `days` concurrently, each page after page. When one has ended, the next one follows, as in a stream. */
 interface Load {
   days: number;
   /** Pages of a day. */
@@ -194,11 +194,11 @@ interface Load {
   isUrgent: boolean;
 }
 
-/** What each load has of the slots over some turnovers, in each of which all pages in flight come, in any order. */
+/** Measures the slots of each load over some turnovers; in each all pages in flight end, in any order. */
 async function run(limit: number, loads: readonly Load[], turnovers: number, order: (count: number) => number) {
   const slots = new ScanSlots(limit);
   const stop = new AbortController();
-  // As many listen as wait.
+  // Each waiting page adds a listener.
   setMaxListeners(0, stop.signal);
   const settle = () => new Promise(setImmediate);
   const inFlight = new Map<() => void, Load>();
@@ -228,7 +228,7 @@ async function run(limit: number, loads: readonly Load[], turnovers: number, ord
       inFlight.delete(done);
       done();
       await settle();
-      // The first load had all slots at the beginning, until its pages had come.
+      // In the first turnover, the first load has all slots.
       if (turnover === 0) continue;
       for (const load of loads) {
         const count = [...inFlight.values()].filter((other) => other === load).length;
@@ -242,7 +242,7 @@ async function run(limit: number, loads: readonly Load[], turnovers: number, ord
   return loads.map((load) => ({ given: given.get(load) ?? 0, fewest: fewest.get(load) ?? 0 }));
 }
 
-/** The slots that each may have at once where all have as many, and what one has no days for is left to the others. */
+/** The fair share of each load: even, except that the others use the slots that a load has no days for. */
 function toFairShares(limit: number, loads: readonly Load[]): number[] {
   let left = limit;
   const shares = new Map<Load, number>();
@@ -280,7 +280,7 @@ describe('the share of a query', () => {
       const turnovers = 4 + 8 * Math.ceil(loads.length / limit);
       const seen = await run(limit, loads, turnovers, order);
       for (const [i, share] of toFairShares(limit, loads).entries()) {
-        // A stream has pauses, in which it needs less than its share.
+        // A stream has pauses, in which it uses less than its share.
         if (loads[i]?.pages !== Infinity) continue;
         expect(seen[i]?.fewest).toBeGreaterThanOrEqual(Math.floor(share / 2));
         expect(seen[i]?.given).toBeGreaterThanOrEqual(Math.floor((share / 2) * turnovers));

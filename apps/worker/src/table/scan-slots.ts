@@ -1,14 +1,14 @@
 import type { SlotClaim } from '../queries/day-scan';
 
-/** How the request that a slot was taken for ended; `pressed`: the service said, or showed, that it has too much to do. */
+/** How the request of a slot ended; `pressed`: the service was overloaded, by its reply or by a timeout. */
 export type SlotEnd = 'served' | 'pressed' | 'faulted' | 'abandoned';
 
 export interface ScanSlot {
-  /** Gives the slot back; only the first call counts. */
+  /** Frees the slot. Only the first call has an effect. */
   release(end: SlotEnd): void;
 }
 
-/** What the slots are like at the moment, for whoever watches the process. */
+/** The state of the slots, for metrics. */
 export interface ScanSlotsReading {
   /** Pages that may be in flight now. */
   limit: number;
@@ -19,17 +19,17 @@ export interface ScanSlotsReading {
   faulted: number;
 }
 
-/** What a query has of the slots. */
+/** The slots of a query. */
 interface Share {
   inFlight: number;
-  /** The lowest number is that of the query that got a slot, or began to wait, longest ago. */
+  /** Lowest for the query that got a slot, or began to wait, longest ago. */
   lastTurn: number;
 }
 
 /** A page that waits for a slot. */
 interface Waiter {
   claims: Iterable<SlotClaim>;
-  /** Ends the wait; the slot is charged to the share. */
+  /** Ends the wait. The slot counts for this share. */
   begin(share: Share): void;
 }
 
@@ -41,20 +41,20 @@ interface Candidate {
 }
 
 /**
- * Bounds the pages in flight, over all queries of a process, and shares them between the queries.
+ * Limits the pages in flight over all queries of a process, and shares them between the queries.
  *
- * A free slot goes to the query that has the fewest slots and a page that waits (max-min fairness): so each query has
- * its even share as soon as pages of others have come, and what a query does not use is left to the others. Between
- * queries with as many slots it goes round, also where the bound is below the number of queries. A query that was away
- * has no credit: it comes last in that round. Within a query urgent pages go first, then those that have waited longest.
+ * A free slot goes to the query with a waiting page that has the fewest slots (max-min fairness). So each query has its
+ * even share once pages of the others have ended, and the others use the slots that a query does not need. Queries with
+ * equally many slots take turns, also when there are more queries than slots. A query that had no waiting page gets no
+ * credit: it is last in the round. Within a query urgent pages are first, then those that have waited longest.
  *
- * A page that several queries wait for is charged to the one that gets it soonest, so no query depends on the share of
+ * A page that several queries wait for counts for the query that gets it soonest, so no query depends on the share of
  * another.
  *
- * The bound follows what the service can do (additive increase, multiplicative decrease, as TCP does): it starts at its
- * ceiling, is halved on a sign of pressure, and grows by one for each time that as many pages as it allows were served.
- * A sign of pressure is a second refusal among as many requests as it allows. A single one is no sign: a service with
- * time to spare refuses one request in a hundred too, and halving for each of those would keep a third of the slots shut.
+ * The limit follows the capacity of the service (additive increase, multiplicative decrease, as in TCP). It starts at its
+ * ceiling, is halved on pressure, and grows by one after each round in which as many pages as it allows were served.
+ * Pressure is a second refusal among as many requests as the limit allows. A single refusal is not: an idle service too
+ * refuses one request in a hundred, and halving for each would keep a third of the slots unused.
  */
 export class ScanSlots {
   private limit: number;
@@ -75,7 +75,7 @@ export class ScanSlots {
   }
 
   /**
-   * @param claims The queries that want the page: at least one while it waits, read anew for each slot that becomes free.
+   * @param claims The queries that wait for the page: at least one. Read again for each slot that becomes free.
    * @throws The signal's reason when it is aborted while waiting.
    */
   async take(signal: AbortSignal, claims: Iterable<SlotClaim>): Promise<ScanSlot> {
@@ -113,7 +113,7 @@ export class ScanSlots {
       this.pressed += 1;
       const distance = Math.abs(ordinal - this.lastPressed);
       this.lastPressed = ordinal;
-      // Requests that were under way at the last cut tell of the time before it: one wave of refusals is one cut.
+      // Requests in flight at the last cut show the load before it: one wave of refusals is one cut.
       if (ordinal <= this.takenAtLastCut || distance > this.limit) return;
       this.takenAtLastCut = this.taken;
       this.servedSinceStep = 0;
@@ -156,7 +156,7 @@ export class ScanSlots {
     }
   }
 
-  /** The claim that the next slot belongs to; pages are looked at in the order in which they came. */
+  /** The claim that gets the next slot. Pages are examined in the order of their arrival. */
   private findNext(): Candidate | undefined {
     let first: Candidate | undefined;
     for (const waiter of this.waiting) {
@@ -179,7 +179,7 @@ export class ScanSlots {
     return this.turns;
   }
 
-  /** Forgets the queries that have no page in flight and none that waits. */
+  /** Deletes the shares of queries with no page in flight and no waiting page. */
   private forgetIdle(): void {
     const claiming = new Set<object>();
     for (const { claims } of this.waiting) for (const { query } of claims) claiming.add(query);

@@ -5,20 +5,20 @@ import { SecretError } from '#shared/secrets/secret-error';
 
 type TableFailureCode = Extract<FailureCode, `TABLE_${string}`>;
 
-/** One request to the table that gave no page. */
+/** A request to the table that returned no page. */
 export class TableFault extends Error {
   override readonly name = 'TableFault';
 
   constructor(
-    /** What the query fails with when the fault does not go away. */
+    /** The code of the query's failure if the fault persists. */
     readonly code: TableFailureCode,
     message: string,
-    /** `never`: asking again gives the same. `briefly`: it may, but probably something is wrong for good. */
+    /** `never`: a retry has the same result. `briefly`: a retry may help, but the cause is probably permanent. */
     readonly retry: 'never' | 'briefly' | 'persistently',
     readonly options: {
       isPressure?: boolean;
       retryAfterMs?: number | undefined;
-      /** Of the reply, where there was one. */
+      /** Of the reply, if there was one. */
       status?: number;
       cause?: unknown;
     } = {},
@@ -27,13 +27,13 @@ export class TableFault extends Error {
   }
 }
 
-/** A reply with a status other than 200 as a fault. */
+/** The fault of a reply with a status other than 200. */
 export function toStatusFault({ status, headers, bodyAsText }: PipelineResponse): TableFault {
   const errorCode = headers.get('x-ms-error-code') ?? readErrorCode(bodyAsText);
   const message = `the table answered ${status} ${errorCode ?? ''}`.trim();
   if (status === 401 || status === 403) return new TableFault('TABLE_FORBIDDEN', message, 'never', { status });
   if (status === 404) return new TableFault('TABLE_NOT_FOUND', message, 'never', { status });
-  // Beyond its targets the service says 503 Server Busy or 500 Operation Timeout.
+  // Above its scalability targets the service answers 503 Server Busy or 500 Operation Timeout.
   if (status === 429 || status === 503 || errorCode === 'OperationTimedOut') {
     return new TableFault('TABLE_THROTTLED', message, 'persistently', {
       status,
@@ -45,15 +45,15 @@ export function toStatusFault({ status, headers, bodyAsText }: PipelineResponse)
   return new TableFault('TABLE_PROTOCOL', message, 'never', { status });
 }
 
-/** A request that got no complete reply as a fault: refused, cut, or over its time. */
+/** The fault of a request without a complete reply: refused, cut or timed out. */
 export function toTransportFault(error: unknown, timedOut: boolean): TableFault {
   if (timedOut) {
-    return new TableFault('TABLE_UNREACHABLE', 'a page took too long', 'persistently', {
+    return new TableFault('TABLE_UNREACHABLE', 'the request for a page timed out', 'persistently', {
       isPressure: true,
       cause: error,
     });
   }
-  // Of the identity, whose token the request needs.
+  // The request needs a token of the identity.
   if (error instanceof SecretError) {
     return error.isPassing
       ? new TableFault('TABLE_UNREACHABLE', error.message, 'persistently', { ...error.options, cause: error })
@@ -63,12 +63,12 @@ export function toTransportFault(error: unknown, timedOut: boolean): TableFault 
   return new TableFault('TABLE_UNREACHABLE', `no reply: ${error.code}`, 'persistently', { cause: error });
 }
 
-/** A reply that says 200 but cannot be a page. */
+/** The fault of a reply with status 200 that cannot be a page. */
 export function toProtocolFault(message: string, cause?: unknown): TableFault {
   return new TableFault('TABLE_PROTOCOL', message, 'briefly', { cause });
 }
 
-/** The service's own code, `{"odata.error":{"code":"…"}}`, where a header does not carry it. */
+/** The service's error code, `{"odata.error":{"code":"…"}}`, for replies without its header. */
 function readErrorCode(body: string | null | undefined): string | undefined {
   return /"code"\s*:\s*"(\w+)"|<(?:m:)?code>(\w+)</
     .exec(body ?? '')

@@ -1,6 +1,5 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
-import { findCaFileProblem } from '../redis/redis-tls';
-import { findRedisUrlProblem } from '../redis/redis-url';
+import { findCaFileProblem, findRedisUrlProblem } from '../redis/redis-url';
 import { isSafeUrl } from '../secrets/is-safe-url';
 import { AsOrigin, findOriginProblem } from './base-url';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';

@@ -1,7 +1,6 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { TAKE } from './rate-window';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 import { readRecord } from './unreadable-record';
 
 /** Of each stream. Some months of an operator's work. */

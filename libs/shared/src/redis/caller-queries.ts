@@ -1,10 +1,7 @@
-import type { RedisClient } from './redis-client';
-import { forgetGone } from './forget-gone';
-import { LONGEST_LIFE_MS, QUEUED_WITHIN_MS } from './query-life';
-import { LEAVE_WAIT, STANDING, TAKE_OFF } from './query-standing';
+import { type RedisClient, RedisScript } from './redis-client';
+import { forgetGone, LONGEST_LIFE_MS, QUEUED_WITHIN_MS, LEAVE_WAIT, STANDING, TAKE_OFF } from './query-index';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
 type AdmissionVerdict = 'admitted' | 'refused' | 'ended';
 

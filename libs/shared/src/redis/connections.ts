@@ -1,11 +1,9 @@
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import { coalesceWrites } from './coalesce-writes';
-import { hearLateErrors } from './late-errors';
-import { createNodeConnector } from './node-connector';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions, AbstractConnector } from 'ioredis';
 import type { RedisClient } from './redis-client';
-import { createRedisTls } from './redis-tls';
-import { parseRedisUrl, type RedisAddress } from './redis-url';
-import { watchRefusals } from './watch-refusals';
+import { createRedisTls, parseRedisUrl, type RedisAddress, type RedisHost } from './redis-url';
+import { watchRefusals } from './redis-outages';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 /** A bound for every single command, above the one that callers are promised an answer by. */
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -69,10 +67,9 @@ export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
   const socketTimeout = address.kind === 'server' ? SILENCE_LIMIT_MS : SILENCE_LIMITS_MS.requests;
   const redis = watchRefusals(connect(address, { ...REQUESTS, socketTimeout }, CLUSTER_REQUESTS, caFile), 0);
-  if (redis instanceof Redis) return coalesceWrites(redis);
+  if (redis instanceof Redis) return redis;
+  // Without this the first request opens the connection to a server, and commands beside it fail as offline.
   return redis.on('+node', (node: Redis) => {
-    coalesceWrites(node);
-    // Else the first request would make the connection, and those beside it would find none.
     if (!node.options.readOnly) node.connect().catch(() => {});
   });
 }
@@ -162,5 +159,47 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
     sentinelRetryStrategy: toDelayMs,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
     connectTimeout: SENTINEL_LIMIT_MS,
+  };
+}
+
+/**
+ * ioredis hears the first error of a connection alone. Over TLS there can be two, of a server that has another name and
+ * whose connection is closed meanwhile, and an error that nobody hears ends the process.
+ */
+export function hearLateErrors<T extends RedisClient>(redis: T): T {
+  if (redis instanceof Cluster) redis.on('+node', hearOne);
+  else hearOne(redis);
+  return redis;
+}
+
+function hearOne(redis: Redis): void {
+  redis.on('error', () => {
+    // None before the sentinels have told where to.
+    const stream = redis.stream as typeof redis.stream | undefined;
+    if (stream?.listenerCount('error') === 0) stream.on('error', () => {});
+  });
+}
+
+/** What a connection that is being closed may take before it is cut; ioredis' own. */
+const DISCONNECT_LIMIT_MS = 2_000;
+
+/** Of ioredis' option `Connector`: goes to another of these servers with each attempt. */
+export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: ConnectionOptions | undefined) {
+  let turn = Math.floor(Math.random() * listHosts().length);
+  return class NodeConnector extends AbstractConnector {
+    constructor() {
+      super(DISCONNECT_LIMIT_MS);
+    }
+
+    override async connect() {
+      const hosts = listHosts();
+      const place = hosts[turn++ % hosts.length];
+      this.connecting = true;
+      const stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
+      this.stream = stream;
+      // Where there is no route the error comes before ioredis listens, and would end the process; ioredis reads it from here.
+      stream.once('error', (error: Error) => (this.firstError = error));
+      return stream;
+    }
   };
 }

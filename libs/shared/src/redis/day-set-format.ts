@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib';
 import { type DaySet, type DaySetHead, IDENTIFIER_BYTES } from '../contract/day-set';
-import { extendChecksum } from './extend-checksum';
 
 /** How a day set lies in Redis: a head of 48 bytes, then 16 bytes for each identifier; numbers are little-endian. */
 export const HEAD_BYTES = 48;
@@ -53,4 +52,12 @@ export function readDaySet(bytes: Buffer): DaySet | undefined {
 
 function checksum(head: Buffer, identifiers: Uint8Array): number {
   return extendChecksum(crc32(head.subarray(0, AT.checksum)), identifiers);
+}
+
+/**
+ * The CRC-32 of what `checksum` is of, followed by `bytes`. Node's own gives 0 for no bytes where they have no memory
+ * behind them, so that the set of an empty day would never be trusted.
+ */
+export function extendChecksum(checksum: number, bytes: Uint8Array): number {
+  return bytes.length === 0 ? checksum : crc32(bytes, checksum);
 }

@@ -1,13 +1,12 @@
-import type { RedisClient } from './redis-client';
-import { describeError, type FailureCode } from '../contract/error-codes';
-import type { QueryOutcome, QueryState } from '../contract/query-document';
+import { type RedisClient, RedisScript } from './redis-client';
+import { describeError, type FailureCode, FAILURE_CODES } from '../contract/error-codes';
+import { type QueryOutcome, type QueryState, type QueryResult, toKnownProgress } from '../contract/query-document';
 import type { Terminator } from '../contract/query-history';
-import { QueryStatus } from '../contract/query-status';
-import { parseOutcome } from './parse-outcome';
-import { LEAVE_WAIT, STANDING } from './query-standing';
+import { QueryStatus, isTerminal } from '../contract/query-status';
+import { LEAVE_WAIT, STANDING } from './query-index';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 import { parseRecord } from './unreadable-record';
+import { countDays } from '../contract/calendar-day';
 
 /**
  * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended, events of the
@@ -158,4 +157,34 @@ export function toEndedFacts(
   const progress = { ...state.progress, etaSeconds: null };
   const error = { code, message: describeError(code) };
   return { status, caller, request, createdAt, startedAt, progress, result: null, error };
+}
+
+/**
+ * Reads an outcome, which a process of another version may have written: members that only it knows are left out, since
+ * callers are promised none, and a code that came later is QUERY_FAILED.
+ *
+ * @throws SyntaxError, TypeError or RangeError where it is none.
+ */
+export function parseOutcome(text: string): QueryOutcome {
+  const { status, caller, request, createdAt, finishedAt, expiresAt, ...written } = JSON.parse(text) as QueryOutcome;
+  const { startedAt = null, progress, result, error } = written as Partial<typeof written>;
+  if (!isTerminal(status) || typeof caller !== 'string') throw new TypeError('not an outcome');
+  // The documents have them as dates.
+  for (const time of [createdAt, finishedAt, expiresAt, startedAt ?? 0]) new Date(time).toISOString();
+  return {
+    ...{ status, caller, request, createdAt, startedAt, finishedAt, expiresAt },
+    progress: toKnownProgress(countDays(request.start, request.end) || 0, progress ?? {}),
+    result: result ? toKnownResult(result) : null,
+    error: error ? toKnownFailure(error) : null,
+  };
+}
+
+function toKnownResult(result: QueryResult): QueryResult {
+  const { count, entitiesRead, entitiesWithoutIdentifier, daysScanned, daysReused, oldestScanAt } = result;
+  return { count, entitiesRead, entitiesWithoutIdentifier, daysScanned, daysReused, oldestScanAt };
+}
+
+function toKnownFailure({ code, message }: NonNullable<QueryOutcome['error']>): QueryOutcome['error'] {
+  if (FAILURE_CODES.includes(code)) return { code, message };
+  return { code: 'QUERY_FAILED', message: describeError('QUERY_FAILED') };
 }

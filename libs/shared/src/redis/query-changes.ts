@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { parseOutcome } from './parse-outcome';
-import { untilTaken } from './until-taken';
+import { parseOutcome } from './outcomes';
+import { untilTaken } from './retry-commands';
 import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
 import { readRecord } from './unreadable-record';

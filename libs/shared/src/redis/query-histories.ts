@@ -1,11 +1,10 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
-import { LONGEST_LIFE_MS } from './query-life';
+import { LONGEST_LIFE_MS } from './query-index';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
-import { RedisScript } from './redis-script';
 import { readRecord } from './unreadable-record';
-import { isPassingRefusal } from './until-taken';
+import { isPassingRefusal } from './retry-commands';
 
 /** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
 const MOST_EVENTS = 4_000;

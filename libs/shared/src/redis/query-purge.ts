@@ -1,8 +1,7 @@
 import { QueryStatus } from '../contract/query-status';
-import type { RedisClient } from './redis-client';
-import { STANDING, TAKE_OFF } from './query-standing';
+import { type RedisClient, RedisScript } from './redis-client';
+import { STANDING, TAKE_OFF } from './query-index';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
 /** `live`: the query has not ended, or a worker holds its job still. */
 export type PurgeVerdict = 'purged' | 'live';

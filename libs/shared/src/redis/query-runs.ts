@@ -1,8 +1,8 @@
-import type { RedisClient } from './redis-client';
-import { type JobProgress, readJobProgress } from './job-progress';
-import { LONGEST_LIFE_MS } from './query-life';
+import { type RedisClient, RedisScript } from './redis-client';
+import { LONGEST_LIFE_MS } from './query-index';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
+import type { QueryProgress } from '../contract/query-document';
+import { readRecord } from './unreadable-record';
 
 /** Whether a run may go on: `ended` when the query has an outcome, `lost` when its lock or job is not its own any more. */
 export type RunVerdict = 'go on' | 'ended' | 'lost';
@@ -157,4 +157,47 @@ export class QueryRuns {
 function toTrust(lostWorkers: number): RunTrust {
   if (lostWorkers > MOST_LOST_WORKERS) return 'given up';
   return lostWorkers >= SUSPECT_FROM ? 'suspect' : 'trusted';
+}
+
+/** What the worker keeps in the `progress` of BullMQ's job hash. */
+export interface JobProgress extends Partial<QueryProgress> {
+  /** When a worker first began the query: milliseconds since 1970 by Redis' clock. Its presence means Running. */
+  startedAt?: number;
+  /** The outcome was written. Where it is set and there is no outcome, the outcome has expired. */
+  ended?: true;
+}
+
+/**
+ * Reads the member of the job hash; BullMQ writes `0` for a job that has made none. One that cannot be read is none either:
+ * it decides nothing, and the next report replaces it.
+ */
+export function readJobProgress(text: string | null | undefined, key: string): JobProgress {
+  const value = text ? readRecord(key, text, (json) => JSON.parse(json) as unknown) : undefined;
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+/** The worker that has a job, and since when by the worker's own clock: milliseconds since 1970. */
+export interface JobHolder {
+  worker: string;
+  since: number;
+}
+
+/** Who has which job, by BullMQ's own records: a worker takes a job under its name. */
+export class JobHolders {
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly keys: RecordKeys,
+  ) {}
+
+  /**
+   * Undefined when nobody has the job: it waits, or has ended. One whose worker was lost is still with it until BullMQ
+   * notices.
+   */
+  async read(id: string): Promise<JobHolder | undefined> {
+    // The active list is as long as there are queries being run at the moment.
+    const active = this.redis.lpos(`${this.keys.queue}:active`, id);
+    const [position, fields] = await Promise.all([active, this.redis.hmget(this.keys.job(id), 'pb', 'processedOn')]);
+    const [worker, since] = fields;
+    return position === null || !worker ? undefined : { worker, since: Number(since) };
+  }
 }

@@ -1,5 +1,4 @@
-import type { RedisClient } from './redis-client';
-import { RedisScript } from './redis-script';
+import { type RedisClient, RedisScript } from './redis-client';
 
 /** A limit that holds over all processes, since Redis counts. A window begins with the first request in it. */
 export interface RateWindow {

@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import type { CheckpointWriter, DayCheckpoint, DayPosition } from '../contract/day-set';
-import { extendChecksum } from './extend-checksum';
-import { RedisScript } from './redis-script';
+import { extendChecksum } from './day-set-format';
 
 /** Raised whenever the stored form changes. */
 const VERSION = 2;

@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, runPipeline, toMilliseconds, readReplyCode } from './redis-client';
 import type { CalendarDay } from '../contract/calendar-day';
 import {
   type CheckpointWriter,
@@ -12,12 +12,8 @@ import {
 import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
 import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
-import { runPipeline } from './run-pipeline';
-import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
-import { readReplyCode } from './redis-script';
-import { untilAnswered } from './until-answered';
-import { isPassingRefusal, untilTaken } from './until-taken';
+import { untilAnswered, isPassingRefusal, untilTaken } from './retry-commands';
 
 /** What is read along with a head: a day set of 250 identifiers is whole then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;

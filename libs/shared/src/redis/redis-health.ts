@@ -1,9 +1,7 @@
 import { orAborted } from '../lifecycle/or-aborted';
-import type { RedisClient } from './redis-client';
-import { readRedisMemory } from './redis-memory';
-import { readReplyCode, RedisScript } from './redis-script';
-import { findMissing } from './watch-redis-fitness';
-import { readLoginRefusal } from './watch-refusals';
+import { type RedisClient, readReplyCode, RedisScript, pipelineAt, runPipeline } from './redis-client';
+import { findMissing } from './redis-fitness';
+import { readLoginRefusal } from './redis-outages';
 
 /** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
 const ANSWER_LIMIT_MS = 2_000;
@@ -95,4 +93,24 @@ export class RedisHealth {
 export async function hasRoomToSpare(redis: RedisClient, key: string): Promise<boolean> {
   const { usedBytes, limitBytes } = await readRedisMemory(redis, key);
   return limitBytes === 0 || usedBytes < limitBytes * SPARE_FROM;
+}
+
+/** The memory of the server that holds a key. */
+export interface RedisMemory {
+  usedBytes: number;
+  /** 0: no limit is set. */
+  limitBytes: number;
+  /** What it does when it is full, such as `noeviction`; undefined where it does not say. */
+  policy: string | undefined;
+}
+
+export async function readRedisMemory(redis: RedisClient, key: string): Promise<RedisMemory> {
+  // Not CONFIG GET, which managed services forbid.
+  const [, text] = (await runPipeline(pipelineAt(redis, key).info('memory'))) as [number, string];
+  const read = (field: string) => new RegExp(`^${field}:(\\S+)`, 'm').exec(text)?.[1];
+  return {
+    usedBytes: Number(read('used_memory') ?? 0),
+    limitBytes: Number(read('maxmemory') ?? 0),
+    policy: read('maxmemory_policy'),
+  };
 }

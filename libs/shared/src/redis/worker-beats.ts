@@ -1,9 +1,6 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, toMilliseconds, RedisScript, runPipeline } from './redis-client';
 import type { WorkerBeat, WorkerSighting } from '../contract/worker-beat';
 import type { RecordKeys } from './record-keys';
-import { toMilliseconds } from './redis-clock';
-import { RedisScript } from './redis-script';
-import { runPipeline } from './run-pipeline';
 import { readRecord } from './unreadable-record';
 
 /** How often a worker says that it lives. */

@@ -1,6 +1,6 @@
 import type { RedisClient } from '../redis/redis-client';
-import { isLossy, readAppendOnlyFile } from '../redis/redis-durability';
-import { readRedisMemory } from '../redis/redis-memory';
+import { isLossy, readAppendOnlyFile } from '../redis/redis-fitness';
+import { readRedisMemory } from '../redis/redis-health';
 import { Gauge } from 'prom-client';
 import type { Metrics } from './metrics';
 

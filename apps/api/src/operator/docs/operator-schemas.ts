@@ -1,7 +1,7 @@
 import { ALL_ERRORS } from '#shared/contract/error-codes';
 import { TERMINAL_STATUSES } from '#shared/contract/query-status';
 import { DaySource } from '#shared/contract/query-history';
-import { DurabilityLevel } from '#shared/redis/redis-durability';
+import { DurabilityLevel } from '#shared/redis/redis-fitness';
 import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from '../../openapi/json-schema';
 import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from '../../openapi/query-schemas';
 import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';

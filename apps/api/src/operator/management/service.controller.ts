@@ -4,7 +4,7 @@ import { IsIn, IsInt, Max, Min } from 'class-validator';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { AuditLog, AuditStream, type AuditRecord } from '#shared/redis/audit-log';
-import { readRedisDurability } from '#shared/redis/redis-durability';
+import { readRedisDurability } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { parseParameters } from '../../queue/list-request';
 import { QueryQueue } from '../../queue/query-queue';

@@ -10,7 +10,7 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { Outcomes } from '#shared/redis/outcomes';
-import { QUEUED_WITHIN_MS } from '#shared/redis/query-life';
+import { QUEUED_WITHIN_MS } from '#shared/redis/query-index';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue, queueOnce } from '../../queue/query-queue';

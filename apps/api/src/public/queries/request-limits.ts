@@ -4,8 +4,7 @@ import { type RateWindow, type WindowCount, countRequest } from '#shared/redis/r
 import { RecordKeys } from '#shared/redis/record-keys';
 import { ProblemError } from '../../http/problem-error';
 import type { FastifyInstance } from 'fastify';
-import type { RedisClient } from '#shared/redis/redis-client';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { type RedisClient, readReplyCode } from '#shared/redis/redis-client';
 import { reachRedis } from '../../queue/reach-redis';
 
 const WINDOW_SECONDS = 60;
@@ -21,11 +20,10 @@ interface NamedWindow extends RateWindow {
 /** Says how often may be asked, and what a count means for whoever was counted. */
 @Injectable()
 export class RequestLimiter {
-  private readonly keys: RecordKeys;
-
-  constructor(private readonly config: ApiConfig) {
-    this.keys = new RecordKeys(config.keyPrefix);
-  }
+  constructor(
+    private readonly config: ApiConfig,
+    private readonly keys: RecordKeys,
+  ) {}
 
   submissionsOf(caller: string): NamedWindow {
     return this.toWindow('submissions', this.config.submissionsPerMinute, [caller]);

@@ -43,6 +43,7 @@ export class QueryStreams implements OnModuleDestroy {
     private readonly config: ApiConfig,
     private readonly times: EventTimes,
     @Inject(AUTHENTICATOR) authenticator: Authenticator,
+    keys: RecordKeys,
   ) {
     // As many listen as wait.
     setMaxListeners(0, this.closing.signal);
@@ -53,7 +54,7 @@ export class QueryStreams implements OnModuleDestroy {
       // A timer alone would miss an expiry when the clock is set.
       this.endInvalid();
     }, LOOK_EVERY_MS).unref();
-    this.changes = new QueryChanges(subscriber, new RecordKeys(config.keyPrefix), {
+    this.changes = new QueryChanges(subscriber, keys, {
       onChange: (id) => this.watch.changed(id),
       onEnd: (id, read) => this.watch.ended(id, read),
       onReturn: () => this.watch.allChanged(),
