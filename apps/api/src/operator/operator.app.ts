@@ -16,7 +16,7 @@ import { SECURITY_HEADERS } from '../security-headers';
 import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
-import { createOperatorDocument } from './docs/operator-document';
+import { createOperatorDocument } from '../openapi/operator-document';
 import { guardListener } from './guard-listener';
 import { ignoreBodies } from './ignore-bodies';
 import { OperatorModule } from './operator.module';

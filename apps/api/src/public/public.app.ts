@@ -16,7 +16,7 @@ import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
 import { authenticateRequests } from './auth/authenticate-requests';
 import { createAuthenticator } from './auth/create-authenticator';
 import { refuseCrossSite } from '../auth/refuse-cross-site';
-import { setupDocs } from './docs/setup-docs';
+import { setupDocs } from '../openapi/setup-docs';
 import { endConnectionsOnClose } from './end-connections';
 import { limitRequests } from './limits/limit-requests';
 import { RequestLimiter } from './limits/request-limiter';

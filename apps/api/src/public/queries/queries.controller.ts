@@ -12,7 +12,7 @@ import {
   StreamQueryEventsOperation,
   SubmitQueryOperation,
   TerminateQueryOperation,
-} from '../docs/query-operations';
+} from '../../openapi/query-operations';
 import { ProblemError } from '../../errors/problem-error';
 import { varyBy } from '../vary-by';
 import { ListRequest, parseParameters } from '../../queries/list-request';
