@@ -14,7 +14,7 @@ import { SECURITY_HEADERS } from '../http/headers';
 import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
 import { createOperatorAuthenticator } from '../auth/create-authenticator';
-import { createOperatorDocument } from './docs/operator-document';
+import { createOperatorDocument } from '../openapi/operator-document';
 import { guardListener } from './guard-listener';
 import { ignoreBodies } from '../http/bodies';
 import { OperatorModule } from './operator.module';

@@ -14,7 +14,7 @@ import { acceptJsonOnly, BODY_LIMIT_BYTES } from '../http/bodies';
 import { authenticateRequests } from '../auth/authenticate-requests';
 import { createAuthenticator } from '../auth/create-authenticator';
 import { refuseCrossSite } from '../http/refuse-cross-site';
-import { setupDocs } from './docs/setup-docs';
+import { setupDocs } from '../openapi/setup-docs';
 import { endConnectionsOnClose } from '../http/end-connections';
 import { limitRequests, RequestLimiter } from './queries/request-limits';
 import { answerOtherMethods } from '../http/answer-other-methods';

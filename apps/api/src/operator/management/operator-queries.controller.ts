@@ -11,7 +11,7 @@ import {
   RestartQueryOperation,
   RewindQueryOperation,
   TerminateOperatorQueryOperation,
-} from '../docs/management-operations';
+} from '../../openapi/management-operations';
 import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
 import { toListItem, toOperatorQueryDocument } from './operator-query-document';
 import { Purges } from './purges';

@@ -16,7 +16,7 @@ import {
   ListWorkersOperation,
   ResumeOperation,
   SuspendOperation,
-} from '../docs/service-operations';
+} from '../../openapi/service-operations';
 import type { WorkerSighting } from '#shared/contract/worker-beat';
 
 const MOST_AUDIT_ENTRIES = 1_000;

@@ -5,7 +5,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../../auth/caller';
-import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
+import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../../openapi/original-operations';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
 import { toLocation } from '../../http/headers';

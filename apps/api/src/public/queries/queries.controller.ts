@@ -12,7 +12,7 @@ import {
   StreamQueryEventsOperation,
   SubmitQueryOperation,
   TerminateQueryOperation,
-} from '../docs/query-operations';
+} from '../../openapi/query-operations';
 import { ProblemError } from '../../http/problem-error';
 import { varyBy, toNextPageLink } from '../../http/headers';
 import { ListRequest, parseParameters } from '../../queue/list-request';

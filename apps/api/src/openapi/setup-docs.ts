@@ -3,9 +3,9 @@ import { dirname } from 'node:path';
 import '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
-import { isNamedBy, toETag } from '../queries/etag';
+import { isNamedBy, toETag } from '../public/queries/etag';
 import { ASSETS, ASSETS_PATH, createDocsPage } from './docs-page';
-import { createOpenApiDocument, DOCUMENTATION_CACHE_CONTROL } from './openapi-document';
+import { createOpenApiDocument, DOCUMENTATION_CACHE_CONTROL } from './public-document';
 
 /** The documentation is the same for everyone, and tells how to get in. */
 const OPEN = { config: { isOpen: true } };

@@ -1,5 +1,5 @@
 import { EXAMPLE_ID } from './query-examples';
-import { ID_SCHEMA } from '../../openapi/query-schemas';
+import { ID_SCHEMA } from './query-schemas';
 
 /** The id in a path. */
 export const ID_PARAMETER = {

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../../openapi/json-schema';
+import type { JsonSchema } from './json-schema';
 
 interface Header {
   readonly description: string;

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity } from '@nestjs/swagger';
 import { ApiAnswers, problems, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
-import { closedObject, type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { closedObject, type JsonSchema, toSchema } from './json-schema';
 
 const HEADERS: RouteHeaders = { always: ['Cache-Control'], sometimes: [] };
 

@@ -1,13 +1,13 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { type Answer, originalErrors, problems, type RouteHeaders } from './api-responses';
-import { ERROR_SCHEMAS, PROBLEM_EXAMPLES } from './error-schemas';
+import { ERROR_SCHEMAS, PROBLEM_EXAMPLES } from './problems';
 import { HEADER_COMPONENTS, SECURITY_HEADERS, toHeaders } from './headers';
 import { HEALTH_SCHEMAS } from './health-operations';
 import { ORIGINAL_SCHEMAS } from './original-operations';
 import { IF_NONE_MATCH } from './parameters';
 import { QUERY_EXAMPLES } from './query-examples';
-import { QUERY_SCHEMAS } from '../../openapi/query-schemas';
+import { QUERY_SCHEMAS } from './query-schemas';
 
 const DESCRIPTION = `Counts the distinct people in an audit table over a range of days. A query can take minutes: submit it,
 follow \`Location\`, wait \`Retry-After\` seconds in between, and stop at anything but 202.

@@ -1,7 +1,7 @@
 import { describeError } from '#shared/contract/error-codes';
 import type { QueryState } from '#shared/contract/query-document';
 import type { CalendarDay } from '#shared/contract/calendar-day';
-import { toQueryDocument } from '../../queue/query-document';
+import { toQueryDocument } from '../queue/query-document';
 
 export const EXAMPLE_ID = '433ebcfe85ec4012abe94dcda2aa6b00';
 

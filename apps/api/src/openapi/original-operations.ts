@@ -2,10 +2,10 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
 import { ApiAnswers, AUTH_CODES, CHANGE_CODES, originalErrors, type RouteHeaders } from './api-responses';
 import { toHeaders } from './headers';
-import { closedObject, type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { closedObject, type JsonSchema, toSchema } from './json-schema';
 import { ID_PARAMETER } from './parameters';
 import { EXAMPLE_ID } from './query-examples';
-import { ID_SCHEMA, STATUS_SCHEMA } from '../../openapi/query-schemas';
+import { ID_SCHEMA, STATUS_SCHEMA } from './query-schemas';
 
 const TAG = 'original';
 

@@ -1,9 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import { ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
-import { describeCodes, toProblemSchema } from './error-schemas';
+import { describeCodes, toProblemSchema } from './problems';
 import { type HeaderName, toHeaders } from './headers';
-import { type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { type JsonSchema, toSchema } from './json-schema';
 import { QUERY_EXAMPLES } from './query-examples';
 
 interface MediaType {

@@ -1,5 +1,5 @@
 import { describeError, ERROR_TABLE, type ErrorCode } from '#shared/contract/error-codes';
-import { closedObject, type JsonSchema } from '../../openapi/json-schema';
+import { closedObject, type JsonSchema } from './json-schema';
 import { EXAMPLE_ID } from './query-examples';
 
 const CODE: JsonSchema = {

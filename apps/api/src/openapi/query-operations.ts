@@ -11,9 +11,9 @@ import {
 } from './api-responses';
 import { toHeaders } from './headers';
 import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
-import { type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { type JsonSchema, toSchema } from './json-schema';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
-import { STATUS_SCHEMA } from '../../openapi/query-schemas';
+import { STATUS_SCHEMA } from './query-schemas';
 
 const TAG = 'queries';
 

@@ -1,7 +1,7 @@
 import type { AnyErrorCode } from '#shared/contract/error-codes';
 import { TERMINAL_STATUSES } from '#shared/contract/query-status';
-import { ID_SCHEMA, STATUS_SCHEMA } from '../../openapi/query-schemas';
-import { LONGEST_CALLER, LONGEST_REASON } from '../management/management-requests';
+import { ID_SCHEMA, STATUS_SCHEMA } from './query-schemas';
+import { LONGEST_CALLER, LONGEST_REASON } from '../operator/management/management-requests';
 import { DescribeOperation, type Parameter } from './describe-operation';
 
 const ID: Parameter = { name: 'id', in: 'path', description: 'The `id` of the query.', schema: ID_SCHEMA };

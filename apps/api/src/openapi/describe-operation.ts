@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
-import { type JsonSchema, toSchema } from '../../openapi/json-schema';
+import { type JsonSchema, toSchema } from './json-schema';
 import { type HeaderName, toHeaders } from './operator-headers';
 
 interface Answer {

@@ -2,11 +2,11 @@ import { ALL_ERRORS } from '#shared/contract/error-codes';
 import { TERMINAL_STATUSES } from '#shared/contract/query-status';
 import { DaySource } from '#shared/contract/query-history';
 import { DurabilityLevel } from '#shared/redis/redis-fitness';
-import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from '../../openapi/json-schema';
-import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from '../../openapi/query-schemas';
-import type { toListItem, toOperatorQueryDocument } from '../management/operator-query-document';
-import type { PurgeDocument } from '../management/purges';
-import type { toAuditDocument, toWorkerDocument } from '../management/service.controller';
+import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from './json-schema';
+import { ID_SCHEMA, LINK_SCHEMA, QUERY_MEMBERS, QUERY_SCHEMAS, queryPage } from './query-schemas';
+import type { toListItem, toOperatorQueryDocument } from '../operator/management/operator-query-document';
+import type { PurgeDocument } from '../operator/management/purges';
+import type { toAuditDocument, toWorkerDocument } from '../operator/management/service.controller';
 
 type Members<T> = Record<keyof T, JsonSchema>;
 
