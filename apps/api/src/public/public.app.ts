@@ -111,7 +111,10 @@ export async function createPublicApp({
   setupDocs(app, basePath);
   await app.init();
   finishRoutes();
-  if (metrics) observeWaiting(metrics, app.get(QueryStreams));
+  if (metrics) {
+    const streams = app.get(QueryStreams);
+    observeWaiting(metrics, () => ({ listeners: streams.waiting, streams: streams.openStreams }));
+  }
   return app;
 }
 
