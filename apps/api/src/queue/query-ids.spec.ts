@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { isQueryId } from '#shared/contract/query-id';
-import { deriveQueryId, newQueryId } from './query-ids';
+import { deriveQueryId, createQueryId } from './query-ids';
 
-describe('newQueryId', () => {
-  it('gives an id that was never given before, over many fillings of its source', () => {
-    const ids = Array.from({ length: 10_000 }, newQueryId);
+describe('createQueryId', () => {
+  it('returns a valid id that it never returned before', () => {
+    const ids = Array.from({ length: 10_000 }, createQueryId);
     expect(ids.filter(isQueryId)).toHaveLength(10_000);
     expect(new Set(ids).size).toBe(10_000);
   });
@@ -12,7 +12,7 @@ describe('newQueryId', () => {
   it('draws every bit at random', () => {
     const ones = new Array<number>(128).fill(0);
     for (let round = 0; round < 4_096; round++) {
-      const bits = BigInt(`0x${newQueryId()}`);
+      const bits = BigInt(`0x${createQueryId()}`);
       for (let bit = 0; bit < 128; bit++) ones[bit]! += Number((bits >> BigInt(bit)) & 1n);
     }
     // Ten standard deviations: no honest source is ever beyond.

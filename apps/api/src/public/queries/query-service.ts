@@ -19,7 +19,7 @@ import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import { ProblemError } from '../../http/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from './request-limits';
-import { deriveQueryId, newQueryId } from '../../queue/query-ids';
+import { deriveQueryId, createQueryId } from '../../queue/query-ids';
 
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
 const LIVE_RETRY_SECONDS = '10';
@@ -67,7 +67,7 @@ export class QueryService {
 
   /** @param key Makes all submissions under it one query, however many processes race: the id is derived from it. */
   name(caller: string, key?: string): QueryName {
-    if (key === undefined) return { id: newQueryId(), isOfKey: false };
+    if (key === undefined) return { id: createQueryId(), isOfKey: false };
     return { id: deriveQueryId(caller, key), isOfKey: true };
   }
 
