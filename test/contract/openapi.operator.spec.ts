@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ALL_ERRORS, OPERATOR_ERROR_TABLE } from '#shared/contract/error-codes';
 import { Metrics } from '#shared/process/metrics';
-import { createOperatorDocument } from '../../apps/api/src/operator/docs/operator-document';
+import { createOperatorDocument } from '../../apps/api/src/openapi/operator-document';
 import { checkedOperatorFetch } from '../support/checked-fetch';
 import { listPaths } from '../support/list-paths';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';

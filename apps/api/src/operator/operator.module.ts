@@ -4,7 +4,7 @@ import { MetricsController } from '#shared/process/metrics.controller';
 import { APP_FILTER } from '@nestjs/core';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';
-import { PurgeQueueModule } from '../queue/purge-queue.module';
+import { PurgeQueueModule } from '../queue/purge-queue';
 import { createBoardModules } from './board/create-board-modules';
 import { OperatorQueriesController } from './management/operator-queries.controller';
 import { Purges } from './management/purges';

@@ -4,7 +4,7 @@ import { readPurgeProgress } from '#shared/contract/purge-job';
 import { isQueryId } from '#shared/contract/query-id';
 import { QueryStatus } from '#shared/contract/query-status';
 import { type RedisClient, readRedisClock } from '#shared/redis/redis-client';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { type PurgeJob, PurgeQueue } from '../../queue/purge-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';

@@ -13,14 +13,13 @@ import { Outcomes } from '#shared/redis/outcomes';
 import { QUEUED_WITHIN_MS } from '#shared/redis/query-index';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
-import { QueryQueue } from '../../queue/query-queue';
-import { queueOnce } from '../../queue/queue-once';
+import { QueryQueue, queueOnce } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
-import { ProblemError } from '../../errors/problem-error';
-import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
-import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
+import { ProblemError } from '../../http/problem-error';
+import { type RateLimitHeaders, RequestLimiter } from './request-limits';
+import { deriveQueryId, createQueryId } from '../../queue/query-ids';
 
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
 const LIVE_RETRY_SECONDS = '10';
@@ -68,7 +67,7 @@ export class QueryService {
 
   /** @param key Makes all submissions under it one query, however many processes race: the id is derived from it. */
   name(caller: string, key?: string): QueryName {
-    if (key === undefined) return { id: newQueryId(), isOfKey: false };
+    if (key === undefined) return { id: createQueryId(), isOfKey: false };
     return { id: deriveQueryId(caller, key), isOfKey: true };
   }
 
