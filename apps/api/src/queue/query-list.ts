@@ -34,7 +34,7 @@ export async function readQueryPage(
   let after = request.pageToken === undefined ? undefined : readPosition(request.pageToken);
   for (let lookedAt = 0; lookedAt < LOOKED_AT_MOST; lookedAt += LARGEST_PAGE) {
     const positions = await queries.list({ ...range, after }, LARGEST_PAGE);
-    const found = await queryStates.readMany(positions.map(({ id }) => id));
+    const found = await queryStates.decideMany(positions.map(({ id }) => id));
     const gone: string[] = [];
     const goneBefore = found.includes(undefined) ? (await readClock()) - SURELY_GONE_AFTER_MS : 0;
     for (const [i, position] of positions.entries()) {

@@ -28,7 +28,7 @@ export function observeQueue(metrics: Metrics, { redis, keys, queue, counts, bea
       gauges.oldest.set(depth.oldestSeconds);
       ended.show(await redis.hgetall(keys.endedCounts));
       gauges.workers.set(await beats.countAlive());
-      showQueries(gauges.queries, await counts.read(), await queue.isSuspended());
+      showQueries(gauges.queries, await counts.refresh(), await queue.isSuspended());
     },
     forget() {
       for (const gauge of [gauges.jobs, gauges.queries]) gauge.reset();

@@ -38,7 +38,7 @@ export async function purgeQueries(
     const after = progress.after ?? undefined;
     const range = { createdAfter: 0, createdBefore: wanted.createdBefore, after };
     const positions = await queries.list(range, BATCH);
-    const found = await states.readMany(positions.map(({ id }) => id));
+    const found = await states.decideMany(positions.map(({ id }) => id));
     const verdicts = await Promise.all(found.filter(isWanted).map(({ id, caller }) => purge.purge(id, caller)));
     progress = {
       looked: progress.looked + positions.length,

@@ -81,7 +81,7 @@ return { 'go on' }`);
 const GIVE_BACK = new RedisScript<void>(`
 if redis.call('HGET', KEYS[1], 'unprovenRun') == ARGV[1] then redis.call('HDEL', KEYS[1], 'unprovenRun') end`);
 
-export interface RunBegin {
+export interface RunStart {
   verdict: RunVerdict;
   /** In a row, after each of which nothing more was stored than before. */
   lostWorkers: number;
@@ -121,7 +121,7 @@ export class QueryRuns {
    * Makes a taken query Running, for good. From here on the loss of its worker counts; for a suspect only once this is
    * called again for a run that is alone.
    */
-  async begin(id: string, token: string, isAlone = false): Promise<RunBegin> {
+  async begin(id: string, token: string, isAlone = false): Promise<RunStart> {
     const keys = [...this.keysOf(id), this.keys.queriesOf('Pending'), this.keys.queriesOf('Running')];
     const args = [token, this.keys.changes, id, isAlone ? 1 : 0];
     const [verdict, progress, now, lostWorkers, ranMs] = await BEGIN.run(this.redis, keys, args);

@@ -46,26 +46,26 @@ export class QueryStates {
    *
    * @throws RecordUnreadableError rather than a status that may be wrong.
    */
-  async read(id: string): Promise<QueryState | undefined> {
+  async decide(id: string): Promise<QueryState | undefined> {
     // Two commands that leave together, not ioredis' pipeline, which costs more than all else of a status request.
     const job = this.redis.hmget(this.keys.job(id), ...JOB_FIELDS);
     // After the job: an outcome that is written in between is then seen, and not taken for one that has expired.
     const [fields, outcome] = await Promise.all([job, this.redis.get(this.keys.outcome(id))]);
-    return this.decide(id, fields as JobFields, outcome);
+    return this.toState(id, fields as JobFields, outcome);
   }
 
   /** The same for whoever has to be counted; the state is undefined too where the window lets no more through. */
   async poll(id: string, window: RateWindow): Promise<{ count: WindowCount; state: QueryState | undefined }> {
     const keys = [window.key, this.keys.job(id), this.keys.outcome(id)];
     const [taken, msLeft, job, outcome = null] = await POLL.run(this.redis, keys, [window.windowMs, window.limit]);
-    return { count: { taken, msLeft }, state: job && (await this.decide(id, job, outcome)) };
+    return { count: { taken, msLeft }, state: job && (await this.toState(id, job, outcome)) };
   }
 
   /** The same for many, in one round trip too; undefined also for one whose records cannot be read. */
-  readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
+  decideMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
     return Promise.all(
       ids.map((id) =>
-        this.read(id).catch((error: unknown) => {
+        this.decide(id).catch((error: unknown) => {
           if (error instanceof RecordUnreadableError) return undefined;
           throw error;
         }),
@@ -73,7 +73,7 @@ export class QueryStates {
     );
   }
 
-  private async decide(
+  private async toState(
     id: string,
     [data, timestamp, progress, finishedOn]: JobFields,
     outcome: string | null,
@@ -135,7 +135,7 @@ export class QueryCounts {
    * submission that fails half-way, a job that was taken off the queue by hand, one that BullMQ failed by itself. So the
    * oldest of those that are thought alive are looked at each time, where such ones gather as all others leave.
    */
-  async read(): Promise<Record<QueryStatus, number>> {
+  async refresh(): Promise<Record<QueryStatus, number>> {
     await Promise.all(LIVE.map((status) => this.forgetGone(status)));
     const keys = STATUSES.map((status) => this.keys.queriesOf(status));
     const counts = await COUNT.run(this.redis, keys, [LIVE.length]);
@@ -147,7 +147,7 @@ export class QueryCounts {
     const before = (await readRedisClock(this.redis, key)) - QUEUED_WITHIN_MS;
     const ids = await this.redis.zrangebyscore(key, '-inf', before, 'LIMIT', 0, LOOKED_AT);
     // Writes the outcome of a query whose job BullMQ ended by itself.
-    await this.states.readMany(ids);
+    await this.states.decideMany(ids);
     await forgetGone(this.redis, this.keys, [{ key, holds: status }], ids);
   }
 }

@@ -124,7 +124,7 @@ export class QueryManagement {
   }
 
   private async find(id: string): Promise<QueryState> {
-    const state = isQueryId(id) ? await this.states.read(id) : undefined;
+    const state = isQueryId(id) ? await this.states.decide(id) : undefined;
     if (state === undefined) throw new ProblemError('QUERY_NOT_FOUND');
     return state;
   }
@@ -137,7 +137,7 @@ export class QueryManagement {
   ): Promise<Succession> {
     // Derived, so that whoever asks again, or at the same time, means the same query.
     const id = deriveQueryId('', `${action} ${source}`);
-    const present = await this.states.read(id);
+    const present = await this.states.decide(id);
     if (present !== undefined) return { state: present, wasThere: true };
     const { verdict, now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
     if (verdict === 'ended') return { state: await this.find(id), wasThere: true };

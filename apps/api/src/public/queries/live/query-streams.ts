@@ -47,7 +47,7 @@ export class QueryStreams implements OnModuleDestroy {
   ) {
     // As many listen as wait.
     setMaxListeners(0, this.closing.signal);
-    this.watch = new QueryWatch((id) => states.read(id));
+    this.watch = new QueryWatch((id) => states.decide(id));
     authenticator.onChange?.(() => this.endInvalid());
     this.looks = setInterval(() => {
       this.watch.readQuiet(times.quietMs);
