@@ -5,9 +5,9 @@ import { Gauge } from 'prom-client';
 import type { Metrics } from '../process/metrics';
 
 /**
- * Whether Redis answers, how fast, and how full it is.
+ * Measures with each scrape whether Redis answers, how fast, and how full it is.
  *
- * @param key Any of those that are worked with: of a cluster, the server that holds it is looked at.
+ * @param key Any key of the service: of a cluster, the server that holds it is measured.
  */
 export function observeRedis(metrics: Metrics, redis: RedisClient, key: string): void {
   const registers = [metrics.registry];
@@ -34,7 +34,7 @@ export function observeRedis(metrics: Metrics, redis: RedisClient, key: string):
   });
   metrics.beforeScrape({
     async read() {
-      // A connection for work would keep the command until Redis is back.
+      // A connection for work would queue the command until Redis is back.
       if (redis.status !== 'ready') throw new Error('Redis is away');
       const begun = performance.now();
       await redis.exists(key);

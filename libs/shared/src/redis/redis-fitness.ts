@@ -4,32 +4,31 @@ import { orAborted, pause } from '../process/retry';
 import { type RedisClient, pipelineAt, readReplyCode, runPipeline } from './redis-client';
 import { checkRedisRequirements } from './redis-requirements';
 
-/** Longer, and the next attempt is the better one. */
+/** The timeout of a check; the next one follows soon. */
 const CHECK_LIMIT_MS = 5_000;
 
 const RECHECK_UNFIT_MS = 5_000;
 
-/** Rights can be withdrawn from a connection that stays open, and settings changed. */
+/** Rights and settings may change while a connection stays open. */
 const RECHECK_FIT_MS = 60_000;
 
 const REREAD_MS = 200;
 
 interface Watch {
-  /** Resolves with the first finding; a server that is away delays it. */
+  /** Resolves with the first finding; an unreachable server delays it. */
   begun: Promise<void>;
-  /** What the server or the user's rights lack. */
+  /** What the server or the rights of the user lack. */
   missing: string | undefined;
 }
 
 const watches = new WeakMap<RedisClient, Watch>();
 
 /**
- * Checks, again and again, that the server of a connection can do what the service needs, and that it keeps what it has
- * acknowledged: at the start, whenever the connection is ready again (the server behind the address may be another one),
- * every few seconds while something is missing, and every minute. Logs each finding once, and its end. Ends with the
- * connection.
+ * Checks repeatedly whether the server of a connection can do what the service needs, and whether it keeps acknowledged
+ * writes: at the start, after each reconnect (the address may lead to another server), every few seconds while something is
+ * missing, and else every minute. Logs each finding once, and its end. Stops with the connection.
  *
- * @param subscriber The connection that is to hear of changes, where the process has one: it alone can try SUBSCRIBE.
+ * @param subscriber The connection that receives changes, if the process has one: only it can try SUBSCRIBE.
  */
 export function watchRedisFitness(redis: RedisClient, keyPrefix: string, subscriber?: Redis): void {
   let resolveBegun: () => void = () => {};
@@ -40,7 +39,7 @@ export function watchRedisFitness(redis: RedisClient, keyPrefix: string, subscri
   let isChecking = false;
   let isDue = false;
 
-  /** @returns Whether nothing is missing; undefined when the answer was not to be had. */
+  /** @returns Whether nothing is missing; undefined when the check failed. */
   const check = async (): Promise<boolean | undefined> => {
     try {
       const limit = AbortSignal.timeout(CHECK_LIMIT_MS);
@@ -52,7 +51,7 @@ export function watchRedisFitness(redis: RedisClient, keyPrefix: string, subscri
       log.loss(isLossy(await orAborted(readAppendOnlyFile(redis, keyPrefix), limit)) === true);
       return true;
     } catch {
-      // The connection broke, which has a log entry of its own, or the server is too slow at the moment.
+      // The connection broke, which is logged elsewhere, or the server is too slow at the moment.
       return undefined;
     }
   };
@@ -75,8 +74,8 @@ export function watchRedisFitness(redis: RedisClient, keyPrefix: string, subscri
 }
 
 /**
- * What the server of a watched connection lacks, or the user's rights, for operators; undefined when nothing is missing.
- * Waits for the first check. A connection that is not watched lacks nothing.
+ * Returns what the server of a watched connection or the rights of its user lack, as a text for operators; undefined when
+ * nothing is missing, or when the connection is not watched. Waits for the first check.
  */
 export async function findMissing(redis: RedisClient): Promise<string | undefined> {
   const watch = watches.get(redis);
@@ -85,7 +84,7 @@ export async function findMissing(redis: RedisClient): Promise<string | undefine
 }
 
 /**
- * Resolves when the server of a watched connection has been found to lack nothing.
+ * Resolves when a check finds that the server of a watched connection lacks nothing.
  *
  * @throws The signal's reason.
  */
@@ -116,15 +115,15 @@ function createFindingLog() {
 }
 
 /**
- * What an acknowledged write survives.
+ * Which failures an acknowledged write survives.
  *
- * | level | what it survives | by these settings |
+ * | level | survives | settings |
  * |---|---|---|
  * | disk | a power cut | appendonly yes, appendfsync always |
  * | second | a killed Redis; a power cut but for the last second or two | appendonly yes, appendfsync everysec |
  * | system | a killed Redis | appendonly yes, appendfsync no |
- * | file | a killed Redis; more is not known | appendonly yes, and appendfsync may not be read |
- * | none | nothing: what came after the last snapshot is lost, if there is one | appendonly no |
+ * | file | a killed Redis, perhaps more | appendonly yes; appendfsync cannot be read |
+ * | none | nothing: writes after the last snapshot are lost | appendonly no |
  * | unknown | not known | the server does not report it, as managed ones do not |
  */
 export const DurabilityLevel = {
@@ -139,7 +138,7 @@ type DurabilityLevel = (typeof DurabilityLevel)[keyof typeof DurabilityLevel];
 
 interface RedisDurability {
   level: DurabilityLevel;
-  /** Whether the last write to the append-only file succeeded; null where there is no file, or Redis does not say. */
+  /** Whether the last write to the append-only file succeeded; null without a file, or when Redis does not report it. */
   lastWriteOk: boolean | null;
 }
 
@@ -149,13 +148,13 @@ const LEVELS_BY_FSYNC: Readonly<Record<string, DurabilityLevel>> = {
   no: DurabilityLevel.System,
 };
 
-/** The append-only file, as far as Redis reports it; null where it does not. */
+/** The append-only file as Redis reports it; null when it does not. */
 interface AppendOnlyFile {
   isOn: boolean | null;
   lastWriteOk: boolean | null;
 }
 
-/** @param key Any of those that are worked with: of a cluster, the server that holds it is asked. */
+/** @param key Any key that the caller works with: of a cluster, the server that holds it is asked. */
 export async function readAppendOnlyFile(redis: RedisClient, key: string): Promise<AppendOnlyFile> {
   const [, text] = (await runPipeline(pipelineAt(redis, key).info('persistence'))) as [number, string];
   const read = (field: string) => new RegExp(`^${field}:(\\S+)`, 'm').exec(text)?.[1];
@@ -165,16 +164,16 @@ export async function readAppendOnlyFile(redis: RedisClient, key: string): Promi
   return { isOn: true, lastWriteOk: status === undefined ? null : status === 'ok' };
 }
 
-/** Whether a killed Redis loses accepted queries; undefined when it does not report enough to tell. */
+/** Whether a killed Redis loses accepted queries; undefined when Redis does not report enough. */
 export function isLossy({ isOn, lastWriteOk }: AppendOnlyFile): boolean | undefined {
   return isOn === null ? undefined : !isOn || lastWriteOk === false;
 }
 
 /**
- * Also asks for `appendfsync`, which most users may not read: a denied attempt is an entry in Redis' ACL log, so this is
- * for an operator who asks, not for a timer.
+ * Also reads `appendfsync`, which most users may not: each denied attempt adds an entry to Redis' ACL log. Call it when an
+ * operator asks, not on a timer.
  *
- * @param key As above.
+ * @param key See `readAppendOnlyFile`.
  */
 export async function readRedisDurability(redis: RedisClient, key: string): Promise<RedisDurability> {
   const { isOn, lastWriteOk } = await readAppendOnlyFile(redis, key);
