@@ -27,7 +27,7 @@ export class EntraConfig {
   @Matches(/^[\x21-\x7e]{1,255}$/, { message: 'must be one word: the application id of this service' })
   entraAudience: string | undefined = undefined;
 
-  /** Who issues the tokens. Whoever could point it elsewhere could let anyone in. */
+  /** The issuer of tokens. A foreign issuer could admit anyone, so only known ones are valid. */
   @AsOrigin()
   @Rule<AuthMembers>(
     'isTrusted',
@@ -39,14 +39,14 @@ export class EntraConfig {
   entraAuthority: string = ENTRA_AUTHORITY;
 }
 
-/** Whether there is all that a token is checked against, but for what its holder may do. */
+/** Whether the settings that every token is checked against are complete; permissions apart. */
 export function hasTenant({ entraTenantId, entraAudience }: EntraConfig): boolean {
   return entraTenantId !== undefined && entraAudience !== undefined;
 }
 
 const OPERATOR_AUTHS = ['none', 'basic', 'entra'] as const;
 
-/** Whom the operators' listener of `apps/api` lets in. */
+/** Who may use the operators' listener of `apps/api`. */
 export class OperatorAuthConfig {
   /** Whatever `ALLOW_ANONYMOUS` says of callers: whoever gets here has the queries of all of them. */
   @IsString()
@@ -109,7 +109,7 @@ export class OperatorAuthConfig {
 
 const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
-/** Whom `apps/api` lets in, at the callers' listener too. */
+/** Who may use the callers' listener of `apps/api`. */
 export class CallerAuthConfig {
   /** Who may call: anyone, the holders of keys, or those whom a tenant of Microsoft Entra ID vouches for. */
   @IsIn(AUTH_MODES, { message: `must be one of ${AUTH_MODES.join(', ')}` })

@@ -6,7 +6,7 @@ import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
-/** What both processes are told. */
+/** The configuration of both services. */
 export class CommonConfig {
   /** `production` forbids what is only good enough for a machine of one's own. */
   @IsIn(['development', 'test', 'production'], { message: 'must be development, test or production' })
@@ -71,7 +71,7 @@ export class CommonConfig {
   secretRefreshSeconds: number = 300;
 }
 
-/** A file that nobody looks at would be taken for protection. */
+/** An unused file would be mistaken for protection. */
 function findRedisCaFileProblem({ redisUrl, redisTlsCaFile }: CommonConfig): string | undefined {
   if (redisTlsCaFile === undefined) return undefined;
   if (!/^rediss[:+]/.test(redisUrl)) return 'must not be given unless REDIS_URL begins with rediss';

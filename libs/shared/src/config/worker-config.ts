@@ -6,7 +6,7 @@ import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
 import { DEVELOPMENT_HASH_KEY, findHashKeyProblem, toHashKeySource, toTableSource } from './secret-sources';
 import { findConnectionStringProblem, findTableUrlProblem } from './table-account';
 
-/** What `apps/worker` is told. */
+/** The configuration of `apps/worker`. */
 export class WorkerConfig extends composeConfig(CommonConfig) {
   /** Where `/health` and `/metrics` listen. */
   @IsString()

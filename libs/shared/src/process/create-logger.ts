@@ -24,15 +24,15 @@ interface LogConfig {
 }
 
 export interface LoggerParts {
-  /** Where lines go; the standard output by default. */
+  /** Where log entries are written; the standard output by default. */
   destination?: DestinationStream;
-  /** Adds to each line what the moment in which it is written knows, such as the trace. */
+  /** Returns members to add to each log entry, such as the ids of the active trace. */
   readContext?: (() => object) | undefined;
 }
 
 /**
- * The logger of a process: one event a line, as JSON or, for people, as text. All that Nest's `Logger` is told from here
- * on is written by it, in whatever file that is. Fields go before the text: `logger.warn({ queryId }, 'what happened')`.
+ * Creates the logger of a process: one entry a line, as JSON or as text for people. From then on every Nest `Logger` writes
+ * through it. Fields precede the text: `logger.warn({ queryId }, 'what happened')`.
  */
 export function createLogger(config: LogConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
   const { readContext } = parts;
@@ -45,7 +45,7 @@ export function createLogger(config: LogConfig, service: ServiceName, parts: Log
     formatters: { level: (level) => ({ level }) },
     serializers: { err: (error: unknown) => toLoggedError(error) },
     redact: { paths: SECRET_MEMBERS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-    // The last word on every line, whoever wrote its texts.
+    // Applied to every finished line, including texts of libraries.
     hooks: { streamWrite: (line) => toSafe(scrubSecrets(line)) },
     ...(readContext ? { mixin: readContext } : {}),
   };
@@ -58,7 +58,7 @@ export function createLogger(config: LogConfig, service: ServiceName, parts: Log
   return logger;
 }
 
-/** What a terminal shows is for people, unless LOG_FORMAT says otherwise. */
+/** Text on a terminal, unless LOG_FORMAT is set. */
 function isPretty({ logFormat }: LogConfig): boolean {
   return logFormat === undefined ? process.stdout.isTTY : logFormat === 'pretty';
 }
@@ -80,5 +80,5 @@ function toText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What a process is called in logs and traces. */
+/** The name of a process in logs and traces. */
 export type ServiceName = 'audit-query-api' | 'audit-query-worker';

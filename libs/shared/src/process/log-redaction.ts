@@ -1,9 +1,9 @@
 const CENSORED = '[redacted]';
 
 /**
- * What gives access, or may name a person, in the texts that others write: messages of the SDK and of clients quote
- * addresses and headers. Each keeps what tells one place or rule from another, such as the host, and loses the rest.
- * None crosses a quote, a backslash or a blank, so that a line of JSON stays one.
+ * Credentials and personal data in texts of libraries: messages of the SDK and of clients quote addresses and headers. Each
+ * pattern keeps the part that identifies a place or a rule, such as the host. None crosses a quote, a backslash or a blank,
+ * so that a line of JSON stays valid.
  */
 const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   // The parameters of an address: signatures (`sig=`), and continuation tokens, which are keys of entities.
@@ -31,27 +31,27 @@ const PATTERNS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/[A-Za-z0-9+/]{86}==/g, CENSORED],
 ];
 
-/** The text without what nobody may read in a log. */
+/** Replaces everything in the text that a log must not hold. */
 export function scrubSecrets(text: string): string {
   return PATTERNS.reduce((scrubbed, [pattern, replacement]) => scrubbed.replace(pattern, replacement), text);
 }
 
-/** A chain of causes that is longer than this says nothing new. */
+/** The most causes that are logged of a chain. */
 const MOST_CAUSES = 5;
 
-/** What a log tells of an error: these members, whatever else it carries. */
+/** An error as the log has it: these members and no others. */
 export interface LoggedError {
   name: string;
   code?: string | number;
   message: string;
-  /** The frames alone, one a line: no message stands before them. */
+  /** The frames, one a line, without the message before them. */
   stack: string;
   cause?: LoggedError | string;
 }
 
 /**
- * An error as it is logged. The members of an error of the SDK hold the request with its headers, those of Redis'
- * client the command with its arguments: only what is listed here is taken. Texts are not scrubbed yet.
+ * Converts an error for the log. Errors of the SDK hold the request with its headers, those of ioredis the command with its
+ * arguments: only the listed members are kept. The texts are scrubbed later.
  */
 export function toLoggedError(error: unknown, causesLeft = MOST_CAUSES): LoggedError | string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : Object.prototype.toString.call(error);
@@ -67,7 +67,7 @@ export function toLoggedError(error: unknown, causesLeft = MOST_CAUSES): LoggedE
   };
 }
 
-/** A parser quotes what it could not read, which can be a page of the table with people's numbers. */
+/** A parser quotes its input, which may be a page of the table with identification numbers. */
 function readMessage(error: Error): string {
   const isParser = error instanceof SyntaxError || (error as { code?: unknown }).code === 'PARSE_ERROR';
   return isParser ? 'what was read does not parse' : error.message;

@@ -1,16 +1,16 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-/** Longer, and the scrape itself would be given up. */
+/** The timeout of a reading; a scrape has one of its own. */
 const READ_LIMIT_MS = 1_000;
 
 interface Reading {
-  /** @returns Text of its own for the page, if it has any. */
+  /** @returns Additional text for the page, if any. */
   read: () => Promise<string | void> | string | void;
-  /** What was read before is not true any more. */
+  /** Drops the values of the previous reading. */
   forget?: () => void;
 }
 
-/** What a process measures, as the text that Prometheus reads: its own, and what is looked up for each scrape. */
+/** The metrics of a process in the text format of Prometheus: counted values, and readings made for each scrape. */
 export class Metrics {
   readonly registry = new Registry();
   private readonly readings: Reading[] = [];
@@ -21,14 +21,14 @@ export class Metrics {
   }
 
   /**
-   * Has something looked up with each scrape. What fails or takes more than a second is told as absent: a number of a
-   * while ago would hide that nothing is known.
+   * Adds a reading for each scrape. One that fails or takes more than a second is left out: an old value would hide the
+   * failure.
    */
   beforeScrape(reading: Reading): void {
     this.readings.push(reading);
   }
 
-  /** Never rejects for what could not be read. */
+  /** Never rejects for a failed reading. */
   async render(): Promise<string> {
     const texts = await Promise.all(this.readings.map((reading) => this.readInTime(reading)));
     return [await this.registry.metrics(), ...texts.filter((text) => text !== '')].join('\n').trimEnd() + '\n';
@@ -42,7 +42,7 @@ export class Metrics {
     try {
       return (await Promise.race([read(), late])) ?? '';
     } catch {
-      // Redis is away, most likely, which has a metric of its own.
+      // Most likely Redis is unreachable, which has a metric of its own.
       forget?.();
       return '';
     } finally {

@@ -56,7 +56,7 @@ export async function retry<T>(
 }
 
 /**
- * What the promise gives, for whoever waits no longer than the signal lasts; what it is of goes on.
+ * Resolves like `promise`; rejects with the signal's reason if that is aborted first. The work itself continues.
  *
  * @throws What the promise throws; the signal's reason, when it is aborted before the promise settles.
  */

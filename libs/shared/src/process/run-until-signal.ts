@@ -7,10 +7,9 @@ export interface RunningProcess {
 }
 
 /**
- * Starts a process and ends it on SIGTERM or SIGINT: orderly within its grace period, or else at once, since
- * an orderly end can wait for ever while Redis is away. One that is told to go while it starts has nothing yet that would
- * have to be ended, and goes at once. A start that fails ends it with code 1, and so does an error that nobody catches:
- * Node itself would print it with all its members, which may be a request and its headers.
+ * Starts a process and ends it on SIGTERM or SIGINT: in order within its grace period, then at once, since an orderly end may
+ * wait for ever while Redis is unreachable. A signal during the start ends it at once. A failed start ends it with code 1,
+ * and so does an uncaught error: Node would print that with all its members, which may be a request and its headers.
  */
 export async function runUntilSignal(start: () => Promise<RunningProcess>): Promise<void> {
   const logger = new Logger('Process');
@@ -30,7 +29,7 @@ export async function runUntilSignal(start: () => Promise<RunningProcess>): Prom
     return die(error, 'the process could not start');
   }
   end = () => {
-    // Told again, and by another signal: it is going already, and its grace period has begun.
+    // A second signal changes nothing: the process is ending, and its grace period has begun.
     end = () => {};
     setTimeout(() => {
       logger.warn({ graceSeconds: running.graceSeconds }, 'the process did not end within its grace period');

@@ -3,7 +3,7 @@ import type { Attributes as JobAttributes, Span as JobSpan, Telemetry } from 'bu
 import { BullMQOtel } from 'bullmq-otel';
 import type { ServiceName } from './create-logger';
 
-/** The collector has so long to take what is left; nothing waits longer for one that is away. */
+/** The timeout of the last export when the process ends. */
 const FLUSH_LIMIT_MS = 3_000;
 
 /** The two members of a configuration that say where traces go. */
@@ -13,9 +13,9 @@ export interface TracingConfig {
 }
 
 export interface Tracing {
-  /** The trace and the span of the moment, for the log. */
+  /** Returns the ids of the active trace and span, for the log. */
   readContext: () => { traceId: string; spanId: string } | object;
-  /** Sends what is left, for three seconds at the most. Never rejects. */
+  /** Sends the remaining spans, for at most three seconds. Never rejects. */
   stop: () => Promise<void>;
 }
 
@@ -30,9 +30,9 @@ export async function startTracing(config: TracingConfig, service: ServiceName):
   const { NodeSDK, resources } = await import('@opentelemetry/sdk-node');
   const sdk = new NodeSDK({
     resource: resources.resourceFromAttributes({ 'service.name': service }),
-    // Not of the process and the host, whose command line and user are nobody's business.
+    // Not the detectors of process and host, which would send the command line and the user.
     resourceDetectors: [resources.envDetector],
-    // Metrics are scraped and logs are lines: neither is sent, whatever the environment says.
+    // Metrics are scraped and logs are written to the output: neither is sent, also if the environment asks for it.
     metricReaders: [],
     logRecordProcessors: [],
   });
@@ -52,12 +52,12 @@ function readContext(): object {
 async function stopInTime(sdk: { shutdown(): Promise<void> }): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, FLUSH_LIMIT_MS)));
-  // A collector that is away costs the traces, and nothing else.
+  // An unreachable collector costs the traces and nothing else.
   await Promise.race([sdk.shutdown().catch(() => {}), late]);
   clearTimeout(timer);
 }
 
-/** The tracer of all that is written here. */
+/** The name of the tracer of this project. */
 export const TRACER = 'audit-query';
 
 /**
@@ -78,16 +78,16 @@ export async function inSpan<T>(name: string, attributes: Attributes, work: (spa
 }
 
 function readCode(error: unknown): string {
-  // A run is aborted with a word.
+  // The reason of an aborted run may be a string.
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : error.name;
 }
 
-/** What concerns a query. The rest is BullMQ's housekeeping: a span every few seconds that belongs to no trace. */
+/** The operations that are traced. The rest is housekeeping of BullMQ: a span every few seconds that belongs to no trace. */
 const TRACED = new Set(['add', 'process']);
 
-/** Those that are about the job; what a run returns, and options, are not told. */
+/** The attributes that are sent; results and options of jobs are dropped. */
 const ATTRIBUTES = new Set([
   'bullmq.queue.name',
   'bullmq.queue.operation',
@@ -126,7 +126,7 @@ function toDiscreet(span: JobSpan<Context>): JobSpan<Context> {
     setAttributes,
     // How a run ended; the reason of one that failed is a code.
     addEvent: (_name, attributes) => setAttributes(attributes),
-    // Told as that code already, and here with a text of whoever threw it.
+    // The code is an attribute already; the exception would add the text of the error.
     recordException() {},
     end: () => span.end(),
   };
