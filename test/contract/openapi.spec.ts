@@ -10,7 +10,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { ERROR_TABLE } from '#shared/contract/error-codes';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
-import { createOpenApiDocument } from '../../apps/api/src/public/docs/openapi-document';
+import { createOpenApiDocument } from '../../apps/api/src/openapi/public-document';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { findChromium, launchChromium } from '../support/browser';
 import { checkedFetch } from '../support/checked-fetch';

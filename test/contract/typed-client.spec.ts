@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, inject, it } from 'vitest';
-import type { toQueryDocument } from '../../apps/api/src/queries/query-document';
+import type { toQueryDocument } from '../../apps/api/src/queue/query-document';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import type { QueryRequest } from '#shared/contract/query-request';

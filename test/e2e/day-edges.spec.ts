@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readRedisClock } from '#shared/redis/redis-clock';
+import { readRedisClock } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { connectTable } from '../../apps/local/src/load-table';
 import { followLocation, toSubmission } from '../support/conversation';

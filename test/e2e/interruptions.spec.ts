@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Redis } from 'ioredis';
-import { EVENT_TIMES } from '../../apps/api/src/public/queries/event-times';
+import { EVENT_TIMES } from '../../apps/api/src/public/queries/live/event-stream';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';

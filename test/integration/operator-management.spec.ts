@@ -3,7 +3,7 @@ import { Queue } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { QUERY_QUEUE, type QueryJobPayload } from '#shared/contract/query-job';
-import { JobHolders } from '#shared/redis/job-holders';
+import { JobHolders } from '#shared/redis/query-runs';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { deriveQueryId } from '../../apps/api/src/queries/new-query-id';
+import { deriveQueryId } from '../../apps/api/src/queue/query-ids';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';

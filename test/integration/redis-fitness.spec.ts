@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { isLossy, readAppendOnlyFile, readRedisDurability } from '#shared/redis/redis-durability';
+import { isLossy, readAppendOnlyFile, readRedisDurability } from '#shared/redis/redis-fitness';
 import { checkRedisRequirements } from '#shared/redis/redis-requirements';
 import { hasRedisServer } from '../support/redis-servers/has-redis-server';
 import { RedisProcess } from '../support/redis-servers/redis-process';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { connectForRequests, connectForWork } from '#shared/redis/connections';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { findRedisProblem, RedisHealth } from '#shared/redis/redis-health';
-import type { RedisRefusal } from '#shared/redis/watch-refusals';
+import type { RedisRefusal } from '#shared/redis/redis-outages';
 import { RedisProcess, SERVICE_USER } from '../support/redis-servers/redis-process';
 import { waitUntil } from '../support/wait-until';
 

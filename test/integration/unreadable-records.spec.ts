@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { QueryStreams } from '../../apps/api/src/public/queries/query-streams';
+import { QueryStreams } from '../../apps/api/src/public/queries/live/query-streams';
 import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';

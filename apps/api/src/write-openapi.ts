@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
-import { createOperatorDocument } from './operator/docs/operator-document';
+import { createOperatorDocument } from './openapi/operator-document';
 import { createOperatorApp } from './operator/operator.app';
-import { createOpenApiDocument } from './public/docs/openapi-document';
+import { createOpenApiDocument } from './openapi/public-document';
 import { createPublicApp } from './public/public.app';
 
 /** A connection that is never made: the document comes from the code alone. */

@@ -2,24 +2,23 @@ import { BullModule, getQueueToken, InjectQueue, Processor } from '@nestjs/bullm
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+import { toHashKeySource, toTableSource } from '#shared/config/secret-sources';
 import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
-import { CallerQueries } from '#shared/redis/caller-queries';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
-import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
+import { RedisRecordsModule } from '#shared/redis/redis-records.module';
 import type { RedisClient } from '#shared/redis/redis-client';
-import { untilFit } from '#shared/redis/watch-redis-fitness';
+import { untilFit } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
 import { SecretReader } from '#shared/secrets/secret-reader';
-import { Metrics } from '#shared/telemetry/metrics';
-import { MetricsController } from '#shared/telemetry/metrics.controller';
+import { Metrics } from '#shared/process/metrics';
+import { MetricsController } from '#shared/process/metrics.controller';
 import { toPurgeWorkerOptions, toQueryWorkerOptions } from './lifecycle/bullmq-workers';
-import { createTableScan, type OpenTable, readHashKey } from './lifecycle/create-table-scan';
+import { createTableScan, readHashKey } from './lifecycle/create-table-scan';
 import { createWorkerIdentity, Heartbeat } from './lifecycle/heartbeat';
 import { RunningLimit } from './lifecycle/running-limit';
 import { WorkerHealth } from './lifecycle/worker-health';
@@ -50,43 +49,31 @@ export class WorkerModule {
     const worker = createWorkerIdentity();
     Processor(QUERY_QUEUE, toQueryWorkerOptions(config, worker.id))(QueryProcessor);
     Processor(PURGE_QUEUE, toPurgeWorkerOptions(config))(PurgeProcessor);
-    const keys = new RecordKeys(config.keyPrefix);
-    const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
-    const states = new QueryStates(redis, keys, outcomes);
-    const records = {
-      runs: new QueryRuns(redis, keys, config.lockSeconds * 1_000),
-      histories: new QueryHistories(redis, keys),
-    };
     const runMetrics = new RunMetrics(metrics);
-    const publisher = new OutcomePublisher(states, outcomes, (outcome) => runMetrics.onEnd(outcome));
-    const createExecution = async (table: OpenTable) => {
-      const { pages, ports } = await createTableScan(config, bulk, keys, table, metrics);
-      const execution = new QueryExecution(records, publisher, ports, {
-        workerId: worker.id,
-        timeLimitMs: config.queryTimeLimitSeconds * 1_000,
-        onBegin: (waitedMs) => runMetrics.onBegin(waitedMs),
-      });
-      return { pages, execution };
-    };
     const needsIdentity = [toTableSource(config), toHashKeySource(config)].some(({ kind }) => kind !== 'plain');
     const secrets = new SecretReader({ ...config, needsIdentity });
     return {
       module: WorkerModule,
-      imports: [QUERY_QUEUE, PURGE_QUEUE].map((name) =>
-        BullModule.registerQueue({
-          ...{ name, connection: redis, prefix: config.keyPrefix },
-          // A version check that fails while Redis is unreachable or refuses would disable the queue for good.
-          skipVersionCheck: true,
-        }),
-      ),
+      imports: [
+        RedisRecordsModule.register(redis, config),
+        ...[QUERY_QUEUE, PURGE_QUEUE].map((name) =>
+          BullModule.registerQueue({
+            ...{ name, connection: redis, prefix: config.keyPrefix },
+            // A version check that fails while Redis is unreachable or refuses would disable the queue for good.
+            skipVersionCheck: true,
+          }),
+        ),
+      ],
       controllers: [WorkerHealthController, MetricsController],
       providers: [
         QueryProcessor,
-        { provide: OutcomePublisher, useValue: publisher },
+        {
+          provide: OutcomePublisher,
+          useFactory: (states: QueryStates, outcomes: Outcomes) =>
+            new OutcomePublisher(states, outcomes, (outcome) => runMetrics.onEnd(outcome)),
+          inject: [QueryStates, Outcomes],
+        },
         PurgeProcessor,
-        { provide: CallerQueries, useValue: new CallerQueries(redis, keys, config.resultTtlSeconds) },
-        { provide: QueryStates, useValue: states },
-        { provide: QueryPurge, useValue: new QueryPurge(redis, keys) },
         { provide: Metrics, useValue: metrics },
         {
           provide: RunningLimit,
@@ -95,25 +82,42 @@ export class WorkerModule {
         },
         {
           provide: WorkerStart,
-          useFactory: (queries: QueryProcessor, purges: PurgeProcessor, limit: RunningLimit) =>
-            new WorkerStart(queries, purges, limit, {
+          useFactory: (
+            queries: QueryProcessor,
+            purges: PurgeProcessor,
+            limit: RunningLimit,
+            publisher: OutcomePublisher,
+            keys: RecordKeys,
+            histories: QueryHistories,
+          ) => {
+            const runs = new QueryRuns(redis, keys, config.lockSeconds * 1_000);
+            return new WorkerStart(queries, purges, limit, {
               openConnection: (signal) => openTableConnection(config, secrets, signal),
               readHashKey: (signal) => readHashKey(config, secrets, signal),
-              createExecution,
+              async createExecution(table) {
+                const { pages, ports } = await createTableScan(config, bulk, keys, table, metrics);
+                const execution = new QueryExecution({ runs, histories }, publisher, ports, {
+                  workerId: worker.id,
+                  timeLimitMs: config.queryTimeLimitSeconds * 1_000,
+                  onBegin: (waitedMs) => runMetrics.onBegin(waitedMs),
+                });
+                return { pages, execution };
+              },
               untilFit: (signal) => untilFit(redis, signal),
-            }),
-          inject: [QueryProcessor, PurgeProcessor, RunningLimit],
+            });
+          },
+          inject: [QueryProcessor, PurgeProcessor, RunningLimit, OutcomePublisher, RecordKeys, QueryHistories],
         },
         {
           provide: Heartbeat,
-          useFactory: (start: WorkerStart, limit: RunningLimit) =>
+          useFactory: (beats: WorkerBeats, start: WorkerStart, limit: RunningLimit) =>
             new Heartbeat(
-              new WorkerBeats(redis, keys),
+              beats,
               worker,
               () => start.listRunning(),
               () => limit.restore(),
             ),
-          inject: [WorkerStart, RunningLimit],
+          inject: [WorkerBeats, WorkerStart, RunningLimit],
         },
         {
           provide: WorkerHealth,

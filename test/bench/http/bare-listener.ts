@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type JobStore } from './job-store';
-import { toQueryDocument } from '../../../apps/api/src/queries/query-document';
+import { toQueryDocument } from '../../../apps/api/src/queue/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
 
 /**

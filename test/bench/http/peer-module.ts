@@ -13,7 +13,7 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import { QueryRequest } from '#shared/contract/query-request';
-import { toQueryDocument } from '../../../apps/api/src/queries/query-document';
+import { toQueryDocument } from '../../../apps/api/src/queue/query-document';
 import type { JobStore } from './job-store';
 
 const JOB_STORE = Symbol('JOB_STORE');

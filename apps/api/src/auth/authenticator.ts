@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopbackHost } from '#shared/config/loopback';
+import { ProblemError } from '../http/problem-error';
 
 /** Who sends a request, and how long its credential lasts. */
 export interface Credential {
@@ -29,3 +31,13 @@ export interface Authenticator {
 export const ANONYMOUS: Credential = { caller: 'anonymous', isStillValid: () => true };
 
 export const AUTHENTICATOR = Symbol('AUTHENTICATOR');
+
+/** Anyone on this machine, who is not asked who it is, but no page of another site that got here by its own name. */
+export const ANYONE_HERE: Authenticator = {
+  authenticate({ host }) {
+    if (!isLoopbackHost(host)) throw new ProblemError('HOST_NOT_ALLOWED');
+    return ANONYMOUS;
+  },
+  problem: undefined,
+  close() {},
+};

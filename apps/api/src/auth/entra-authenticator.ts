@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Logger } from '@nestjs/common';
 import type { JWTPayload } from 'jose' with { 'resolution-mode': 'import' };
-import { OnceAMinute } from '../errors/once-a-minute';
-import { ProblemError } from '../errors/problem-error';
+import { OnceAMinute } from '../http/once-a-minute';
+import { ProblemError } from '../http/problem-error';
 import type { Authenticator, Credential } from './authenticator';
-import { readBearer } from './read-bearer';
-import { refuseForbidden, refuseUnauthenticated } from './refusals';
-import { type TenantKeys, TenantKeysUnavailableError } from './tenant-keys';
+import { readBearer, refuseForbidden, refuseUnauthenticated } from './bearer';
+import { TenantKeys, TenantKeysUnavailableError, readTenantKeys } from './tenant-keys';
+import type { ApiConfig } from '#shared/config/api-config';
 
 /** What the clocks of two machines may differ by. */
 const CLOCK_TOLERANCE_SECONDS = 60;
@@ -95,4 +95,19 @@ export class EntraAuthenticator implements Authenticator {
     if (reason === 'missing') return refuseUnauthenticated('The token lacks a claim that is asked for.', cause);
     return refuseUnauthenticated(REASONS.get(claim ?? '') ?? 'The token is not valid.', cause);
   }
+}
+
+type Permission = Pick<TokenRules, 'requiredRole' | 'requiredScope'>;
+
+/** Lets in whom the configured tenant vouches for, with this role or scope. */
+export function createEntraAuthenticator(config: ApiConfig, permission: Permission): EntraAuthenticator {
+  const { entraAuthority, entraAudience: audience = '' } = config;
+  // As tokens have it.
+  const tenantId = (config.entraTenantId ?? '').toLowerCase();
+  return new EntraAuthenticator(new TenantKeys(() => readTenantKeys(entraAuthority, tenantId)), {
+    tenantId,
+    issuer: new URL(`/${tenantId}/v2.0`, entraAuthority).href,
+    audience,
+    ...permission,
+  });
 }

@@ -2,7 +2,7 @@ import { FAILURE_CODES } from '#shared/contract/error-codes';
 import type { QueryProgress, QueryResult } from '#shared/contract/query-document';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
-import type { toQueryDocument } from '../queries/query-document';
+import type { toQueryDocument } from '../queue/query-document';
 import { closedObject, count, day, type JsonSchema, orNull, time, toSchema } from './json-schema';
 
 type QueryDocument = ReturnType<typeof toQueryDocument>;

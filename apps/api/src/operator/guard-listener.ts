@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 import type { Authenticator } from '../auth/authenticator';
-import { OnceAMinute } from '../errors/once-a-minute';
-import { toProblemError } from '../errors/to-problem-error';
-import { refuseCrossSite } from '../auth/refuse-cross-site';
-import { sendOperatorError } from './send-operator-error';
+import { OnceAMinute } from '../http/once-a-minute';
+import { toProblemError } from '../http/problem-error';
+import { refuseCrossSite } from '../http/refuse-cross-site';
+import { sendOperatorError } from './operator-error.filter';
 
 /**
  * What the dashboard needs: its own files, and the styles and fonts that its scripts set. Unlike helmet's, it has no

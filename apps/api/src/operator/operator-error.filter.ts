@@ -1,9 +1,17 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, FastifyReply } from 'fastify';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { isHangUp } from '../errors/is-hang-up';
-import { toProblemError } from '../errors/to-problem-error';
-import { sendOperatorError } from './send-operator-error';
+import { isHangUp } from '../http/client-gone';
+import { toProblemError, type ProblemError } from '../http/problem-error';
+import { sendProblem } from '../http/send-problem';
+
+/** The example of the code in the listener's own document, which can be fetched. */
+export const EXPLANATION = '/operator/openapi.json#/components/examples/';
+
+/** Problem details, as on the callers' listener. */
+export function sendOperatorError(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(problem, EXPLANATION, request, reply);
+}
 
 /** Turns everything that is thrown into an answer. */
 @Catch()

@@ -1,26 +1,24 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AuditLog } from '#shared/redis/audit-log';
-import { QueryCounts } from '#shared/redis/query-counts';
-import { QueryStates } from '#shared/redis/query-states';
+import { QueryCounts } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { answerOtherMethods } from '../errors/answer-other-methods';
-import { createFastify } from '../create-fastify';
+import { answerOtherMethods } from '../http/answer-other-methods';
+import { createFastify, RECEIVE_TIMES } from '../http/create-fastify';
 import type { ListenerOptions } from '../listener-options';
-import { observeQueue } from '../metrics/observe-queue';
+import { observeQueue } from '../telemetry/observe-queue';
 import { QueryQueue } from '../queue/query-queue';
 import { QueryQueueModule } from '../queue/query-queue.module';
-import { RECEIVE_TIMES } from '../receive-times';
-import { SECURITY_HEADERS } from '../security-headers';
+import { SECURITY_HEADERS } from '../http/headers';
 import { auditAccesses } from './audit/audit-accesses';
 import { auditChanges } from './audit/audit-changes';
-import { createOperatorAuthenticator } from './auth/create-operator-authenticator';
-import { createOperatorDocument } from './docs/operator-document';
+import { createOperatorAuthenticator } from '../auth/create-authenticator';
+import { createOperatorDocument } from '../openapi/operator-document';
 import { guardListener } from './guard-listener';
-import { ignoreBodies } from './ignore-bodies';
+import { ignoreBodies } from '../http/bodies';
 import { OperatorModule } from './operator.module';
-import { EXPLANATION, sendOperatorError } from './send-operator-error';
+import { EXPLANATION, sendOperatorError } from './operator-error.filter';
 
 /**
  * The operators' listener, ready to listen.
@@ -59,9 +57,9 @@ export async function createOperatorApp({
   auditAccesses(fastify, app.get(AuditLog), config.operatorAuth);
   serveDocument(app);
   if (metrics) {
-    const keys = new RecordKeys(config.keyPrefix);
+    const keys = app.get(RecordKeys, { strict: false });
     const queue = app.get(QueryQueue, { strict: false });
-    const counts = new QueryCounts(redis, keys, app.get(QueryStates, { strict: false }));
+    const counts = app.get(QueryCounts, { strict: false });
     observeQueue(metrics, { redis, keys, queue, counts, beats: app.get(WorkerBeats) });
   }
   await app.init();

@@ -4,31 +4,27 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
-import { createFastify } from '../create-fastify';
+import { createFastify, RECEIVE_TIMES } from '../http/create-fastify';
 import type { ListenerOptions } from '../listener-options';
-import { isTracing } from '#shared/telemetry/start-tracing';
-import { observeRequests } from '../metrics/observe-requests';
-import { observeWaiting } from '../metrics/observe-waiting';
+import { isTracing } from '#shared/process/tracing';
+import { observeRequests, observeWaiting } from '../telemetry/observe-requests';
 import { QueryQueueModule } from '../queue/query-queue.module';
-import { RECEIVE_TIMES } from '../receive-times';
-import { toSecurityHeaders } from '../security-headers';
-import { acceptJsonOnly, BODY_LIMIT_BYTES } from './accept-json-only';
-import { authenticateRequests } from './auth/authenticate-requests';
-import { createAuthenticator } from './auth/create-authenticator';
-import { refuseCrossSite } from '../auth/refuse-cross-site';
-import { setupDocs } from './docs/setup-docs';
-import { endConnectionsOnClose } from './end-connections';
-import { limitRequests } from './limits/limit-requests';
-import { RequestLimiter } from './limits/request-limiter';
-import { answerOtherMethods } from '../errors/answer-other-methods';
-import { EXPLANATION } from './errors/explanation';
-import { OnceAMinute } from '../errors/once-a-minute';
-import { ProblemError } from '../errors/problem-error';
-import { sendError } from './errors/send-error';
-import { EVENT_TIMES, type EventTimes } from './queries/event-times';
+import { toSecurityHeaders } from '../http/headers';
+import { acceptJsonOnly, BODY_LIMIT_BYTES } from '../http/bodies';
+import { authenticateRequests } from '../auth/authenticate-requests';
+import { createAuthenticator } from '../auth/create-authenticator';
+import { refuseCrossSite } from '../http/refuse-cross-site';
+import { setupDocs } from '../openapi/setup-docs';
+import { endConnectionsOnClose } from '../http/end-connections';
+import { limitRequests, RequestLimiter } from './queries/request-limits';
+import { answerOtherMethods } from '../http/answer-other-methods';
+import { EXPLANATION, sendError } from './send-error';
+import { OnceAMinute } from '../http/once-a-minute';
+import { ProblemError } from '../http/problem-error';
+import { EVENT_TIMES, type EventTimes } from './queries/live/event-stream';
 import { EXPOSED_HEADERS } from './queries/query-responder';
-import { QueryStreams } from './queries/query-streams';
-import { traceSubmissions } from './trace-submissions';
+import { QueryStreams } from './queries/live/query-streams';
+import { traceSubmissions } from '../telemetry/trace-submissions';
 import { PublicModule } from './public.module';
 
 /** How long a browser may keep the answer to a preflight. */
@@ -115,7 +111,10 @@ export async function createPublicApp({
   setupDocs(app, basePath);
   await app.init();
   finishRoutes();
-  if (metrics) observeWaiting(metrics, app.get(QueryStreams));
+  if (metrics) {
+    const streams = app.get(QueryStreams);
+    observeWaiting(metrics, () => ({ listeners: streams.waiting, streams: streams.openStreams }));
+  }
   return app;
 }
 

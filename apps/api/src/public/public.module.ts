@@ -3,16 +3,16 @@ import { APP_FILTER } from '@nestjs/core';
 import type { Redis } from 'ioredis';
 import { SUBSCRIBER } from '../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../auth/authenticator';
-import { ErrorFilter } from './errors/error.filter';
+import { ErrorFilter } from './error.filter';
 import { HealthController } from './health/health.controller';
-import { RequestLimiter } from './limits/request-limiter';
+import { RequestLimiter } from './queries/request-limits';
 import { OriginalController } from './original/original.controller';
-import { EventTimes } from './queries/event-times';
+import { EventTimes } from './queries/live/event-stream';
 import { QueriesController } from './queries/queries.controller';
 import { QueryList } from './queries/query-list';
 import { QueryResponder } from './queries/query-responder';
 import { QueryService } from './queries/query-service';
-import { QueryStreams } from './queries/query-streams';
+import { QueryStreams } from './queries/live/query-streams';
 
 interface PublicParts {
   subscriber: Redis;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { InjectQueue } from '@nestjs/bullmq';
-import { Injectable } from '@nestjs/common';
+import { InjectQueue, BullModule } from '@nestjs/bullmq';
+import { Injectable, type DynamicModule, Module } from '@nestjs/common';
 import type { Job, Queue } from 'bullmq';
 import { PURGE_JOB, PURGE_QUEUE, type PurgeJobPayload } from '#shared/contract/purge-job';
+import type { RedisClient } from '#shared/redis/redis-client';
+import type { ApiConfig } from '#shared/config/api-config';
 
 /** How long a purge that has ended can be looked up. */
 const KEPT_SECONDS = 86_400;
@@ -34,5 +36,24 @@ export class PurgeQueue {
 
   read(id: string): Promise<PurgeJob | undefined> {
     return this.queue.getJob(id);
+  }
+}
+
+/** The queue of purges, for operators alone. */
+@Module({})
+export class PurgeQueueModule {
+  static register(config: ApiConfig, redis: RedisClient): DynamicModule {
+    return {
+      module: PurgeQueueModule,
+      imports: [
+        BullModule.registerQueue({
+          ...{ name: PURGE_QUEUE, connection: redis, prefix: config.keyPrefix },
+          // As with the queue of queries.
+          skipVersionCheck: true,
+        }),
+      ],
+      providers: [PurgeQueue],
+      exports: [PurgeQueue],
+    };
   }
 }

@@ -2,12 +2,9 @@ import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
-import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
+import { createQueueTelemetry } from '#shared/process/tracing';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
-import { CallerQueries } from '#shared/redis/caller-queries';
-import { Outcomes } from '#shared/redis/outcomes';
-import { QueryStates } from '#shared/redis/query-states';
-import { RecordKeys } from '#shared/redis/record-keys';
+import { RedisRecordsModule } from '#shared/redis/redis-records.module';
 import { QueryQueue } from './query-queue';
 import { RedisClock } from './redis-clock';
 import { REDIS } from './redis.token';
@@ -16,11 +13,10 @@ import { REDIS } from './redis.token';
 @Module({})
 export class QueryQueueModule {
   static register(config: ApiConfig, redis: RedisClient): DynamicModule {
-    const keys = new RecordKeys(config.keyPrefix);
-    const outcomes = new Outcomes(redis, keys, config.resultTtlSeconds);
     return {
       module: QueryQueueModule,
       imports: [
+        RedisRecordsModule.register(redis, config),
         BullModule.registerQueue({
           name: QUERY_QUEUE,
           connection: redis,
@@ -35,11 +31,8 @@ export class QueryQueueModule {
         RedisClock,
         { provide: REDIS, useValue: redis },
         { provide: ApiConfig, useValue: config },
-        { provide: Outcomes, useValue: outcomes },
-        { provide: CallerQueries, useValue: new CallerQueries(redis, keys, config.resultTtlSeconds) },
-        { provide: QueryStates, useValue: new QueryStates(redis, keys, outcomes) },
       ],
-      exports: [QueryQueue, RedisClock, REDIS, ApiConfig, Outcomes, CallerQueries, QueryStates, BullModule],
+      exports: [QueryQueue, RedisClock, REDIS, ApiConfig, RedisRecordsModule, BullModule],
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { RedisClient } from '#shared/redis/redis-client';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 
 /** Redis is back within a second after most outages. */
 const UNAVAILABLE_RETRY_SECONDS = '5';

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiConfig } from '#shared/config/api-config';
-import { readRedisClock } from '#shared/redis/redis-clock';
-import type { RedisClient } from '#shared/redis/redis-client';
+import { readRedisClock, type RedisClient } from '#shared/redis/redis-client';
 import { REDIS } from './redis.token';
 
 /** Redis' clock may be set meanwhile, or its server replaced by one with another clock. */

@@ -2,7 +2,7 @@ import type { QueryState } from '#shared/contract/query-document';
 import type { Terminator } from '#shared/contract/query-history';
 import { isTerminal } from '#shared/contract/query-status';
 import type { Outcomes } from '#shared/redis/outcomes';
-import { ProblemError } from '../errors/problem-error';
+import { ProblemError } from '../http/problem-error';
 
 /** What has become of a query that was to be terminated. */
 export interface Termination {

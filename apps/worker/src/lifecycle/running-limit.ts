@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { retry } from '#shared/lifecycle/retry';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { retry } from '#shared/process/retry';
+import { readReplyCode } from '#shared/redis/redis-client';
 
 const RETRY_AFTER_MS = 1_000;
 

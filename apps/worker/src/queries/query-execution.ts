@@ -4,10 +4,9 @@ import { noProgress, type QueryProgress } from '#shared/contract/query-document'
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { DayRecord } from '#shared/contract/query-history';
 import type { RunningQuery } from '#shared/contract/worker-beat';
-import type { JobProgress } from '#shared/redis/job-progress';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import type { QueryRuns, RunBegin, RunReport, RunTrust } from '#shared/redis/query-runs';
-import { untilTaken } from '#shared/redis/until-taken';
+import type { JobProgress, QueryRuns, RunStart, RunReport, RunTrust } from '#shared/redis/query-runs';
+import { untilTaken } from '#shared/redis/retry-commands';
 import type { HeldQuery, OutcomePublisher } from './outcome-publisher';
 import type { Stay } from './quarantine';
 import { type Ending, RunHistory, toEnding } from './run-history';
@@ -38,7 +37,7 @@ export interface RunRecords {
 
 /** The parts of one run, from its start to its end. */
 interface RunParts {
-  start: RunBegin;
+  start: RunStart;
   readingHeads: Promise<QueryInput['heads']>;
   history: RunHistory;
   account: RunAccount;

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { parseQueryJob, QUERY_ATTEMPTS, type QueryJobPayload } from '#shared/contract/query-job';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readReplyCode } from '#shared/redis/redis-client';
 import { OutcomePublisher } from './outcome-publisher';
 import { Quarantine } from './quarantine';
 import { QueryExecution, type TakenQuery } from './query-execution';

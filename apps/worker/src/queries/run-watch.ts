@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { RunVerdict } from '#shared/redis/query-runs';
-import { readReplyCode } from '#shared/redis/redis-script';
+import { readReplyCode } from '#shared/redis/redis-client';
 
 /** The run must stop: its query has an outcome, or another run has taken its place. */
 export class RunStoppedError extends Error {

@@ -5,7 +5,7 @@ import { readPurgePayload, readPurgeProgress } from '#shared/contract/purge-job'
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
-import { untilTaken } from '#shared/redis/until-taken';
+import { untilTaken } from '#shared/redis/retry-commands';
 import { waitBeforeRetry } from '../queries/wait-before-retry';
 import { type PurgePorts, purgeQueries } from './purge-queries';
 

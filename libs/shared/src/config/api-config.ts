@@ -1,14 +1,17 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString } from 'class-validator';
-import { AuthConfig } from './auth-config';
+import { CallerAuthConfig, EntraConfig, OperatorAuthConfig } from './auth-config';
+import { CommonConfig } from './common-config';
+import { composeConfig } from './parse-config';
 import { BaseUrl, readOrigin } from './base-url';
-import { Flag, LOOPBACK, Port, Problem, Rule, WholeNumber } from './rules';
+import { LOOPBACK } from './loopback';
+import { Flag, Port, Problem, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
-/** What `apps/api` is told. */
-export class ApiConfig extends AuthConfig {
+/** The configuration of `apps/api`. */
+export class ApiConfig extends composeConfig(CommonConfig, EntraConfig, OperatorAuthConfig, CallerAuthConfig) {
   @IsString()
   @Rule<ApiConfig>(
     'isGuarded',
@@ -23,7 +26,7 @@ export class ApiConfig extends AuthConfig {
   @Port()
   operatorPort: number = 3_001;
 
-  /** What `Location` begins with; without it, `Location` is a relative reference. */
+  /** The start of each `Location`; without it, `Location` is a relative reference. */
   @IsOptional()
   @BaseUrl()
   publicBaseUrl: string | undefined = undefined;
@@ -37,7 +40,7 @@ export class ApiConfig extends AuthConfig {
   @WholeNumber(1, 36_600)
   maxRangeDays: number = 366;
 
-  /** The longest that an answer is held back for a client that asks for it. */
+  /** The longest wait that a client may ask for. */
   @WholeNumber(0, 300)
   maxWaitSeconds: number = 55;
 
@@ -74,7 +77,7 @@ export class ApiConfig extends AuthConfig {
   )
   corsOrigins: string[] = [];
 
-  /** Whether operators can only look at the dashboard, or also act by it. */
+  /** Whether the dashboard is read-only for operators. */
   @Flag()
   boardReadOnly: boolean = true;
 }

@@ -1,13 +1,12 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
-import { findCaFileProblem } from '../redis/redis-tls';
-import { findRedisUrlProblem } from '../redis/redis-url';
-import { isSafeUrl } from '../secrets/is-safe-url';
+import { findCaFileProblem, findRedisUrlProblem } from '../redis/redis-url';
 import { AsOrigin, findOriginProblem } from './base-url';
+import { isSafeUrl } from './loopback';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
-/** What both processes are told. */
+/** The configuration of both services. */
 export class CommonConfig {
   /** `production` forbids what is only good enough for a machine of one's own. */
   @IsIn(['development', 'test', 'production'], { message: 'must be development, test or production' })
@@ -72,7 +71,7 @@ export class CommonConfig {
   secretRefreshSeconds: number = 300;
 }
 
-/** A file that nobody looks at would be taken for protection. */
+/** An unused file would be mistaken for protection. */
 function findRedisCaFileProblem({ redisUrl, redisTlsCaFile }: CommonConfig): string | undefined {
   if (redisTlsCaFile === undefined) return undefined;
   if (!/^rediss[:+]/.test(redisUrl)) return 'must not be given unless REDIS_URL begins with rediss';

@@ -1,16 +1,15 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import { TAKE } from './rate-window';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 import { readRecord } from './unreadable-record';
 
-/** Of each stream. Some months of an operator's work. */
+/** Entries per stream: some months of an operator's work. */
 const MOST_ENTRIES = 10_000;
 
 /** Accesses of one operator to one target within this time are one entry. */
 export const ACCESS_INTERVAL_MS = 60_000;
 
-/** Of all clients together, who choose the names that they try: a flood needs 16 hours to replace the stream. */
+/** Over all clients, which choose the names that they try: a flood takes 16 hours to replace the stream. */
 export const FAILED_LOGINS_PER_MINUTE = 10;
 
 /** Each has its own bound: frequent reads cannot displace changes, and failed logins, which anyone can cause, displace neither. */
@@ -19,29 +18,29 @@ export type AuditStream = (typeof AuditStream)[keyof typeof AuditStream];
 export type AccessStream = Exclude<AuditStream, typeof AuditStream.Changes>;
 
 const MOST_PER_INTERVAL: Readonly<Record<AccessStream, number>> = {
-  // Operators are known: all that they read has its entry.
+  // Operators are few and known: no limit.
   [AuditStream.Reads]: Number.MAX_SAFE_INTEGER,
   [AuditStream.FailedLogins]: FAILED_LOGINS_PER_MINUTE,
 };
 
-/** What an operator has changed or tried to change, has read, or who tried to log in. */
+/** A change or attempted change by an operator, a read, or a failed login. */
 export interface AuditEntry {
-  /** Of a failed login what the credential claims. */
+  /** For a failed login: the name that the credential claims. */
   who: string;
   /** Method and route, such as `POST /operator/queries/{id}/terminate`; or `login`. */
   action: string;
-  /** The query, purge or job that it is about, empty where it is about all of them; of a login the client's address. */
+  /** The id of the query, purge or job; empty when it concerns all. For a login: the client's address. */
   target: string;
   /** The parameters of the request, as a JSON object. */
   parameters: string;
-  /** The HTTP status of the answer, and the code behind it where there is one. */
+  /** The HTTP status of the answer, and its error code if it has one. */
   outcome: string;
 }
 
-/** `at`: milliseconds since 1970 by Redis' clock. `parameters`: none where they cannot be read. */
+/** `at`: milliseconds since 1970 by Redis' clock. `parameters`: empty when they do not parse. */
 export type AuditRecord = Omit<AuditEntry, 'parameters'> & { at: number; parameters: Record<string, string> };
 
-/** `left-out`: the stream has as many entries in this interval as it may; `first-left-out` is the first of those. */
+/** `left-out`: the stream has reached its limit in this interval; `first-left-out` is the first such entry. */
 type AccessVerdict = 'written' | 'repeated' | 'left-out' | 'first-left-out';
 
 /** KEYS mark of operator and target, window of the stream, stream; ARGV interval in ms, most in one, most kept, fields */
@@ -55,22 +54,22 @@ redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 4))
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 return { 'written', ARGV[1] }`);
 
-/** What operators have done, newest last; the oldest are dropped. */
+/** The actions of operators, newest last; the oldest are dropped. */
 export class AuditLog {
   constructor(
     private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 
-  /** A change: each has its entry. */
+  /** Records a change; no change is left out. */
   async append(entry: AuditEntry): Promise<void> {
     await this.redis.xadd(this.keys.audit, 'MAXLEN', '~', MOST_ENTRIES, '*', ...toFields(entry));
   }
 
   /**
-   * An access, unless its operator has had an entry for the same target within `ACCESS_INTERVAL_MS`, over all processes.
+   * Records an access, unless the operator has an entry for the same target within `ACCESS_INTERVAL_MS`, over all processes.
    *
-   * @returns `msLeft`: for how long another entry for the two would not be written.
+   * @returns `msLeft`: how long no other entry for the two will be written.
    */
   async appendAccess(stream: AccessStream, entry: AuditEntry): Promise<{ verdict: AccessVerdict; msLeft: number }> {
     const mark = this.keys.rateWindow(stream, [entry.who, entry.target]);
@@ -86,7 +85,7 @@ export class AuditLog {
     const entries = await this.redis.xrevrange(key, '+', '-', 'COUNT', count);
     return entries.map(([id, fields]) => {
       const read = (name: keyof AuditEntry) => fields[fields.indexOf(name) + 1] ?? '';
-      // Redis makes the id of an entry from its clock.
+      // The id of an entry has the time by Redis' clock.
       const at = Number(id.split('-', 1)[0]);
       const [who, action, target] = [read('who'), read('action'), read('target')];
       const parameters = readRecord(key, read('parameters'), parseParameters) ?? {};

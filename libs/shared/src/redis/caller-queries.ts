@@ -1,18 +1,14 @@
-import type { RedisClient } from './redis-client';
-import { forgetGone } from './forget-gone';
-import { LONGEST_LIFE_MS, QUEUED_WITHIN_MS } from './query-life';
-import { LEAVE_WAIT, STANDING, TAKE_OFF } from './query-standing';
+import { type RedisClient, RedisScript } from './redis-client';
+import { forgetGone, LONGEST_LIFE_MS, QUEUED_WITHIN_MS, LEAVE_WAIT, STANDING, TAKE_OFF } from './query-index';
 import { type RateWindow, TAKE, type WindowCount } from './rate-window';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
 type AdmissionVerdict = 'admitted' | 'refused' | 'ended';
 
 /**
  * KEYS live queries and all queries of the caller, queries of all callers, pending queries, job, outcome, lock of the job,
  *   window if the submission is still to be counted
- * ARGV id, most live queries, how long a query that has ended is kept in ms, within which time a submission queues its job
- *   in ms, queue, length of the window in ms, limit
+ * ARGV id, most live queries, how long an ended query is kept in ms, within how many ms a submission queues its job, queue, length of the window in ms, limit
  */
 const ADMIT = new RedisScript<[verdict: AdmissionVerdict, now: string, taken: number, msLeft: number]>(`
 ${TAKE}${STANDING}${TAKE_OFF}
@@ -23,23 +19,23 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local text = string.format('%.0f', now)
 if KEYS[8] and taken > tonumber(ARGV[7]) then return { 'refused', text, taken, msLeft } end
 local is = standing(KEYS[5], KEYS[6])
--- BullMQ keeps the job of a query that has expired until some other job ends, and adds none with its id meanwhile.
+-- BullMQ keeps the job of an expired query until another job ends, and adds no job with its id meanwhile.
 if (is == 'expired' or is == 'none') and redis.call('EXISTS', KEYS[5]) == 1 and redis.call('EXISTS', KEYS[7]) == 0 then
   takeOff(ARGV[5], ARGV[1])
   is = 'none'
 end
 if is == 'ended' or is == 'expired' then return { 'ended', text, taken, msLeft } end
--- Another submission of the same query may have been let in.
+-- Another submission of the same query may have been admitted.
 local isFull = redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2])
 if isFull and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return { 'refused', text, taken, msLeft } end
 for i = 1, 3 do
   local at = redis.call('ZSCORE', KEYS[i], ARGV[1])
-  -- Left by a submission that never queued its job: with its old date it could be forgotten before this one does.
+  -- Left by a submission that never queued its job: with its old date it could be removed before this one queues it.
   local isLeft = at and is == 'none' and tonumber(at) <= now - ARGV[4]
   if not at or isLeft then redis.call('ZADD', KEYS[i], now, ARGV[1]) end
   if i > 1 then redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[3]) end
 end
--- Else another submission of the same query was faster, and a worker may have begun it by now.
+-- Otherwise another submission of the same query was faster, and a worker may have begun it.
 if is == 'none' then
   redis.call('ZADD', KEYS[4], now, ARGV[1])
   redis.call('PEXPIRE', KEYS[4], ARGV[3])
@@ -55,7 +51,7 @@ const CONFIRM = new RedisScript<void>(`${STANDING}${LEAVE_WAIT}
 local is = standing(KEYS[5], KEYS[6])
 if is == 'ended' then
   local fields = redis.call('HMGET', KEYS[5], 'data', 'progress')
-  -- Without the mark it was added after the outcome was written, and would be a query again once that has expired.
+  -- Without the mark it was added after the outcome was written, and would become a query again when that expires.
   if fields[1] and not string.find(fields[2] or '', '"ended":true', 1, true) then
     leaveWait(KEYS[7], KEYS[5], KEYS[6], ARGV[1])
     redis.call('HSET', KEYS[5], 'progress', '{"ended":true}')
@@ -69,21 +65,21 @@ elseif is == 'Pending' or is == 'Running' then
 end`);
 
 export interface Admission {
-  /** `refused`: by the window, or for too many live queries. `ended`: there is nothing to queue, the query has ended. */
+  /** `refused`: by the window, or for too many live queries. `ended`: the query has ended, and no job may be queued. */
   verdict: AdmissionVerdict;
   /** By Redis' clock, in milliseconds since 1970. */
   now: number;
-  /** Of zeros without a window. */
+  /** Zeros without a window. */
   count: WindowCount;
 }
 
-/** A place in the list of a caller's queries, which is ordered by time and then by id. */
+/** A position in a list of queries, which is ordered by time and then by id. */
 export interface ListPosition {
   createdAt: number;
   id: string;
 }
 
-/** Both ends belong to it; milliseconds since 1970. */
+/** Milliseconds since 1970, both inclusive. */
 export interface ListRange {
   createdAfter: number;
   createdBefore: number;
@@ -92,14 +88,14 @@ export interface ListRange {
 
 /** A list of queries, newest first. */
 export interface OrderedQueries {
-  /** At most `count`, of those that were created within the range and come after its `after` in the list. */
+  /** At most `count` queries created within the range that follow `after` in the list. */
   list(range: ListRange, count: number): Promise<ListPosition[]>;
-  /** Forgets those of the queries of which nothing is left. */
+  /** Removes the entries of queries without records. */
   forget(ids: readonly string[]): Promise<void>;
 }
 
 /**
- * Which queries there are, and which are whose, so that a caller's are found without looking at anyone else's.
+ * The indexes of queries by caller: a caller's queries are found without reading those of others.
  */
 export class CallerQueries {
   constructor(
@@ -109,10 +105,10 @@ export class CallerQueries {
   ) {}
 
   /**
-   * Notes a query as its caller's, unless it has ended, or the caller has too many that have not. Takes a job away that is
-   * left of a query that has expired.
+   * Adds a query to the indexes of its caller, unless it has ended, or the caller has too many live ones. Removes a job that
+   * is left of an expired query.
    *
-   * @param window Counts the submission, in the same step, and admits none beyond its limit.
+   * @param window Counts the submission in the same step, and refuses it beyond its limit.
    */
   async admit(caller: string, id: string, mostLive: number, window?: RateWindow): Promise<Admission> {
     const records = [this.keys.job(id), this.keys.outcome(id), this.keys.jobLock(id)];
@@ -124,8 +120,8 @@ export class CallerQueries {
   }
 
   /**
-   * Call once the job was added under an id that several may submit. A live query is in all indexes after that; a job that
-   * was added too late, to a query that has ended, is off the queue.
+   * Call after adding a job under an id that several requests may submit. Afterwards a live query is in all indexes, and a
+   * job that was added too late, to an ended query, is off the queue.
    */
   async confirm(caller: string, id: string): Promise<void> {
     const records = [this.keys.job(id), this.keys.outcome(id), `${this.keys.queue}:wait`];
@@ -133,8 +129,8 @@ export class CallerQueries {
   }
 
   /**
-   * Forgets those of a caller's queries that were never queued, that have ended, or of which nothing is left, each where
-   * that is so.
+   * Removes a caller's queries from each index whose statement is no longer true: they were never queued, have ended, or
+   * have no records.
    *
    * @param graceMs See `forgetGone`.
    */
@@ -149,7 +145,7 @@ export class CallerQueries {
     return forgetGone(this.redis, this.keys, indexes, ids, graceMs);
   }
 
-  /** Of the queries that are thought live, oldest first, those that were noted before a time; `offset` are left out. */
+  /** Lists entries of the index of live queries, oldest first, that were added before a time; skips `offset`. */
   listLive(caller: string, before: number, offset: number, count: number): Promise<string[]> {
     return this.redis.zrangebyscore(this.keys.liveQueries(caller), '-inf', `(${before}`, 'LIMIT', offset, count);
   }
@@ -166,7 +162,7 @@ export class CallerQueries {
   ofAll(): OrderedQueries {
     return {
       list: (range, count) => this.list(this.keys.allQueries, range, count),
-      // From the list of its caller, who is unknown by then, it goes when that is looked at.
+      // The caller is unknown by then: its own list removes the entry when it is read.
       forget: (ids) => forgetGone(this.redis, this.keys, [{ key: this.keys.allQueries, holds: 'kept' }], ids),
     };
   }

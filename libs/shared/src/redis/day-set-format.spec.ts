@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DaySet } from '../contract/day-set';
-import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
+import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead, extendChecksum } from './day-set-format';
+import { crc32 } from 'node:zlib';
 
 const daySets = fc.record({
   scannedAt: fc.integer({ min: 0, max: 8.64e15 }),
@@ -59,4 +60,11 @@ describe('the stored form of a day set', () => {
     expect(readDaySetHead(Buffer.from('{"scannedAt":1,"entitiesRead":2,"identifiers":[]}'))).toBeUndefined();
     expect(readDaySetHead(Buffer.alloc(0))).toBeUndefined();
   });
+});
+
+it('is that of the whole, however empty the parts are', () => {
+  const [head, tail] = [Buffer.from('abc'), Buffer.from('def')];
+  const none = [new Uint8Array(0), Buffer.alloc(0), new Uint8Array(new ArrayBuffer(0))];
+  for (const empty of none) expect(extendChecksum(crc32(head), empty)).toBe(crc32(head));
+  expect(extendChecksum(crc32(head), tail)).toBe(crc32('abcdef'));
 });

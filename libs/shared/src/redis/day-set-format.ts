@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { type DaySet, type DaySetHead, IDENTIFIER_BYTES } from '../contract/day-set';
-import { extendChecksum } from './extend-checksum';
 
-/** How a day set lies in Redis: a head of 48 bytes, then 16 bytes for each identifier; numbers are little-endian. */
+/** The stored form of a day set: a head of 48 bytes, then 16 bytes for each identifier; numbers are little-endian. */
 export const HEAD_BYTES = 48;
 
 const MAGIC = 'AQDS';
@@ -13,7 +12,7 @@ const AT = {
 };
 
 /**
- * The head of a stored day set; the identifiers follow it as they are, which spares a second copy of them.
+ * Returns the head of a stored day set. The identifiers are appended unchanged, without another copy.
  */
 export function encodeDaySetHead({ identifiers, ...head }: DaySet): Buffer {
   const bytes = Buffer.alloc(HEAD_BYTES);
@@ -28,7 +27,7 @@ export function encodeDaySetHead({ identifiers, ...head }: DaySet): Buffer {
   return bytes;
 }
 
-/** Undefined when the bytes are of another format or version. The head alone carries no proof that it is intact. */
+/** Undefined when the bytes have another format or version. The head alone does not prove that the set is intact. */
 export function readDaySetHead(bytes: Buffer): DaySetHead | undefined {
   if (bytes.length < HEAD_BYTES) return undefined;
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC || bytes.readUInt32LE(AT.version) !== VERSION)
@@ -41,7 +40,7 @@ export function readDaySetHead(bytes: Buffer): DaySetHead | undefined {
   };
 }
 
-/** Undefined when anything about the bytes is wrong: a day is read again rather than miscounted. */
+/** Undefined when length, format or checksum is wrong: the day is then read again instead of miscounted. */
 export function readDaySet(bytes: Buffer): DaySet | undefined {
   const head = readDaySetHead(bytes);
   if (head === undefined) return undefined;
@@ -53,4 +52,12 @@ export function readDaySet(bytes: Buffer): DaySet | undefined {
 
 function checksum(head: Buffer, identifiers: Uint8Array): number {
   return extendChecksum(crc32(head.subarray(0, AT.checksum)), identifiers);
+}
+
+/**
+ * Extends a CRC-32 by `bytes`. Node's `crc32` returns 0 for an empty array without memory, which would make the set of an
+ * empty day invalid.
+ */
+export function extendChecksum(checksum: number, bytes: Uint8Array): number {
+  return bytes.length === 0 ? checksum : crc32(bytes, checksum);
 }

@@ -1,30 +1,30 @@
 import type { Redis } from 'ioredis';
-import { parseOutcome } from './parse-outcome';
-import { untilTaken } from './until-taken';
+import { parseOutcome } from './outcomes';
+import { untilTaken } from './retry-commands';
 import type { QueryState } from '../contract/query-document';
 import type { RecordKeys } from './record-keys';
 import { readRecord } from './unreadable-record';
 
-/** An idle subscriber sends nothing, so that a peer that went silent would never be found out. */
+/** An idle subscriber sends nothing: without pings it would not detect a silent server. */
 const PING_MS = 10_000;
 
 interface QueryChangesListener {
   onChange(id: string): void;
-  /** @param read The query as it is from now on; undefined where the message cannot be read. */
+  /** @param read Returns the final state of the query; undefined when the message does not parse. */
   onEnd(id: string, read: () => QueryState | undefined): void;
   /** Any query may have changed. */
   onReturn(): void;
 }
 
 /**
- * Tells which queries have changed: one subscription for a whole process, however many wait for however many
- * queries. A message can be missed while Redis is away, so its return is told as well: whoever waits then looks.
+ * Reports which queries have changed: one subscription for the whole process, for any number of waiting requests. Messages are
+ * lost while Redis is unreachable, so the listener also learns of its return and reads again.
  */
 export class QueryChanges {
   private readonly pings: NodeJS.Timeout;
   private subscribing = new AbortController();
 
-  /** @param subscriber A connection of its own, made for work: a subscriber can do nothing else. */
+  /** @param subscriber A connection for this alone: a subscriber cannot send other commands. */
   constructor(
     private readonly subscriber: Redis,
     keys: RecordKeys,
@@ -38,11 +38,11 @@ export class QueryChanges {
     const subscribe = () => {
       this.subscribing.abort();
       this.subscribing = new AbortController();
-      // Once it is acknowledged, a read misses nothing.
+      // A read after the acknowledgement misses no change.
       untilTaken(() => subscriber.subscribe(keys.changes), this.subscribing.signal).then(
         () => listener.onReturn(),
         () => {
-          // Closed, or cut before it was acknowledged: the next connection tries again.
+          // Closed before the acknowledgement: the next connection subscribes again.
         },
       );
     };

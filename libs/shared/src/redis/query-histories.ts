@@ -1,18 +1,17 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import type { HistoryEvent, QueryHistory } from '../contract/query-history';
-import { LONGEST_LIFE_MS } from './query-life';
+import { LONGEST_LIFE_MS } from './query-index';
 import type { RecordKeys } from './record-keys';
 import { hasRoomToSpare } from './redis-health';
-import { RedisScript } from './redis-script';
 import { readRecord } from './unreadable-record';
-import { isPassingRefusal } from './until-taken';
+import { isPassingRefusal } from './retry-commands';
 
-/** Of one query: ten years of days and as many attempts. An event is some 200 bytes. */
+/** Per query: ten years of days and as many attempts. An event is some 200 bytes. */
 const MOST_EVENTS = 4_000;
 
 /**
  * KEYS events, count of dropped ones, outcome; ARGV most events, time to live in ms while there is no outcome,
- * how many were dropped before, events. The oldest are kept: how it began explains the rest.
+ * how many were dropped before, events. Keeps the oldest: the beginning explains the rest.
  */
 const APPEND = new RedisScript<number>(`
 local room = tonumber(ARGV[1]) - redis.call('LLEN', KEYS[1])
@@ -27,7 +26,7 @@ redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('PEXPIRE', KEYS[2], ttl)
 return dropped`);
 
-/** What has happened to queries. It is told to operators and decides nothing: a full Redis costs history alone. */
+/** The events of queries, for operators; they decide nothing: when Redis is full, only history is lost. */
 export class QueryHistories {
   constructor(
     private readonly redis: RedisClient,
@@ -36,14 +35,14 @@ export class QueryHistories {
   ) {}
 
   /**
-   * @param droppedBefore Events that never got here.
-   * @returns Whether it was stored; false when Redis has no room to spare, or refuses writes for now.
+   * @param droppedBefore Events that the caller has dropped.
+   * @returns Whether the events were stored; false when Redis has no room to spare, or refuses writes for a while.
    */
   async append(id: string, events: readonly HistoryEvent[], droppedBefore = 0): Promise<boolean> {
     try {
       return await this.appendIfRoom(id, events, droppedBefore);
     } catch (error) {
-      // A refused script has stored nothing; after any other failure some events may be there.
+      // A refused script has stored nothing; after any other failure Redis may have the events.
       if (isPassingRefusal(error)) return false;
       throw error;
     }
@@ -68,7 +67,7 @@ export class QueryHistories {
 
 function parseEvent(text: string): HistoryEvent {
   const event = JSON.parse(text) as HistoryEvent;
-  // Shown as a date.
+  // Documents show it as a date: an invalid one throws here.
   new Date(event.at).toISOString();
   return event;
 }

@@ -1,10 +1,9 @@
 import { QueryStatus } from '../contract/query-status';
-import type { RedisClient } from './redis-client';
-import { STANDING, TAKE_OFF } from './query-standing';
+import { type RedisClient, RedisScript } from './redis-client';
+import { STANDING, TAKE_OFF } from './query-index';
 import type { RecordKeys } from './record-keys';
-import { RedisScript } from './redis-script';
 
-/** `live`: the query has not ended, or a worker holds its job still. */
+/** `live`: the query has not ended, or a worker still holds its job. */
 export type PurgeVerdict = 'purged' | 'live';
 
 /**
@@ -19,14 +18,14 @@ redis.call('DEL', KEYS[2], KEYS[4], KEYS[5])
 for i = 6, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
 return 'purged'`);
 
-/** Takes all that is kept of a query away, but for the day sets, which belong to none. */
+/** Deletes all records of a query. Day sets belong to no query and stay. */
 export class QueryPurge {
   constructor(
     private readonly redis: RedisClient,
     private readonly keys: RecordKeys,
   ) {}
 
-  /** One step for Redis, so that what has not ended stays whole. */
+  /** Atomic, so that a query which has not ended keeps all its records. */
   purge(id: string, caller: string): Promise<PurgeVerdict> {
     const { keys } = this;
     const history = keys.history(id);

@@ -1,15 +1,14 @@
-import type { RedisClient } from './redis-client';
-import { RedisScript } from './redis-script';
+import { type RedisClient, RedisScript } from './redis-client';
 
-/** A limit that holds over all processes, since Redis counts. A window begins with the first request in it. */
+/** A limit over all processes, since Redis counts. A window begins with its first request. */
 export interface RateWindow {
   key: string;
-  /** How many requests one window lets through. */
+  /** How many requests one window admits. */
   limit: number;
   windowMs: number;
 }
 
-/** What a window has counted, the present request included. */
+/** The count of a window, including the present request. */
 export interface WindowCount {
   taken: number;
   /** Until the window ends. */
@@ -17,8 +16,8 @@ export interface WindowCount {
 }
 
 /**
- * Lua for the scripts that count a request in the step in which they do what it asks for: `take(key, windowMs, count)` gives
- * `taken, msLeft`; without a count it takes one. A library's limiter would be another command for each request, and cost a sixth of the fastest.
+ * Lua for scripts that count a request and serve it in one step: `take(key, windowMs, count)` returns `taken, msLeft`; `count`
+ * is 1 by default. A library's limiter needs another command for each request, a sixth of the cost of the fastest.
  */
 export const TAKE = `
 local function take(key, windowMs, count)
@@ -31,7 +30,7 @@ end`;
 const COUNT = new RedisScript<[taken: number, msLeft: number]>(`${TAKE}
 return { take(KEYS[1], ARGV[1], ARGV[2]) }`);
 
-/** Counts a request that asks for nothing that another script could do along with it, or several at once. */
+/** Counts one request or several that no other script counts. */
 export async function countRequest(redis: RedisClient, { key, windowMs }: RateWindow, count = 1): Promise<WindowCount> {
   const [taken, msLeft] = await COUNT.run(redis, [key], [windowMs, count]);
   return { taken, msLeft };

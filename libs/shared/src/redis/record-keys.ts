@@ -2,11 +2,11 @@ import type { CalendarDay } from '../contract/calendar-day';
 import { QUERY_QUEUE } from '../contract/query-job';
 import type { QueryStatus } from '../contract/query-status';
 
-/** The names of everything that the service keeps in Redis. All begin with one hash tag. */
+/** The names of all keys of the service in Redis. All begin with one hash tag. */
 export class RecordKeys {
   constructor(readonly prefix: string) {}
 
-  /** What the names of all that BullMQ keeps begin with. */
+  /** The prefix of all keys of BullMQ. */
   get queue(): string {
     return `${this.prefix}:${QUERY_QUEUE}`;
   }
@@ -25,7 +25,7 @@ export class RecordKeys {
     return `${this.prefix}:outcome:${id}`;
   }
 
-  /** The queries of one status: those that live by when they got it, those that have ended by when they expire. */
+  /** The queries of one status: live ones by when they entered it, ended ones by when they expire. */
   queriesOf(status: QueryStatus): string {
     return `${this.prefix}:status:${status}`;
   }
@@ -35,7 +35,7 @@ export class RecordKeys {
     return `${this.prefix}:ended`;
   }
 
-  /** The caller's queries that have not ended, by time; and all that are kept. */
+  /** The caller's live queries, by time. */
   liveQueries(caller: string): string {
     return `${this.prefix}:live:${encodeURIComponent(caller)}`;
   }
@@ -44,28 +44,28 @@ export class RecordKeys {
     return `${this.prefix}:queries-of:${encodeURIComponent(caller)}`;
   }
 
-  /** The queries of all callers, by time. Not under the name of the queue, which is BullMQ's. */
+  /** The queries of all callers, by time. Not below the name of the queue, which is BullMQ's. */
   get allQueries(): string {
     return `${this.prefix}:all-queries`;
   }
 
-  /** What has happened to a query, and how much of it was left out. */
+  /** The history of a query, and the number of dropped events. */
   history(id: string): { events: string; dropped: string } {
     const events = `${this.prefix}:history:${id}`;
     return { events, dropped: `${events}:dropped` };
   }
 
-  /** What operators have changed. */
+  /** The changes by operators. */
   get audit(): string {
     return `${this.prefix}:audit`;
   }
 
-  /** What operators have read, or the failed logins. */
+  /** The reads by operators, or the failed logins. */
   accesses(stream: string): string {
     return `${this.audit}:${stream}`;
   }
 
-  /** The workers by the time of their last beat, and what each says of itself. */
+  /** The workers by the time of their last beat. */
   get workers(): string {
     return `${this.prefix}:workers`;
   }
@@ -80,8 +80,8 @@ export class RecordKeys {
   }
 
   /**
-   * The channel on which the id of every query is told whose records have changed; when it has ended, a blank and the
-   * outcome follow, so that nobody who waits has to read it.
+   * The channel of changes. A message is the id of a query whose records have changed; when it has ended, a blank and the
+   * outcome follow, so that waiting requests need not read it.
    */
   get changes(): string {
     return `${this.prefix}:changes`;
@@ -91,7 +91,7 @@ export class RecordKeys {
     return `${this.prefix}:day:${tableFingerprint}:${day}`;
   }
 
-  /** How far the scan of a day is, and the identifiers that it has found. */
+  /** The position of the scan of a day, and its identifiers so far. */
   checkpoint(tableFingerprint: string, day: CalendarDay): { position: string; identifiers: string } {
     const position = `${this.prefix}:checkpoint:${tableFingerprint}:${day}`;
     return { position, identifiers: `${position}:identifiers` };

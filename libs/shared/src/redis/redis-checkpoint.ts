@@ -1,8 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { RedisClient } from './redis-client';
+import { type RedisClient, RedisScript } from './redis-client';
 import type { CheckpointWriter, DayCheckpoint, DayPosition } from '../contract/day-set';
-import { extendChecksum } from './extend-checksum';
-import { RedisScript } from './redis-script';
+import { extendChecksum } from './day-set-format';
 
 /** Raised whenever the stored form changes. */
 const VERSION = 2;
@@ -10,7 +9,7 @@ const VERSION = 2;
 /** Redis closes the connection on which a larger argument arrives (`proto-max-bulk-len` is 512 MB), and again on each resend. */
 const LARGEST_WRITE_BYTES = 2 ** 28;
 
-/** How a position lies in Redis. The checksum is that of the identifiers and of the position itself. */
+/** The stored form of a position. The checksum covers the identifiers and the position. */
 interface StoredPosition {
   version: number;
   position: DayPosition;
@@ -18,9 +17,9 @@ interface StoredPosition {
   checksum: number;
 }
 
-/** What Redis holds of a scan, by its last acknowledged write. */
+/** The stored state of a scan, by the last acknowledged write. */
 interface StoredState {
-  /** The position as it is stored; empty for nothing. */
+  /** The position in its stored form; empty when nothing is stored. */
   readonly text: string;
   readonly sizeBytes: number;
   readonly checksum: number;
@@ -32,10 +31,9 @@ const NOTHING: StoredState = { text: '', sizeBytes: 0, checksum: 0 };
  * KEYS position, identifiers
  * ARGV position to append to ('' to replace whatever is stored), its size in bytes, bytes to add, new position, its size
  *   in bytes, time to live in seconds
- * Appends only to what is stored as this scan stored it, else returns 0: another scan may have written since, or a key
- * may be gone. A write that is sent twice, because its reply was lost, is applied once.
- * Identifiers are written first: where Redis refuses to continue after that, the position does not fit to them, and
- * is neither read nor appended to.
+ * Appends only when Redis holds what this scan stored last, else returns 0: another scan may have written since, or a key may
+ * be gone. A write that is resent because its reply was lost is applied once. Identifiers are written first: if Redis refuses
+ * the rest, the position does not match them, and is neither read nor extended.
  */
 const SAVE = new RedisScript<0 | 1>(`
 local stored = redis.call('GET', KEYS[1])
@@ -52,11 +50,11 @@ redis.call('EXPIRE', KEYS[2], ARGV[6])
 redis.call('SET', KEYS[1], ARGV[4], 'EX', ARGV[6])
 return 1`);
 
-/** Only what is new is sent each time, so that a giant day is not stored over and over. */
+/** Sends only new identifiers with each write, so that a giant day is not stored repeatedly. */
 export class RedisCheckpointWriter implements CheckpointWriter {
   /**
-   * Replaced only after Redis acknowledged the write. After one that was refused, or whose reply was lost, it is the former
-   * state: if Redis holds another by then, the next append is rejected, and all is sent again.
+   * Replaced only after Redis acknowledged the write. After a refused write, or a lost reply, it is the former state: if Redis
+   * holds another one, it rejects the next append, and everything is sent again.
    */
   private stored: StoredState;
 
@@ -76,7 +74,7 @@ export class RedisCheckpointWriter implements CheckpointWriter {
 
   async save(position: DayPosition, added: Uint8Array, all: () => Uint8Array): Promise<boolean> {
     if (await this.append(this.stored, position, added)) return true;
-    // Another scan of the day has stored its own, or has ended and deleted it.
+    // Another scan of the day has stored its own position, or has ended and deleted it.
     return this.append(NOTHING, position, all());
   }
 
@@ -103,7 +101,7 @@ function toState(position: DayPosition, sizeBytes: number, checksum: number): St
   return { text: JSON.stringify(stored), sizeBytes, checksum };
 }
 
-/** Undefined when there is none, or when its parts do not fit together: the day is then read from its start. */
+/** Undefined when there is none, or when its parts do not match: the day is then read from its start. */
 export function readCheckpoint(text: string | null, found: Buffer | null): DayCheckpoint | undefined {
   const stored = text === null ? undefined : readPosition(text);
   if (stored?.version !== VERSION) return undefined;
@@ -114,7 +112,7 @@ export function readCheckpoint(text: string | null, found: Buffer | null): DayCh
   return { ...position, identifiers };
 }
 
-/** When the scan began whose position is stored; undefined when there is none, or none of this version. */
+/** When the scan of the stored position began; undefined when there is none, or none of this version. */
 export function readCheckpointTime(text: string | null): number | undefined {
   const stored = text === null ? undefined : readPosition(text);
   return stored?.version === VERSION ? stored.position.scannedAt : undefined;
@@ -124,7 +122,7 @@ function readPosition(text: string): StoredPosition | undefined {
   try {
     return JSON.parse(text) as StoredPosition;
   } catch {
-    // Cut or changed: as good as none.
+    // Truncated or changed: treated as none.
     return undefined;
   }
 }

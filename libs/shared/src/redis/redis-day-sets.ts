@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-client';
+import { type RedisClient, runPipeline, toMilliseconds, readReplyCode } from './redis-client';
 import type { CalendarDay } from '../contract/calendar-day';
 import {
   type CheckpointWriter,
@@ -12,27 +12,24 @@ import {
 import { readCheckpoint, readCheckpointTime, RedisCheckpointWriter } from './redis-checkpoint';
 import { encodeDaySetHead, HEAD_BYTES, readDaySet, readDaySetHead } from './day-set-format';
 import type { RecordKeys } from './record-keys';
-import { runPipeline } from './run-pipeline';
-import { toMilliseconds } from './redis-clock';
 import { hasRoomToSpare } from './redis-health';
-import { readReplyCode } from './redis-script';
-import { untilAnswered } from './until-answered';
-import { isPassingRefusal, untilTaken } from './until-taken';
+import { untilAnswered, isPassingRefusal, untilTaken } from './retry-commands';
 
-/** What is read along with a head: a day set of 250 identifiers is whole then. */
+/** Read along with each head: a day set of up to 250 identifiers is complete then. */
 const FIRST_BYTES = HEAD_BYTES + 250 * IDENTIFIER_BYTES;
 
-/** Of so many days at the most: that is 1.6 MB of one reply. */
+/** For at most this many days: one reply of 1.6 MB. */
 const MOST_DAYS_WITH_SETS = 400;
 
 const NEVER = new AbortController().signal;
 
-/** Redis closes a line on which it is told of more at once than it keeps under one key; and it says no to less. */
+/** Redis closes a connection that sends an argument larger than `proto-max-bulk-len`, and some servers refuse smaller ones. */
 const PIECE_BYTES = 16 * 2 ** 20;
 
 /**
- * The day sets of one table, in Redis; on a line of their own, since they may be large. They expire by themselves; losing one costs a scan, never a count.
- * One that is larger than what Redis keeps under one key cannot be stored, and its query fails (docs/redis.md).
+ * The day sets of one table, in Redis, on a connection of their own, since they may be large. Redis expires them; losing one
+ * costs a scan, never a wrong count. A set larger than a value in Redis may be cannot be stored, and its query fails
+ * (docs/redis.md).
  */
 export class RedisDaySets implements DaySets {
   constructor(
@@ -77,7 +74,7 @@ export class RedisDaySets implements DaySets {
   }
 
   async write(day: CalendarDay, daySet: DaySet): Promise<boolean> {
-    // Written twice, it is what it was.
+    // Idempotent: a retry stores the same set.
     const store = async () => {
       await untilAnswered(() => this.writeOnce(day, daySet));
       return true;
@@ -103,7 +100,7 @@ export class RedisDaySets implements DaySets {
       .get(position);
     const [headBytes, positionText] = (await runPipeline(found)) as [Buffer, string | null];
     const store = this.redis.multi();
-    // What a scan that began later has stored is worth more than this.
+    // A set of a scan that began later stays.
     if (isLatest(daySet, readDaySetHead(headBytes)?.scannedAt)) {
       store.set(key, encodeDaySetHead(daySet), 'EX', this.options.ttlSeconds);
       for (const piece of cut(toBuffer(daySet.identifiers))) store.append(key, piece);
@@ -112,19 +109,19 @@ export class RedisDaySets implements DaySets {
     const replies = await store.exec();
     const [failure] = (replies ?? []).flatMap(([error]) => error ?? []);
     if (failure === undefined) return;
-    // Redis does the rest of a transaction all the same. A head without all of its identifiers is never read as a day set,
-    // whether it can be deleted or not, but takes memory.
+    // Redis runs the rest of a transaction after an error. A head without all its identifiers is never read as a day set,
+    // but takes memory until it is deleted or expires.
     await this.redis.del(key).catch(() => {});
     throw failure;
   }
 
-  /** A Redis that refuses costs reuse, not the query; undefined when nothing was stored. */
+  /** Runs `store`; undefined when Redis refuses or is full, which costs reuse but does not fail the query. */
   private async unlessFull<T>(store: () => Promise<T>): Promise<T | undefined> {
     try {
       if (await untilAnswered(() => hasRoomToSpare(this.redis, this.keys.queue))) return await store();
       this.options.onFull('NO_ROOM_TO_SPARE');
     } catch (error) {
-      // A transaction is refused as a whole when one of its commands was.
+      // Redis discards a transaction when it refused one of its commands.
       const [cause = error] = (error as { previousErrors?: unknown[] }).previousErrors ?? [];
       if (!isPassingRefusal(cause)) throw error;
       this.options.onFull(readReplyCode(cause) ?? 'UNKNOWN');
@@ -145,7 +142,7 @@ function isLatest({ scannedAt }: DaySet, stored: number | undefined): boolean {
   return stored === undefined || stored <= scannedAt;
 }
 
-/** The same bytes, as the client takes them. */
+/** The same memory as a Buffer, which ioredis needs. */
 function toBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }

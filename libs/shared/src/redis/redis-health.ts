@@ -1,44 +1,42 @@
-import { orAborted } from '../lifecycle/or-aborted';
-import type { RedisClient } from './redis-client';
-import { readRedisMemory } from './redis-memory';
-import { readReplyCode, RedisScript } from './redis-script';
-import { findMissing } from './watch-redis-fitness';
-import { readLoginRefusal } from './watch-refusals';
+import { orAborted } from '../process/retry';
+import { type RedisClient, readReplyCode, RedisScript, pipelineAt, runPipeline } from './redis-client';
+import { findMissing } from './redis-fitness';
+import { readLoginRefusal } from './redis-outages';
 
-/** A Redis that is connected and silent; later, and the platform's own probe would have given up. */
+/** The timeout of a check; the platform's own probe times out soon after. */
 const ANSWER_LIMIT_MS = 2_000;
 
-/** Of the memory limit; from here on Redis is as good as full. */
+/** The share of the memory limit above which Redis counts as full. */
 const SPARE_FROM = 0.8;
 
-/** How long an answer is kept, since anyone may ask for readiness, however often: that it is ready, and that it is not. */
+/** How long an answer is cached, since anyone may ask for readiness at any rate: `ok` and a problem. */
 const MAX_AGE_MS = { ready: 2_000, notReady: 250 };
 
-/** KEYS probe; ARGV time to live in ms. A write by a script, as all of the service's are. */
+/** KEYS probe; ARGV time to live in ms. Writes by a script, as the service does. */
 const PROBE = new RedisScript<void>(`redis.call('SET', KEYS[1], '', 'PX', ARGV[1])`);
 
 const PROBE_TTL_MS = 10_000;
 
 export type RedisProblem =
   | { kind: 'unreachable' }
-  /** It answers, but not with what was asked for; `code` as Redis has it, such as OOM or NOPERM. */
+  /** Redis answers with an error; `code` is its code, such as OOM or NOPERM. */
   | { kind: 'refused'; code: string }
-  /** It, or the user of the service, lacks commands: see `findMissing`. */
+  /** Redis or the user of the service lacks commands: see `findMissing`. */
   | { kind: 'unfit'; missing: string }
-  /** It may drop what it holds when it is full. */
+  /** Redis evicts keys when it is full. */
   | { kind: 'evicting' }
-  /** It does not say whether it evicts what it holds. */
+  /** Redis does not report its eviction policy. */
   | { kind: 'untold' };
 
-/** What the configuration says of Redis. */
+/** The members of a configuration that concern Redis. */
 export interface RedisExpectations {
-  /** Of all keys: of a cluster, the server that holds them is looked at. */
+  /** The prefix of all keys: of a cluster, the server that holds them is checked. */
   keyPrefix: string;
-  /** Whether one that does not tell its policy is taken to evict nothing. */
+  /** Whether a Redis that does not report its policy is assumed to evict nothing. */
   assumeNoeviction: boolean;
 }
 
-/** Why Redis cannot be worked with at the moment, or undefined when it can. */
+/** Returns why Redis cannot be used at the moment, or undefined when it can. */
 export async function findRedisProblem(
   redis: RedisClient,
   { keyPrefix, assumeNoeviction }: RedisExpectations,
@@ -48,7 +46,7 @@ export async function findRedisProblem(
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
     const probing = PROBE.run(redis, [`${keyPrefix}:probe`], [PROBE_TTL_MS]);
     const [{ policy }] = await orAborted(Promise.all([readRedisMemory(redis, keyPrefix), probing]), limit);
-    // After the probe: a refusal has a code, which says more.
+    // After the probe: the code of a refusal is more precise.
     const missing = await orAborted(findMissing(redis), limit);
     if (missing !== undefined) return { kind: 'unfit', missing };
     // An evicting Redis drops locks and jobs silently when it is full.
@@ -59,12 +57,12 @@ export async function findRedisProblem(
   }
 }
 
-/** Without a code it was closed or did not answer in time: which of the two makes no difference. */
+/** Without a code the connection closed or timed out; both count as unreachable. */
 function toProblem(code: string | undefined): RedisProblem {
   return code === undefined ? { kind: 'unreachable' } : { kind: 'refused', code };
 }
 
-/** The problem of one connection; however many ask, Redis is asked once in a while. */
+/** The problem of one connection, cached: requests do not multiply checks. */
 export class RedisHealth {
   private latest: { problem: Promise<RedisProblem | undefined>; until: number } | undefined;
 
@@ -73,7 +71,7 @@ export class RedisHealth {
     private readonly expectations: RedisExpectations,
   ) {}
 
-  /** As `findRedisProblem`. That there is no connection is known at once. */
+  /** See `findRedisProblem`. A closed connection is reported without a check. */
   findProblem(): Promise<RedisProblem | undefined> {
     const { latest, redis } = this;
     const isFresh = latest !== undefined && performance.now() < latest.until;
@@ -89,10 +87,30 @@ export class RedisHealth {
 }
 
 /**
- * Whether the server of `key` has room for what can be done without. A part of its memory is left to the queue and its
- * locks, without which no query can go on.
+ * Whether the server of `key` has room for records that queries can do without. The rest of its memory is reserved for the
+ * queue and its locks, which every query needs.
  */
 export async function hasRoomToSpare(redis: RedisClient, key: string): Promise<boolean> {
   const { usedBytes, limitBytes } = await readRedisMemory(redis, key);
   return limitBytes === 0 || usedBytes < limitBytes * SPARE_FROM;
+}
+
+/** The memory of the server that holds a key. */
+export interface RedisMemory {
+  usedBytes: number;
+  /** 0: no limit is set. */
+  limitBytes: number;
+  /** The eviction policy, such as `noeviction`; undefined when Redis does not report it. */
+  policy: string | undefined;
+}
+
+export async function readRedisMemory(redis: RedisClient, key: string): Promise<RedisMemory> {
+  // Not CONFIG GET, which managed services forbid.
+  const [, text] = (await runPipeline(pipelineAt(redis, key).info('memory'))) as [number, string];
+  const read = (field: string) => new RegExp(`^${field}:(\\S+)`, 'm').exec(text)?.[1];
+  return {
+    usedBytes: Number(read('used_memory') ?? 0),
+    limitBytes: Number(read('maxmemory') ?? 0),
+    policy: read('maxmemory_policy'),
+  };
 }

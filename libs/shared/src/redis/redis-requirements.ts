@@ -23,8 +23,8 @@ function toProbeKeys(keyPrefix: string) {
 }
 
 /**
- * Every command that our scripts and BullMQ's call, and those that both send outside of scripts, each with arguments with
- * which a fit server accepts it. In this order: a later one may need what an earlier one has written.
+ * Every command that our scripts and BullMQ's call, and those that both send outside of scripts, each with arguments that
+ * a fit server accepts. The order matters: a command may need keys that an earlier one wrote.
  */
 export function listProbes(keyPrefix: string): string[][] {
   const { string, list, moved, hash, set, sorted, stream, channel } = toProbeKeys(keyPrefix);
@@ -100,8 +100,8 @@ export function listProbes(keyPrefix: string): string[][] {
 }
 
 /**
- * KEYS all that the probes write; ARGV the probes as JSON. The keys are gone when it returns, and neither the append-only
- * file nor a replica gets to know them, where the server can leave them out.
+ * KEYS all keys that the probes write; ARGV the probes as JSON. The script deletes the keys, and keeps them out of the
+ * append-only file and the replicas where the server supports that.
  */
 const TRY = `
 if redis.set_repl then pcall(redis.set_repl, redis.REPL_NONE) end
@@ -124,11 +124,11 @@ interface Failure {
 }
 
 /**
- * What the server or the user's rights lack of what the service and BullMQ need, for operators; undefined when nothing is
- * missing. A refusal that passes, such as OOM or READONLY, is no lack. Costs two round trips, changes nothing, and never
- * asks what the rights are: it uses them, on keys of its own.
+ * Returns what the server or the rights of the user lack that the service and BullMQ need, as a text for operators;
+ * undefined when nothing is missing. A refusal that passes, such as OOM or READONLY, is ignored. Takes two round trips and
+ * changes nothing: it does not read the rights but uses them, on keys of its own.
  *
- * @param subscriber Tries SUBSCRIBE, which no other connection can, if it is ready.
+ * @param subscriber Tries SUBSCRIBE if it is ready; no other connection can.
  * @throws What ioredis throws when the connection fails.
  */
 export async function checkRedisRequirements(
@@ -157,10 +157,10 @@ async function tryScripts(redis: RedisClient, keyPrefix: string): Promise<Failur
   }
 }
 
-/** Of no script: EVALSHA says so, unless it says that it is not allowed. */
+/** The hash of no script: EVALSHA replies NOSCRIPT, or NOPERM when the user may not call it. */
 const NO_SCRIPT = '0'.repeat(40);
 
-/** What no script may call. In a transaction nothing blocks. */
+/** Commands that no script may call. In a transaction they do not block. */
 async function tryDirectly(redis: RedisClient, keyPrefix: string): Promise<Failure[]> {
   const { sorted } = toProbeKeys(keyPrefix);
   try {
@@ -187,8 +187,8 @@ async function trySubscribing(subscriber: Redis | undefined, keyPrefix: string):
 }
 
 /**
- * ioredis adds to EXECABORT what each refused command of the transaction was answered; what refuses EXEC itself stands
- * behind it.
+ * ioredis adds to EXECABORT the error reply of each refused command; the reason for a refused EXEC follows the code in the
+ * text.
  */
 function toTransactionFailures(error: unknown): Failure[] {
   const { previousErrors = [] } = error as { previousErrors?: { command: { name: string } }[] };
@@ -202,7 +202,7 @@ function toFailure(what: string, error: unknown): Failure {
   throw error;
 }
 
-/** A server that states no version of Redis is judged by the commands alone. */
+/** A server that reports no version of Redis is checked by the commands alone. */
 function findOldVersion(info: string): Failure[] {
   const [, version, major = 0, minor = 0] = /^redis_version:((\d+)\.(\d+)\S*)/m.exec(info) ?? [];
   const [leastMajor, leastMinor] = MINIMUM_VERSION;

@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
 
-/** The keys that were logged; more are not remembered, and each is logged once more then. */
+/** The keys that were logged. Beyond this number the list is cleared, and each may be logged again. */
 const MOST_LOGGED = 1_000;
 const logged = new Set<string>();
 const logger = new Logger('Records');
 
 /**
- * The text of a record in Redis does not parse. What it says is unknown, which is not that it says nothing: an answer about
- * it is 500. A SyntaxError, since Redis itself works: it is no 503.
+ * The text of a record in Redis does not parse. The state of the query is unknown, not absent: the answer is 500. A
+ * SyntaxError, since Redis itself works: the answer is not 503.
  */
 export class RecordUnreadableError extends SyntaxError {
   override readonly name = 'RecordUnreadableError';
@@ -22,8 +22,8 @@ export class RecordUnreadableError extends SyntaxError {
 }
 
 /**
- * What `parse` makes of the text of a record. Logs the key where it throws, once per process; never the text, which may
- * hold what a log must not.
+ * Parses the text of a record by `parse`. If that throws, logs the key once per process, never the text, which may hold
+ * personal data.
  *
  * @throws RecordUnreadableError
  */
@@ -40,7 +40,7 @@ export function parseRecord<T>(key: string, text: string, parse: (text: string) 
   }
 }
 
-/** The same for one record of many; undefined where it cannot be read. */
+/** The same for one record of many; undefined when it does not parse. */
 export function readRecord<T>(key: string, text: string, parse: (text: string) => T): T | undefined {
   try {
     return parseRecord(key, text, parse);

@@ -1,9 +1,10 @@
 import { BullBoardModule } from '@bull-board/nestjs';
-import type { DynamicModule } from '@nestjs/common';
+import { type DynamicModule, Logger } from '@nestjs/common';
 import { PURGE_QUEUE } from '#shared/contract/purge-job';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
-import { BoardAdapter } from './board-adapter';
-import { RedactedQueueAdapter } from './redacted-queue-adapter';
+import { RedactedQueueAdapter } from './redact-job';
+import { FastifyAdapter } from '@bull-board/fastify';
+import { toProblemError } from '../../http/problem-error';
 
 interface ShownJob {
   id?: string | number | undefined | null;
@@ -33,4 +34,21 @@ export function createBoardModules(isReadOnly: boolean): DynamicModule[] {
     show(QUERY_QUEUE, '/operator/queries/'),
     show(PURGE_QUEUE, '/operator/purges/'),
   ];
+}
+
+const AWAY = { detail: 'The dashboard cannot be served at the moment.', status: 503 };
+
+/** The dashboard's server. Its own error handler would show the texts of inner errors, and in development their stacks. */
+class BoardAdapter extends FastifyAdapter {
+  private readonly logger = new Logger('Dashboard');
+
+  override setErrorHandler(handler: Parameters<FastifyAdapter['setErrorHandler']>[0]): this {
+    return super.setErrorHandler((error: Error) => {
+      const problem = toProblemError(error);
+      const isRequestWrong = problem.status < 500;
+      if (!isRequestWrong) this.logger.warn(String(error));
+      const { detail, status } = isRequestWrong ? problem : AWAY;
+      return handler(Object.assign(new Error(detail), { statusCode: status, stack: undefined }));
+    });
+  }
 }

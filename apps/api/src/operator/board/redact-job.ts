@@ -1,4 +1,5 @@
 import { ALL_ERRORS } from '#shared/contract/error-codes';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 
 /** Members of data, progress and options that are days, numbers, times or ids of ours; all others are left out. */
 const SAFE_MEMBERS: ReadonlySet<string> = new Set([
@@ -46,4 +47,30 @@ function redactValue(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const safe = Object.entries(value).filter(([name]) => SAFE_MEMBERS.has(name));
   return Object.fromEntries(safe.map(([name, member]) => [name, redactValue(member)] as const));
+}
+
+type Adapter = InstanceType<typeof BullMQAdapter>;
+type ShownJob = NonNullable<Awaited<ReturnType<Adapter['getJob']>>>;
+
+/** A queue as the dashboard may show it: all that it reads of a job goes through {@link redactJob}. */
+export class RedactedQueueAdapter extends BullMQAdapter {
+  override async getJob(id: string): ReturnType<Adapter['getJob']> {
+    const job = await super.getJob(id);
+    return job && redact(job);
+  }
+
+  override async getJobs(...args: Parameters<Adapter['getJobs']>): ReturnType<Adapter['getJobs']> {
+    return (await super.getJobs(...args)).map(redact);
+  }
+
+  /** Nobody writes any; whatever is there is not ours. */
+  override async getJobLogs(): Promise<string[]> {
+    return [];
+  }
+}
+
+function redact(job: ShownJob): ShownJob {
+  const whole = job.toJSON();
+  // The job stays what it is for those who act on it; only what it shows of itself is another.
+  return Object.assign(job, { toJSON: () => redactJob(whole) });
 }

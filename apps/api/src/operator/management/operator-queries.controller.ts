@@ -1,8 +1,8 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { parseParameters } from '../../queries/list-request';
-import { toNextPageLink } from '../../queries/to-next-page-link';
-import { Operator } from '../auth/operator';
+import { parseParameters } from '../../queue/list-request';
+import { toNextPageLink } from '../../http/headers';
+import { Operator } from '../../auth/caller';
 import {
   GetOperatorQueryOperation,
   ListOperatorQueriesOperation,
@@ -11,7 +11,7 @@ import {
   RestartQueryOperation,
   RewindQueryOperation,
   TerminateOperatorQueryOperation,
-} from '../docs/management-operations';
+} from '../../openapi/management-operations';
 import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
 import { toListItem, toOperatorQueryDocument } from './operator-query-document';
 import { Purges } from './purges';

@@ -1,8 +1,8 @@
 import type { QueryState } from '#shared/contract/query-document';
 import type { HistoryEvent, QueryHistory } from '#shared/contract/query-history';
 import type { WorkerSighting } from '#shared/contract/worker-beat';
-import type { JobHolder } from '#shared/redis/job-holders';
-import { toQueryDocument } from '../../queries/query-document';
+import type { JobHolder } from '#shared/redis/query-runs';
+import { toQueryDocument } from '../../queue/query-document';
 
 /** What more there is to show of one query. */
 export interface QueryDetails {

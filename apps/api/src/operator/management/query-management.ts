@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { RedisClient } from '#shared/redis/redis-client';
+import { type RedisClient, readRedisClock } from '#shared/redis/redis-client';
 import type { QueryState } from '#shared/contract/query-document';
 import type { HistoryEvent, SuccessionKind } from '#shared/contract/query-history';
 import { isQueryId } from '#shared/contract/query-id';
@@ -8,19 +8,17 @@ import { toJobPayload } from '#shared/contract/query-job';
 import { QueryStatus } from '#shared/contract/query-status';
 import { ApiConfig } from '#shared/config/api-config';
 import { CallerQueries } from '#shared/redis/caller-queries';
-import { JobHolders } from '#shared/redis/job-holders';
+import { JobHolders } from '#shared/redis/query-runs';
 import { Outcomes } from '#shared/redis/outcomes';
 import { QueryHistories } from '#shared/redis/query-histories';
 import { QueryPurge } from '#shared/redis/query-purge';
 import { QueryStates } from '#shared/redis/query-states';
-import { readRedisClock } from '#shared/redis/redis-clock';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { ProblemError } from '../../errors/problem-error';
-import { deriveQueryId } from '../../queries/new-query-id';
-import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
-import { QueryQueue } from '../../queue/query-queue';
-import { queueOnce } from '../../queue/queue-once';
+import { ProblemError } from '../../http/problem-error';
+import { deriveQueryId } from '../../queue/query-ids';
+import { type QueryPage, readQueryPage } from '../../queue/query-list';
+import { QueryQueue, queueOnce } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
@@ -126,7 +124,7 @@ export class QueryManagement {
   }
 
   private async find(id: string): Promise<QueryState> {
-    const state = isQueryId(id) ? await this.states.read(id) : undefined;
+    const state = isQueryId(id) ? await this.states.decide(id) : undefined;
     if (state === undefined) throw new ProblemError('QUERY_NOT_FOUND');
     return state;
   }
@@ -139,7 +137,7 @@ export class QueryManagement {
   ): Promise<Succession> {
     // Derived, so that whoever asks again, or at the same time, means the same query.
     const id = deriveQueryId('', `${action} ${source}`);
-    const present = await this.states.read(id);
+    const present = await this.states.decide(id);
     if (present !== undefined) return { state: present, wasThere: true };
     const { verdict, now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
     if (verdict === 'ended') return { state: await this.find(id), wasThere: true };

@@ -3,10 +3,10 @@ import { Type } from 'class-transformer';
 import { IsIn, IsInt, Max, Min } from 'class-validator';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
-import { AuditLog, AuditStream } from '#shared/redis/audit-log';
-import { readRedisDurability } from '#shared/redis/redis-durability';
+import { AuditLog, AuditStream, type AuditRecord } from '#shared/redis/audit-log';
+import { readRedisDurability } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { parseParameters } from '../../queries/list-request';
+import { parseParameters } from '../../queue/list-request';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
@@ -16,8 +16,8 @@ import {
   ListWorkersOperation,
   ResumeOperation,
   SuspendOperation,
-} from '../docs/service-operations';
-import { toAuditDocument, toWorkerDocument } from './service-documents';
+} from '../../openapi/service-operations';
+import type { WorkerSighting } from '#shared/contract/worker-beat';
 
 const MOST_AUDIT_ENTRIES = 1_000;
 const STREAM_RULE = `stream must be one of ${Object.values(AuditStream).join(', ')}`;
@@ -93,4 +93,23 @@ export class ServiceController {
     ]);
     return { suspended, queries, workersAlive, durability };
   }
+}
+
+/** A worker process and the queries that it runs. */
+export function toWorkerDocument({ queries, startedAt, lastBeatAt, ...worker }: WorkerSighting) {
+  return {
+    ...worker,
+    startedAt: toIso(startedAt),
+    lastBeatAt: toIso(lastBeatAt),
+    queries: queries.map(({ id, since }) => ({ id, since: toIso(since), link: `/operator/queries/${id}` })),
+  };
+}
+
+/** What an operator has changed or read, or a failed login. */
+export function toAuditDocument({ at, ...record }: AuditRecord) {
+  return { at: toIso(at), ...record };
+}
+
+function toIso(time: number): string {
+  return new Date(time).toISOString();
 }

@@ -5,8 +5,8 @@ import { ApiConfig } from '#shared/config/api-config';
 import { RedisHealth, type RedisProblem } from '#shared/redis/redis-health';
 import { REDIS } from '../../queue/redis.token';
 import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
-import { LiveOperation, ReadyOperation } from '../docs/health-operations';
-import { ProblemError } from '../../errors/problem-error';
+import { LiveOperation, ReadyOperation } from '../../openapi/health-operations';
+import { ProblemError } from '../../http/problem-error';
 
 /** Probes have no credential, and what they are told is about nobody. */
 const OPEN = { isOpen: true };

@@ -4,11 +4,11 @@ import type { FastifyReply } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { Caller } from '../auth/caller';
-import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../docs/original-operations';
+import { Caller } from '../../auth/caller';
+import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../../openapi/original-operations';
 import { QueryResponder } from '../queries/query-responder';
 import { QueryService } from '../queries/query-service';
-import { toLocation } from '../queries/to-location';
+import { toLocation } from '../../http/headers';
 import { parseOriginalRange } from './parse-original-range';
 
 /** The two routes of the Durable Functions service that this one replaces, kept for its clients; docs/migration.md has what differs. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { parseOriginalRange } from './parse-original-range';
 
 function parse(s: unknown, e: unknown): object | string {

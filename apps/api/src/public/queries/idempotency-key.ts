@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 
 const NAME = 'idempotency-key';
 

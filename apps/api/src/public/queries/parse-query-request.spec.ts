@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 import { parseQueryRequest } from './parse-query-request';
 
 const MAX_RANGE_DAYS = 31;

@@ -1,8 +1,8 @@
 import type { ValidationError } from 'class-validator';
 import { countDays } from '#shared/contract/calendar-day';
 import { QueryRequest, RANGE_RULE } from '#shared/contract/query-request';
-import { ProblemError } from '../../errors/problem-error';
-import { toMembers, validateMembers } from '../../queries/validate-members';
+import { ProblemError } from '../../http/problem-error';
+import { toMembers, validateMembers } from '../../queue/list-request';
 
 /**
  * The body of a submission as a request.

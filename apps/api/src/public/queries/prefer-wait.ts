@@ -1,4 +1,4 @@
-import { ProblemError } from '../../errors/problem-error';
+import { ProblemError } from '../../http/problem-error';
 
 /** How long a client would have its answer held back, and whether it said so by a preference, which is confirmed. */
 export interface Wait {

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { Caller } from '../auth/caller';
+import { Caller } from '../../auth/caller';
 import {
   GetQueryOperation,
   GetQueryResultOperation,
@@ -12,20 +12,19 @@ import {
   StreamQueryEventsOperation,
   SubmitQueryOperation,
   TerminateQueryOperation,
-} from '../docs/query-operations';
-import { ProblemError } from '../../errors/problem-error';
-import { varyBy } from '../vary-by';
-import { ListRequest, parseParameters } from '../../queries/list-request';
-import { toNextPageLink } from '../../queries/to-next-page-link';
-import { isNamedBy, toETag } from '../etag';
+} from '../../openapi/query-operations';
+import { ProblemError } from '../../http/problem-error';
+import { varyBy, toNextPageLink } from '../../http/headers';
+import { ListRequest, parseParameters } from '../../queue/list-request';
+import { isNamedBy, toETag } from './etag';
 import { readIdempotencyKey } from './idempotency-key';
 import { parseQueryRequest } from './parse-query-request';
 import { readWait } from './prefer-wait';
-import { toDocumentText, toQueryDocument } from '../../queries/query-document';
+import { toDocumentText, toQueryDocument } from '../../queue/query-document';
 import { QueryList } from './query-list';
 import { QueryResponder } from './query-responder';
 import { QueryService } from './query-service';
-import { QueryStreams } from './query-streams';
+import { QueryStreams } from './live/query-streams';
 import { toStatusPage } from './status-page/status-page';
 import { toStatusPageHeaders } from './status-page/status-page-headers';
 import { chooseStatusForm } from './status-form';

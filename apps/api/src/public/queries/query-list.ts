@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { QueryStates } from '#shared/redis/query-states';
-import type { ListRequest } from '../../queries/list-request';
+import type { ListRequest } from '../../queue/list-request';
 import { RedisClock } from '../../queue/redis-clock';
-import { type QueryPage, readQueryPage } from '../../queries/read-query-page';
+import { type QueryPage, readQueryPage } from '../../queue/query-list';
 import { QueryService } from './query-service';
 
 /** A caller's own queries. */

@@ -5,11 +5,11 @@ import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal, QueryStatus } from '#shared/contract/query-status';
 import { QueryQueue } from '../../queue/query-queue';
 import { RedisClock } from '../../queue/redis-clock';
-import { ProblemError } from '../../errors/problem-error';
-import { isNamedBy, toETag } from '../etag';
-import { toDocumentText } from '../../queries/query-document';
+import { ProblemError } from '../../http/problem-error';
+import { isNamedBy, toETag } from './etag';
+import { toDocumentText } from '../../queue/query-document';
 import { toRetryAfterSeconds } from './retry-after';
-import { toLocation } from './to-location';
+import { toLocation } from '../../http/headers';
 
 /** Readable by scripts of other origins, where such are let in. */
 export const EXPOSED_HEADERS =

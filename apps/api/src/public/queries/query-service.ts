@@ -10,17 +10,16 @@ import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
 import { Outcomes } from '#shared/redis/outcomes';
-import { QUEUED_WITHIN_MS } from '#shared/redis/query-life';
+import { QUEUED_WITHIN_MS } from '#shared/redis/query-index';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
-import { QueryQueue } from '../../queue/query-queue';
-import { queueOnce } from '../../queue/queue-once';
+import { QueryQueue, queueOnce } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
 import { type Termination, terminateQuery } from '../../queue/terminate-query';
-import { ProblemError } from '../../errors/problem-error';
-import { type RateLimitHeaders, RequestLimiter } from '../limits/request-limiter';
-import { deriveQueryId, newQueryId } from '../../queries/new-query-id';
+import { ProblemError } from '../../http/problem-error';
+import { type RateLimitHeaders, RequestLimiter } from './request-limits';
+import { deriveQueryId, createQueryId } from '../../queue/query-ids';
 
 /** A caller with too many live queries has to wait for one to end, which nobody can tell. */
 const LIVE_RETRY_SECONDS = '10';
@@ -68,7 +67,7 @@ export class QueryService {
 
   /** @param key Makes all submissions under it one query, however many processes race: the id is derived from it. */
   name(caller: string, key?: string): QueryName {
-    if (key === undefined) return { id: newQueryId(), isOfKey: false };
+    if (key === undefined) return { id: createQueryId(), isOfKey: false };
     return { id: deriveQueryId(caller, key), isOfKey: true };
   }
 
@@ -85,7 +84,7 @@ export class QueryService {
 
   /** @throws ProblemError QUERY_NOT_FOUND for an id that is unknown, expired, malformed or another caller's. */
   async read(id: string, caller: string): Promise<QueryState> {
-    const state = isQueryId(id) ? await this.reach(() => this.states.read(id)) : undefined;
+    const state = isQueryId(id) ? await this.reach(() => this.states.decide(id)) : undefined;
     if (state?.caller !== caller) throw new ProblemError('QUERY_NOT_FOUND');
     return state;
   }
@@ -139,14 +138,14 @@ export class QueryService {
 
   private async submitOnce(id: string, request: QueryRequest, caller: string): Promise<Submission> {
     const window = this.limiter.submissionsOf(caller);
-    const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.read(id)]);
+    const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.decide(id)]);
     const limits = this.limiter.check(window, count);
     if (present !== undefined) return replay(present, request, limits);
     // If this fails half-way, whoever tries again means the same query. A job that arrives late stays: another submission
     // under the key, at the same time, may have been told that it is queued.
     const { hasEnded, createdAt } = await this.admit(id, caller, limits);
     if (hasEnded) {
-      const ended = await this.states.read(id);
+      const ended = await this.states.decide(id);
       if (ended === undefined) throw new Error('the query of another submission under the same key is gone again');
       return replay(ended, request, limits);
     }
@@ -176,7 +175,7 @@ export class QueryService {
     const offset = Math.floor(Math.random() * Math.max(1, most - LIVE_LOOKED_AT + 1));
     const ids = await this.callerQueries.listLive(caller, first.now - QUEUED_WITHIN_MS, offset, LIVE_LOOKED_AT);
     // Writes the outcome of a query whose job BullMQ ended by itself.
-    await this.states.readMany(ids);
+    await this.states.decideMany(ids);
     await this.callerQueries.forget(caller, ids);
     const second = await this.callerQueries.admit(caller, id, most);
     if (second.verdict !== 'refused') return { hasEnded: second.verdict === 'ended', createdAt: second.now, limits };

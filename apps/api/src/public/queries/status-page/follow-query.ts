@@ -1,4 +1,4 @@
-import type { toQueryDocument } from '../../../queries/query-document';
+import type { toQueryDocument } from '../../../queue/query-document';
 import type { toStatusView } from './status-view';
 
 type QueryDocument = ReturnType<typeof toQueryDocument>;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { describeError } from '#shared/contract/error-codes';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
-import { toQueryDocument } from '../../../queries/query-document';
+import { toQueryDocument } from '../../../queue/query-document';
 import { toStatusPage } from './status-page';
 import { toStatusPageHeaders, toStatusPagePolicy } from './status-page-headers';
 

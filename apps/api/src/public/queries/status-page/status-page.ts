@@ -2,8 +2,8 @@
  * The page that a person's browser gets for a query: complete when it leaves the server, so that it is useful without
  * a script, and kept up to date by one small script where that may run.
  */
-import type { toQueryDocument } from '../../../queries/query-document';
-import { escapeHtml } from '../../escape-html';
+import type { toQueryDocument } from '../../../queue/query-document';
+import { escapeHtml } from '../../../http/escape-html';
 import { followQuery } from './follow-query';
 import { STATUS_STYLE } from './status-style';
 import { toStatusView } from './status-view';

@@ -1,4 +1,4 @@
-import type { toQueryDocument } from '../../../queries/query-document';
+import type { toQueryDocument } from '../../../queue/query-document';
 
 type QueryDocument = ReturnType<typeof toQueryDocument>;
 

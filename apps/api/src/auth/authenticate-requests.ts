@@ -1,0 +1,54 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Authenticator, Credential } from './authenticator';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered to anyone: the route has no data of any caller. */
+    isOpen?: boolean;
+  }
+}
+
+/**
+ * Asks for the credential before anything else is done for a request: before its body is read, anything is validated
+ * or counted, and without Redis, so that whoever has no credential can cause nothing but this. Every route asks that
+ * does not say that it is open.
+ *
+ * @param refuseChange Throws for a request that may not submit or terminate anything, whatever its credential.
+ */
+export function authenticateRequests(
+  fastify: FastifyInstance,
+  authenticator: Authenticator,
+  refuseChange: (headers: IncomingHttpHeaders) => void,
+): void {
+  fastify.decorateRequest('caller', '');
+  fastify.decorateRequest('credential', null);
+  // After the hooks of CORS, without whose headers no script of another origin could read the refusal.
+  fastify.addHook('preParsing', (request, _reply, _payload, done) => {
+    if (isOpen(request)) return done();
+    const letIn = (credential: Credential) => {
+      request.caller = credential.caller;
+      request.credential = credential;
+      done();
+    };
+    try {
+      if (isChange(request)) refuseChange(request.headers);
+      const credential = authenticator.authenticate(request.headers);
+      // Most ways need no promise, and to wait for one all the same was felt in the smallest requests.
+      if (credential instanceof Promise) credential.then(letIn, done);
+      else letIn(credential);
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  fastify.addHook('onClose', async () => authenticator.close());
+}
+
+function isChange({ method, routeOptions }: FastifyRequest): boolean {
+  return (method !== 'GET' && method !== 'HEAD') || routeOptions.config.isChange === true;
+}
+
+/** A browser's preflight never has a credential; what is no route has nothing to guard. */
+function isOpen({ method, is404, routeOptions }: FastifyRequest): boolean {
+  return method === 'OPTIONS' || is404 || routeOptions.config.isOpen === true;
+}

@@ -1,2 +1,0 @@
-/** The documentation page explains each code; the code follows. */
-export const EXPLANATION = '/api/docs#';
