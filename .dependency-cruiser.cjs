@@ -116,7 +116,6 @@ module.exports = {
         pathNot: [
           '^libs/shared/src/telemetry/',
           '^apps/(api|worker)/src/(metrics|telemetry)/',
-          '^apps/api/src/public/trace-submissions\\.ts$',
           '^apps/api/src/queue/query-queue\\.ts$',
         ],
       },
