@@ -18,12 +18,12 @@ module.exports = {
     {
       name: 'command-line-speaks-http',
       comment:
-        'The command line has of the libraries only what is true of any client: the contract, and what HTTP says.',
+        'The command line imports of the libraries only what holds for any client: the contract, and its own environment.',
       severity: 'error',
       from: { path: '^apps/cli/' },
       to: {
         path: '^libs/',
-        pathNot: '^libs/shared/src/(contract/|http/|(config/environment|lifecycle/check-node)\\.ts$)',
+        pathNot: '^libs/shared/src/(contract/|(config/(environment|loopback)|process/check-node)\\.ts$)',
       },
     },
     {
@@ -47,6 +47,17 @@ module.exports = {
       from: { path: '^libs/shared/src/contract/', pathNot: '\\.spec\\.ts$' },
       to: { pathNot: '^libs/shared/src/contract/|^node_modules/class-(validator|transformer)/' },
     },
+    ...[
+      ['process', 'redis|config|secrets'],
+      ['redis', 'config|secrets'],
+      ['config', 'secrets'],
+    ].map(([folder, above]) => ({
+      name: `shared-${folder}-below`,
+      comment: 'The folders of libs/shared import in one direction: contract, process, redis, config, secrets.',
+      severity: 'error',
+      from: { path: `^libs/shared/src/${folder}/`, pathNot: '\\.spec\\.ts$' },
+      to: { path: `^libs/shared/src/(${above})/` },
+    })),
     {
       name: 'algorithm-pure',
       comment:
@@ -58,7 +69,7 @@ module.exports = {
       to: {
         pathNot: [
           '^libs/shared/src/contract/',
-          '^libs/shared/src/lifecycle/or-aborted\\.ts$',
+          '^libs/shared/src/process/retry\\.ts$',
           '^apps/worker/src/queries/(run-query|day-scan|shared-scans|progress-meter|identifier-[a-z]+)\\.ts$',
           '^(node:)?(crypto|events|timers/promises)$',
           '^node_modules/hash-wasm/',
@@ -114,7 +125,8 @@ module.exports = {
       from: {
         path: '^(apps|libs)/',
         pathNot: [
-          '^libs/shared/src/telemetry/',
+          '^libs/shared/src/process/',
+          '^libs/shared/src/redis/observe-redis\\.ts$',
           '^apps/(api|worker)/src/(metrics|telemetry)/',
           '^apps/api/src/queue/query-queue\\.ts$',
         ],

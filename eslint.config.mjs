@@ -30,7 +30,7 @@ export default tseslint.config(
   },
   {
     // What is printed there is the product, or all that is left to say.
-    files: ['libs/shared/src/lifecycle/run-until-signal.ts', 'apps/local/**/*.ts', 'test/**/*.ts'],
+    files: ['libs/shared/src/process/run-until-signal.ts', 'apps/local/**/*.ts', 'test/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

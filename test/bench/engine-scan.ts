@@ -5,7 +5,7 @@ import { type CalendarDay, listDays } from '#shared/contract/calendar-day';
 import { connectForWork } from '#shared/redis/connections';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { readRedisClock } from '#shared/redis/redis-client';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { createTableScan } from '../../apps/worker/src/lifecycle/create-table-scan';
 import type { ExecutionPorts } from '../../apps/worker/src/queries/query-execution';
 import { runQuery } from '../../apps/worker/src/queries/run-query';

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig, toVariableName } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
-import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+import { toHashKeySource, toTableSource } from '#shared/config/secret-sources';
 import { type ContainerApp, DEPLOYED, readContainerApp, toEnvironment } from '../support/bicep/container-app';
 import { brokenRules, type Rules } from '../support/broken-rules';
 

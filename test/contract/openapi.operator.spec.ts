@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ALL_ERRORS, OPERATOR_ERROR_TABLE } from '#shared/contract/error-codes';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { createOperatorDocument } from '../../apps/api/src/openapi/operator-document';
 import { checkedOperatorFetch } from '../support/checked-fetch';
 import { listPaths } from '../support/list-paths';

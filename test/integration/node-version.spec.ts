@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { LEAST_NODE } from '#shared/lifecycle/check-node';
+import { LEAST_NODE } from '#shared/process/check-node';
 
 const { engines, scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   engines: { node: string };
@@ -46,7 +46,7 @@ describe('a Node that is too old', () => {
       stderr: `Audit Query needs Node 20.19 or later; this is ${process.version}.\n`,
     });
     // Imports are loaded in their order, and nothing that is loaded before may miss anything.
-    expect(readFileSync(main, 'utf8').match(/require\("(.*?)"\)/)?.[1]).toBe('#shared/lifecycle/check-node');
+    expect(readFileSync(main, 'utf8').match(/require\("(.*?)"\)/)?.[1]).toBe('#shared/process/check-node');
   });
 });
 

@@ -7,7 +7,7 @@ import { AuditLog, type AuditRecord, AuditStream } from '#shared/redis/audit-log
 import { connectForRequests } from '#shared/redis/connections';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { AccessNotes } from '../../apps/api/src/operator/audit/audit-accesses';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
 import { startEntra } from '../support/azure/entra-double';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { connectForRequests } from '#shared/redis/connections';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
 import { type EntraDouble, startEntra } from '../support/azure/entra-double';
 import { checkedOperatorFetch } from '../support/checked-fetch';

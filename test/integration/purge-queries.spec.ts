@@ -120,7 +120,7 @@ describe('purging a query whose worker was lost', () => {
       await (checker as unknown as { moveStalledJobsToWait(): Promise<void> }).moveStalledJobsToWait();
     };
     await check();
-    await outcomes.terminate((await states.read(id))!, { caller: 'c' });
+    await outcomes.terminate((await states.decide(id))!, { caller: 'c' });
     expect(await ports.purge.purge(id, 'c')).toBe('live');
     await redis.del(keys.jobLock(id));
     expect(await ports.purge.purge(id, 'c')).toBe('purged');

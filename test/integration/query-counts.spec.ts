@@ -51,35 +51,35 @@ const age = (status: QueryStatus, id: string) => redis.zincrby(keys.queriesOf(st
 
 describe('the queries of each status', () => {
   it('are counted through all that can become of one', async () => {
-    expect(await counts.read()).toEqual(NONE);
+    expect(await counts.refresh()).toEqual(NONE);
     const [completed = '', failed = '', terminated = '', running = ''] = await Promise.all(
       Array.from({ length: 5 }, () => submit()),
     );
-    expect(await counts.read()).toEqual({ ...NONE, Pending: 5 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Pending: 5 });
     for (const id of [completed, failed, running]) await worker.begin(id);
-    expect(await counts.read()).toEqual({ ...NONE, Pending: 2, Running: 3 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Pending: 2, Running: 3 });
     await worker.end(completed);
     await worker.fail(failed, 'TABLE_THROTTLED');
     await remove(`${listener.url}/api/queries/${terminated}`);
     const all = { Pending: 1, Running: 1, Completed: 1, Failed: 1, Terminated: 1 };
-    expect(await counts.read()).toEqual(all);
+    expect(await counts.refresh()).toEqual(all);
     await worker.release(failed);
     expect((await fetch(`${operator.url}/operator/queries/${failed}`, { method: 'DELETE' })).status).toBe(204);
-    expect(await counts.read()).toEqual({ ...all, Failed: 0 });
+    expect(await counts.refresh()).toEqual({ ...all, Failed: 0 });
     // As if it had expired.
     await redis.zadd(keys.queriesOf('Completed'), 1, completed);
-    expect(await counts.read()).toEqual({ ...all, Failed: 0, Completed: 0 });
+    expect(await counts.refresh()).toEqual({ ...all, Failed: 0, Completed: 0 });
   });
 
   it('have a query once, however many submissions of it race, and a run that is begun again', async () => {
     const key = { 'idempotency-key': randomUUID() };
     const [id = ''] = await Promise.all(Array.from({ length: 20 }, () => submit(key)));
-    expect(await counts.read()).toEqual({ ...NONE, Pending: 1 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Pending: 1 });
     await worker.begin(id);
     await worker.begin(id);
     // A submission that looked before the first one had been queued, and is let in late.
     await new CallerQueries(redis, keys, 60).admit('anonymous', id, 10);
-    expect(await counts.read()).toEqual({ ...NONE, Running: 1 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Running: 1 });
   });
 
   it('are rid of what ended without a word', async () => {
@@ -89,10 +89,10 @@ describe('the queries of each status', () => {
     await redis.del(keys.job(byHand));
     await redis.hset(keys.job(lost), { finishedOn: 1 });
     // It may still be queued.
-    expect(await counts.read()).toEqual({ ...NONE, Pending: 2, Running: 1 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Pending: 2, Running: 1 });
     for (const id of [byHand, '0123456789abcdef0123456789abcdef']) await age('Pending', id);
     await age('Running', lost);
-    expect(await counts.read()).toEqual({ ...NONE, Failed: 1 });
+    expect(await counts.refresh()).toEqual({ ...NONE, Failed: 1 });
   });
 
   it('leave nothing behind that never expires', async () => {
@@ -115,11 +115,11 @@ describe('the queries of each status', () => {
         commands += 1;
         return sendCommand(...args);
       };
-      const read = await counts.read();
+      const read = await counts.refresh();
       redis.sendCommand = sendCommand;
       return { commands, read };
     };
-    await counts.read();
+    await counts.refresh();
     const few = await count();
     for (const status of Object.values(QueryStatus)) {
       const members = Array.from({ length: 5_000 }, (_, i) => [Date.now() + MINUTE_MS, `${status}-${i}`]).flat();

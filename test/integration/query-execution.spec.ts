@@ -103,7 +103,7 @@ describe('a run', () => {
     controller.abort('drain');
     await expect(running).rejects.toBe('drain');
     expect(begun).toEqual([]);
-    expect(await states.read(ID)).toMatchObject({ status: 'Running' });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Running' });
     expect(await redis.hget(keys.job(ID), 'unprovenRun')).toBeNull();
   });
 
@@ -111,7 +111,7 @@ describe('a run', () => {
     const { complete, publisher, run } = createExecution(1);
     await expect(complete(new AbortController().signal)).rejects.toMatchObject({ code: 'QUERY_TIME_LIMIT' });
     await publisher.fail(run, 'QUERY_TIME_LIMIT', signal);
-    expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
   });
 
   it('ends at its time limit with the time of earlier runs, but without the time between them', async () => {
@@ -209,7 +209,7 @@ describe('a run of a query that has lost workers in a row', () => {
     await expect(complete(signal)).rejects.toMatchObject({ code: 'WORKER_LOST' });
     await publisher.fail(run, 'WORKER_LOST', signal);
     expect(begun).toEqual([]);
-    expect(await states.read(ID)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
     const { events } = await new QueryHistories(redis, keys).read(ID);
     expect(events).toMatchObject([
       { kind: 'attempt-begun', worker: 'abc' },

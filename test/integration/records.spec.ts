@@ -56,20 +56,20 @@ async function putJob(fields: Record<string, string | number> = {}, token?: stri
 
 describe('the status of a query', () => {
   it('is unknown without records', async () => {
-    expect(await states.read(ID)).toBeUndefined();
+    expect(await states.decide(ID)).toBeUndefined();
   });
 
   it.each(['{}', '{"version":9,"caller":"c"}', '{"request":{"start":"2021-10-10"}}', 'null'])(
     'is unknown where something else has put the job on the queue: %s',
     async (data) => {
       await putJob({ data });
-      expect(await states.read(ID)).toBeUndefined();
+      expect(await states.decide(ID)).toBeUndefined();
     },
   );
 
   it('is Pending while nobody has begun it', async () => {
     await putJob();
-    expect(await states.read(ID)).toEqual({
+    expect(await states.decide(ID)).toEqual({
       id: ID,
       status: 'Pending',
       caller: 'c',
@@ -87,40 +87,40 @@ describe('the status of a query', () => {
   it('is Running from its first beginning, with one startedAt for good, whoever runs it', async () => {
     await putJob({}, 'first');
     const { now } = await runs.begin(ID, 'first');
-    expect(await states.read(ID)).toMatchObject({ status: 'Running', startedAt: now });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Running', startedAt: now });
     await redis.set(keys.jobLock(ID), 'second');
     const again = await runs.begin(ID, 'second');
     expect(again.progress.startedAt).toBe(now);
     await redis.del(keys.jobLock(ID));
-    expect(await states.read(ID)).toMatchObject({ status: 'Running', startedAt: now });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Running', startedAt: now });
   });
 
   it('tells the progress that was reported', async () => {
     await putJob({}, 'me');
     const progress = { ...noProgress(2), percent: 41.9, atLeast: 8 };
     expect(await runs.report(ID, 'me', { ...progress, startedAt: 5 }, UNPROVEN)).toBe('go on');
-    expect(await states.read(ID)).toMatchObject({ startedAt: 5, progress });
+    expect(await states.decide(ID)).toMatchObject({ startedAt: 5, progress });
   });
 
   it('is what the outcome says, whatever the job says, also without one', async () => {
     await outcomes.publish(ID, FACTS);
-    expect(await states.read(ID)).toMatchObject({ id: ID, ...FACTS });
+    expect(await states.decide(ID)).toMatchObject({ id: ID, ...FACTS });
     await putJob();
-    expect(await states.read(ID)).toMatchObject({ status: 'Completed' });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Completed' });
   });
 
   it('is unknown once the outcome has expired, though the job is still there', async () => {
     await putJob();
     await outcomes.publish(ID, FACTS);
     await redis.del(keys.outcome(ID));
-    expect(await states.read(ID)).toBeUndefined();
+    expect(await states.decide(ID)).toBeUndefined();
   });
 
   it('is Failed as WORKER_LOST, for good, when BullMQ ended the job without an outcome', async () => {
     await putJob({ finishedOn: CREATED_AT + 5, failedReason: 'job stalled more than allowable limit' });
-    const state = await states.read(ID);
+    const state = await states.decide(ID);
     expect(state).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
-    expect(await states.read(ID)).toEqual(state);
+    expect(await states.decide(ID)).toEqual(state);
   });
 });
 
@@ -149,7 +149,7 @@ describe('an outcome', () => {
   it('is not written by a run that lost its lock', async () => {
     await putJob({}, 'another');
     expect(await outcomes.publish(ID, FACTS, 'me')).toEqual({ written: false, outcome: undefined });
-    expect(await states.read(ID)).toMatchObject({ status: 'Pending' });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Pending' });
   });
 
   it('is written by the run that holds the lock, and leaves the last progress with the job', async () => {
@@ -218,11 +218,11 @@ describe('a run', () => {
 describe('a query that is terminated', () => {
   it('has begun where it was begun after whoever terminates it had read it', async () => {
     await putJob({}, 'me');
-    const state = await states.read(ID);
+    const state = await states.decide(ID);
     const { now } = await runs.begin(ID, 'me');
     const { outcome } = await outcomes.terminate(state!, { caller: 'c' });
     expect(outcome).toMatchObject({ status: 'Terminated', startedAt: now });
-    expect(await states.read(ID)).toMatchObject({ startedAt: now });
+    expect(await states.decide(ID)).toMatchObject({ startedAt: now });
   });
 });
 
@@ -230,7 +230,7 @@ describe('a query that is terminated while its progress changes', () => {
   it('keeps the progress that its run has told since the query was read', async () => {
     await putJob({}, 'me');
     await runs.begin(ID, 'me');
-    const state = await states.read(ID);
+    const state = await states.decide(ID);
     const progress = { ...noProgress(2), percent: 99.9, etaSeconds: 1.5 };
     await runs.report(ID, 'me', { ...progress, startedAt: state?.startedAt ?? 0 }, UNPROVEN);
     const { outcome } = await outcomes.terminate(state!, { caller: 'c' });
@@ -241,12 +241,12 @@ describe('a query that is terminated while its progress changes', () => {
 describe('a query that was read before it was purged', () => {
   it('is not ended again, nor is another one that was submitted under its id since', async () => {
     await putJob();
-    const state = await states.read(ID);
+    const state = await states.decide(ID);
     await redis.del(keys.job(ID));
     expect(await outcomes.terminate(state!, { caller: 'c' })).toEqual({ written: false, outcome: undefined });
     await putJob({ timestamp: CREATED_AT + 1 });
     expect(await outcomes.terminate(state!, { caller: 'c' })).toEqual({ written: false, outcome: undefined });
-    expect(await states.read(ID)).toMatchObject({ status: 'Pending', createdAt: CREATED_AT + 1 });
+    expect(await states.decide(ID)).toMatchObject({ status: 'Pending', createdAt: CREATED_AT + 1 });
   });
 });
 
@@ -257,7 +257,7 @@ describe('a job that was added after the query had ended', () => {
     expect((await runs.begin(ID, 'me')).verdict).toBe('ended');
     await redis.hset(keys.job(ID), { finishedOn: CREATED_AT + 5 });
     await redis.del(keys.outcome(ID));
-    expect(await states.read(ID)).toBeUndefined();
+    expect(await states.decide(ID)).toBeUndefined();
     expect(await redis.exists(keys.outcome(ID))).toBe(0);
   });
 });
@@ -330,7 +330,7 @@ describe('the workers that a query loses in a row', () => {
   it('are no part of what a caller is told', async () => {
     await putJob();
     await lose(3);
-    expect((await states.read(ID))?.progress).toEqual(noProgress(2));
+    expect((await states.decide(ID))?.progress).toEqual(noProgress(2));
   });
 });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type PublicListener, startPublicListener } from '../support/public-listener';

@@ -5,7 +5,7 @@ import { waitUntil } from '../support/wait-until';
 
 /** A process whose end takes until it is told on its standard input. */
 const PROGRAM = `
-const { runUntilSignal } = require('./dist/libs/shared/src/lifecycle/run-until-signal.js');
+const { runUntilSignal } = require('./dist/libs/shared/src/process/run-until-signal.js');
 const close = () => {
   console.log('closing');
   return new Promise((resolve) => process.stdin.once('data', resolve));

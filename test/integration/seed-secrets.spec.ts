@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { findHashKeyProblem } from '#shared/config/secret-rules';
+import { findHashKeyProblem } from '#shared/config/secret-sources';
 import { AzureCredential } from '#shared/secrets/azure-credential';
 import { KeyVault } from '#shared/secrets/key-vault';
 import { parseApiKeyList } from '../../apps/api/src/auth/api-keys';

@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { connectForRequests } from '#shared/redis/connections';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 import { createOperatorApp } from '../../apps/api/src/operator/operator.app';
 import type { ReceiveTimes } from '../../apps/api/src/http/create-fastify';
 import { waitUntil } from './wait-until';

@@ -81,13 +81,13 @@ export class ScriptedWorker {
   }
 
   async report(id: string, percent: number): Promise<void> {
-    const state = await this.states.read(id);
+    const state = await this.states.decide(id);
     const progress = { ...state?.progress, percent, startedAt: state?.startedAt ?? 1 };
     await this.runs.report(id, 'me', progress, { isProven: false, ranMs: 0 });
   }
 
   async end(id: string, count = 3): Promise<void> {
-    const state = await this.states.read(id);
+    const state = await this.states.decide(id);
     if (state === undefined) throw new Error(`there is no query ${id}`);
     const { caller, request, createdAt, startedAt, progress } = state;
     await this.outcomes.publish(id, {
@@ -102,7 +102,7 @@ export class ScriptedWorker {
 
   /** As a worker does whose query cannot succeed. */
   async fail(id: string, code: FailureCode): Promise<void> {
-    const state = await this.states.read(id);
+    const state = await this.states.decide(id);
     if (state === undefined) throw new Error(`there is no query ${id}`);
     await this.outcomes.publish(id, toEndedFacts(state, 'Failed', code));
   }

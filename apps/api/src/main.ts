@@ -1,17 +1,17 @@
-import '#shared/lifecycle/check-node';
+import '#shared/process/check-node';
 import 'reflect-metadata';
 import { ApiConfig } from '#shared/config/api-config';
 import { readEnvironment } from '#shared/config/environment';
-import { LOOPBACK } from '#shared/config/rules';
+import { LOOPBACK } from '#shared/config/loopback';
 import { parseConfig } from '#shared/config/parse-config';
-import { createLogger } from '#shared/lifecycle/create-logger';
+import { createLogger } from '#shared/process/create-logger';
 import { logRedisOutages, logRedisRefusals } from '#shared/redis/redis-outages';
-import { runUntilSignal } from '#shared/lifecycle/run-until-signal';
+import { runUntilSignal } from '#shared/process/run-until-signal';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
 import { watchRedisFitness } from '#shared/redis/redis-fitness';
-import { Metrics } from '#shared/telemetry/metrics';
-import { startTracing } from '#shared/telemetry/start-tracing';
-import { observeRedis } from '#shared/telemetry/observe-redis';
+import { Metrics } from '#shared/process/metrics';
+import { startTracing } from '#shared/process/tracing';
+import { observeRedis } from '#shared/redis/observe-redis';
 import { createOperatorApp } from './operator/operator.app';
 import { createPublicApp } from './public/public.app';
 

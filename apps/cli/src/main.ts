@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import '#shared/lifecycle/check-node';
+import '#shared/process/check-node';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommanderError } from '@commander-js/extra-typings';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { isLoopbackHost } from '#shared/config/loopback';
 import { ProblemError } from '../http/problem-error';
 
 /** Who sends a request, and how long its credential lasts. */

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { Metrics } from '#shared/telemetry/metrics';
-import { MetricsController } from '#shared/telemetry/metrics.controller';
+import { Metrics } from '#shared/process/metrics';
+import { MetricsController } from '#shared/process/metrics.controller';
 import { APP_FILTER } from '@nestjs/core';
 import type { RedisClient } from '#shared/redis/redis-client';
 import type { ApiConfig } from '#shared/config/api-config';

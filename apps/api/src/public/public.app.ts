@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import { createFastify, RECEIVE_TIMES } from '../http/create-fastify';
 import type { ListenerOptions } from '../listener-options';
-import { isTracing } from '#shared/telemetry/start-tracing';
+import { isTracing } from '#shared/process/tracing';
 import { observeRequests, observeWaiting } from '../telemetry/observe-requests';
 import { QueryQueueModule } from '../queue/query-queue.module';
 import { toSecurityHeaders } from '../http/headers';

@@ -22,7 +22,7 @@ function createWorld(times: Record<string, number>, known: readonly string[]) {
     forget: async (ids) => void forgotten.push(...ids),
   };
   const states = {
-    readMany: async (ids: readonly string[]) =>
+    decideMany: async (ids: readonly string[]) =>
       ids.map((id) => (known.includes(id) ? ({ id, status: 'Completed' } as QueryState) : undefined)),
   } as QueryStates;
   const clock = {

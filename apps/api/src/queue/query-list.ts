@@ -57,7 +57,7 @@ export class QueryList {
     let after = request.pageToken === undefined ? undefined : parseToken(request.pageToken);
     for (let examined = 0; examined < EXAMINED_AT_MOST; examined += LARGEST_PAGE) {
       const positions = await queries.list({ ...range, after }, LARGEST_PAGE);
-      const found = await this.states.readMany(positions.map(({ id }) => id));
+      const found = await this.states.decideMany(positions.map(({ id }) => id));
       // By Redis' clock, as the times in the index are.
       const goneBefore = found.includes(undefined) ? (await this.clock.read()) - SURELY_GONE_AFTER_MS : 0;
       for (const [i, position] of positions.entries()) {

@@ -2,7 +2,7 @@ import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
-import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
+import { createQueueTelemetry } from '#shared/process/tracing';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { RedisRecordsModule } from '#shared/redis/redis-records.module';
 import { QueryQueue } from './query-queue';

@@ -149,7 +149,7 @@ export async function queueOnce(
   const [, stored, state] = await Promise.all([
     callerQueries.confirm(payload.caller, id),
     queue.readPayload(id),
-    states.read(id),
+    states.decide(id),
   ]);
   if (state === undefined) throw new Error('the query is gone again');
   return { state, isOwn: stored?.submissionId === payload.submissionId && state.createdAt === createdAt };

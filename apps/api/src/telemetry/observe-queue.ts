@@ -5,7 +5,7 @@ import type { QueryStatus } from '#shared/contract/query-status';
 import type { QueryCounts } from '#shared/redis/query-states';
 import type { RecordKeys } from '#shared/redis/record-keys';
 import type { WorkerBeats } from '#shared/redis/worker-beats';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 import type { QueryQueue } from '../queue/query-queue';
 
 export interface QueueSources {
@@ -28,7 +28,7 @@ export function observeQueue(metrics: Metrics, { redis, keys, queue, counts, bea
       gauges.oldest.set(depth.oldestSeconds);
       ended.show(await redis.hgetall(keys.endedCounts));
       gauges.workers.set(await beats.countAlive());
-      showQueries(gauges.queries, await counts.read(), await queue.isSuspended());
+      showQueries(gauges.queries, await counts.refresh(), await queue.isSuspended());
     },
     forget() {
       for (const gauge of [gauges.jobs, gauges.queries]) gauge.reset();

@@ -1,6 +1,6 @@
 import createServer from 'fastify';
 import { describe, expect, it } from 'vitest';
-import { Metrics } from '#shared/telemetry/metrics';
+import { Metrics } from '#shared/process/metrics';
 import { observeRequests } from './observe-requests';
 
 const NAME = 'audit_query_http_request_duration_seconds';

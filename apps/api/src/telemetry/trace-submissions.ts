@@ -1,6 +1,6 @@
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { TRACER } from '#shared/telemetry/in-span';
+import { TRACER } from '#shared/process/tracing';
 
 const SUBMISSIONS = new Set(['POST /api/queries', 'GET /api/submit/query', 'POST /api/submit/query']);
 

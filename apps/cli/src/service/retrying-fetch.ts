@@ -1,5 +1,5 @@
 import { stripControls } from '#shared/contract/control-characters';
-import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { readRetryAfterMs } from '#shared/contract/read-retry-after-ms';
 import { abortWith, pause } from '../abort';
 import { CommandFailedError } from '../command-failed-error';
 import { createNotTheServiceError, type RequestFailure, toAnswerFailure, toNetworkFailure } from './request-failure';

@@ -1,5 +1,5 @@
 import createClient, { type Client } from 'openapi-fetch';
-import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { readRetryAfterMs } from '#shared/contract/read-retry-after-ms';
 import type { Settings } from '../settings/settings';
 import type { operations, paths } from './openapi-client';
 import { parseQuery, parseQueryPage, type Query, type QueryPage } from './query';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { isLoopbackHost } from '#shared/config/loopback';
 import { CommandFailedError, ExitCode } from '../command-failed-error';
 
 interface Credential {

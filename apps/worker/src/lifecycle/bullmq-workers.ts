@@ -1,6 +1,6 @@
 import { MetricsTime, type Worker, type WorkerOptions } from 'bullmq';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { createQueueTelemetry } from '#shared/telemetry/create-queue-telemetry';
+import { createQueueTelemetry } from '#shared/process/tracing';
 
 /** How often a purge may lose its worker, by a crash or a lost machine. BullMQ's default is 1. */
 const MAX_LOST_WORKERS = 10;

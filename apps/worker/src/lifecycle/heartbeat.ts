@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { RunningQuery, WorkerBeat } from '#shared/contract/worker-beat';
-import { readVersion } from '#shared/lifecycle/read-version';
 import { readReplyCode } from '#shared/redis/redis-client';
 import { BEAT_MS, type WorkerBeats } from '#shared/redis/worker-beats';
 
@@ -57,4 +58,11 @@ export function createWorkerIdentity(): Omit<WorkerBeat, 'queries'> {
     startedAt: Date.now(),
     version: readVersion(),
   };
+}
+
+/** The version in the nearest `package.json` above this file, from whatever folder it runs. */
+function readVersion(folder = __dirname): string {
+  const file = join(folder, 'package.json');
+  if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  return dirname(folder) === folder ? 'unknown' : readVersion(dirname(folder));
 }

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { LOOPBACK } from '#shared/config/rules';
-import { isLoopbackHost } from '#shared/http/is-loopback-host';
+import { isLoopbackHost, LOOPBACK } from '#shared/config/loopback';
 
 const REFUSAL = {
   code: 'HOST_NOT_ALLOWED',

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Queue } from 'bullmq';
-import { retry } from '#shared/lifecycle/retry';
+import { retry } from '#shared/process/retry';
 import { readReplyCode } from '#shared/redis/redis-client';
 
 const RETRY_AFTER_MS = 1_000;

@@ -47,14 +47,14 @@ export class OutcomePublisher {
    * @throws The signal's reason, while Redis refuses.
    */
   async fail({ id, token }: Pick<HeldQuery, 'id' | 'token'>, code: FailureCode, signal: AbortSignal): Promise<void> {
-    const state = await untilTaken(() => this.states.read(id), signal);
+    const state = await untilTaken(() => this.states.decide(id), signal);
     if (state === undefined) return;
     await this.publish(id, toEndedFacts(state, QueryStatus.Failed, code), token, signal);
   }
 
   /** Publishes a query whose job BullMQ has failed by itself, which no run could do. Reading its state does so. */
   async settle(id: string): Promise<void> {
-    await this.states.read(id);
+    await this.states.decide(id);
   }
 
   /** @returns The outcome that holds; undefined when the lock is lost. */

@@ -5,7 +5,7 @@ import { QueryFailedError } from '#shared/contract/query-failed-error';
 import type { DayRecord } from '#shared/contract/query-history';
 import type { RunningQuery } from '#shared/contract/worker-beat';
 import type { QueryHistories } from '#shared/redis/query-histories';
-import type { JobProgress, QueryRuns, RunBegin, RunReport, RunTrust } from '#shared/redis/query-runs';
+import type { JobProgress, QueryRuns, RunStart, RunReport, RunTrust } from '#shared/redis/query-runs';
 import { untilTaken } from '#shared/redis/retry-commands';
 import type { HeldQuery, OutcomePublisher } from './outcome-publisher';
 import type { Stay } from './quarantine';
@@ -37,7 +37,7 @@ export interface RunRecords {
 
 /** The parts of one run, from its start to its end. */
 interface RunParts {
-  start: RunBegin;
+  start: RunStart;
   readingHeads: Promise<QueryInput['heads']>;
   history: RunHistory;
   account: RunAccount;

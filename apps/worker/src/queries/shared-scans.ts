@@ -2,7 +2,7 @@ import type { CalendarDay } from '#shared/contract/calendar-day';
 import { type CheckpointWriter, type DaySet, type DaySets, isFresh, type ScanTimes } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
 import { type DayScanRecord, DaySource } from '#shared/contract/query-history';
-import { orAborted } from '#shared/lifecycle/or-aborted';
+import { orAborted } from '#shared/process/retry';
 import { type OnRetry, type PageSource, scanDay, type SlotClaim } from './day-scan';
 import type { IdentifierHash } from './identifier-hash';
 import type { DayScanRequest } from './run-query';

@@ -1,4 +1,4 @@
-import { pause } from '#shared/lifecycle/retry';
+import { pause } from '#shared/process/retry';
 
 const FIRST_WAIT_MS = 1_000;
 

@@ -1,8 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { findConnectionStringProblem, parseConnectionString } from '#shared/config/table-account';
 import type { WorkerConfig } from '#shared/config/worker-config';
-import { toTableSource } from '#shared/config/worker-secrets';
-import { describeSource } from '#shared/secrets/describe-source';
+import { toTableSource, describeSource } from '#shared/config/secret-sources';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import type { SecretReader } from '#shared/secrets/secret-reader';
 import { RotatingConnection } from './rotating-connection';

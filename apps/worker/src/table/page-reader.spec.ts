@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toBackOffMs } from '#shared/lifecycle/retry';
+import { toBackOffMs } from '#shared/process/retry';
 import { TABLE_BACK_OFF, TableClock } from './page-reader';
 
 const HOUR_MS = 3_600_000;

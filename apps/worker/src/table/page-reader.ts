@@ -2,8 +2,7 @@ import { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } fro
 import type { TableClient } from '@azure/data-tables';
 import type { ContinuationToken } from '#shared/contract/day-set';
 import { QueryFailedError } from '#shared/contract/query-failed-error';
-import { orAborted } from '#shared/lifecycle/or-aborted';
-import { type BackOff, pause, toBackOffMs } from '#shared/lifecycle/retry';
+import { orAborted, type BackOff, pause, toBackOffMs } from '#shared/process/retry';
 import type { PageRange, Page, PageSource } from '../queries/day-scan';
 import { IDENTIFIER_COLUMN, parsePageBody } from './parse-page-body';
 import type { ScanSlots } from './scan-slots';

@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { pause } from '#shared/lifecycle/retry';
+import { pause } from '#shared/process/retry';
 import { SecretError, SecretErrorCode } from '#shared/secrets/secret-error';
 import { toSecretDelayMs } from '#shared/secrets/until-read';
 import type { TableConnection } from './table-connection';

@@ -1,6 +1,6 @@
 import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { FailureCode } from '#shared/contract/error-codes';
-import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { readRetryAfterMs } from '#shared/contract/read-retry-after-ms';
 import { SecretError } from '#shared/secrets/secret-error';
 
 type TableFailureCode = Extract<FailureCode, `TABLE_${string}`>;

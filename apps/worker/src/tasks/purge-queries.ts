@@ -1,7 +1,7 @@
 import type { PurgeJobPayload, PurgeProgress } from '#shared/contract/purge-job';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { pause } from '#shared/lifecycle/retry';
+import { pause } from '#shared/process/retry';
 import type { OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryPurge } from '#shared/redis/query-purge';
 import type { QueryStates } from '#shared/redis/query-states';
@@ -38,7 +38,7 @@ export async function purgeQueries(
     const after = progress.after ?? undefined;
     const range = { createdAfter: 0, createdBefore: wanted.createdBefore, after };
     const positions = await queries.list(range, BATCH);
-    const found = await states.readMany(positions.map(({ id }) => id));
+    const found = await states.decideMany(positions.map(({ id }) => id));
     const verdicts = await Promise.all(found.filter(isWanted).map(({ id, caller }) => purge.purge(id, caller)));
     progress = {
       looked: progress.looked + positions.length,

@@ -1,6 +1,6 @@
 import { Counter, Histogram } from 'prom-client';
 import type { QueryOutcome } from '#shared/contract/query-document';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 
 /** From a query over stored days to one over years of entities, in seconds. */
 const BUCKETS = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1_800, 3_600];

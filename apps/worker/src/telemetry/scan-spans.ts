@@ -1,5 +1,5 @@
 import { type Span, trace } from '@opentelemetry/api';
-import { inSpan } from '#shared/telemetry/in-span';
+import { inSpan } from '#shared/process/tracing';
 import type { PageRange, PageSource } from '../queries/day-scan';
 import type { QueryPorts } from '../queries/run-query';
 import type { PageObserver } from '../table/page-reader';

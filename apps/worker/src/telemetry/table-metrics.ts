@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Metrics } from '#shared/telemetry/metrics';
+import type { Metrics } from '#shared/process/metrics';
 import type { PageSource } from '../queries/day-scan';
 import type { PageObserver } from '../table/page-reader';
 import type { ScanSlots } from '../table/scan-slots';

@@ -1,14 +1,17 @@
 import { Transform } from 'class-transformer';
 import { IsOptional, IsString } from 'class-validator';
-import { AuthConfig } from './auth-config';
+import { CallerAuthConfig, EntraConfig, OperatorAuthConfig } from './auth-config';
+import { CommonConfig } from './common-config';
+import { composeConfig } from './parse-config';
 import { BaseUrl, readOrigin } from './base-url';
-import { Flag, LOOPBACK, Port, Problem, Rule, WholeNumber } from './rules';
+import { LOOPBACK } from './loopback';
+import { Flag, Port, Problem, Rule, WholeNumber } from './rules';
 
 const ANONYMOUS_BEYOND_LOOPBACK =
   'must be a loopback address while AUTH_MODE=none, unless ALLOW_ANONYMOUS=true says that anyone may call';
 
 /** What `apps/api` is told. */
-export class ApiConfig extends AuthConfig {
+export class ApiConfig extends composeConfig(CommonConfig, EntraConfig, OperatorAuthConfig, CallerAuthConfig) {
   @IsString()
   @Rule<ApiConfig>(
     'isGuarded',

@@ -1,7 +1,7 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { findCaFileProblem, findRedisUrlProblem } from '../redis/redis-url';
-import { isSafeUrl } from '../secrets/is-safe-url';
 import { AsOrigin, findOriginProblem } from './base-url';
+import { isSafeUrl } from './loopback';
 import { Flag, Problem, UrlOf, WholeNumber } from './rules';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;

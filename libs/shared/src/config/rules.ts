@@ -10,10 +10,6 @@ import {
   type ValidationArguments,
   type ValidationOptions,
 } from 'class-validator';
-import { toBoolean } from '../contract/to-boolean';
-
-/** The addresses that only this machine reaches. */
-export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** A whole number from `min` to `max`. */
 export function WholeNumber(min: number, max: number): PropertyDecorator {
@@ -29,6 +25,11 @@ export function WholeNumber(min: number, max: number): PropertyDecorator {
 /** A TCP port; 0 lets the system choose. */
 export function Port(): PropertyDecorator {
   return WholeNumber(0, 65_535);
+}
+
+/** `true` and `false` as a variable or a parameter has them; any other value stays, so that a rule rejects it. */
+export function toBoolean({ value }: { value: unknown }): unknown {
+  return value === 'true' ? true : value === 'false' ? false : value;
 }
 
 /** `true` or `false`; anything else is a problem, not a false. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigInvalidError, parseConfig } from '#shared/config/parse-config';
 import { WorkerConfig } from '#shared/config/worker-config';
-import { toHashKeySource, toTableSource } from '#shared/config/worker-secrets';
+import { toHashKeySource, toTableSource } from './secret-sources';
 
 const AZURITE = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=http://127.0.0.1:1/a';
 const AZURE = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net';

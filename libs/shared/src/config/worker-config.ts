@@ -1,13 +1,13 @@
 import { IsOptional, IsString, Matches } from 'class-validator';
 import { AsOrigin, findOriginProblem } from './base-url';
 import { CommonConfig } from './common-config';
+import { composeConfig } from './parse-config';
 import { Flag, Port, Problem, SecretName, WholeNumber } from './rules';
-import { DEVELOPMENT_HASH_KEY, findHashKeyProblem } from './secret-rules';
+import { DEVELOPMENT_HASH_KEY, findHashKeyProblem, toHashKeySource, toTableSource } from './secret-sources';
 import { findConnectionStringProblem, findTableUrlProblem } from './table-account';
-import { toHashKeySource, toTableSource } from './worker-secrets';
 
 /** What `apps/worker` is told. */
-export class WorkerConfig extends CommonConfig {
+export class WorkerConfig extends composeConfig(CommonConfig) {
   /** Where `/health` and `/metrics` listen. */
   @IsString()
   healthHost: string = '127.0.0.1';

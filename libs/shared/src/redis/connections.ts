@@ -5,31 +5,31 @@ import { watchRefusals } from './redis-outages';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
-/** A bound for every single command, above the one that callers are promised an answer by. */
+/** The timeout of each command. Requests of callers have a shorter one of their own. */
 const REQUEST_TIMEOUT_MS = 1_500;
 
 /**
- * Longer than BullMQ's own blocking reads, which are silent by design for up to ten seconds. A line that was forgotten on
- * its way is closed by nobody else for a quarter of an hour.
+ * Longer than BullMQ's blocking reads, which are silent by design for up to ten seconds. Without it, a connection that a
+ * router has dropped stays open for a quarter of an hour.
  */
 const SILENCE_LIMIT_MS = 30_000;
 
-/** The same where a server that is silent may have a successor: a machine that is gone closes no connection. */
+/** The same where a silent server may have been replaced: a machine that died closes no connection. */
 const SILENCE_LIMITS_MS = { requests: 2 * REQUEST_TIMEOUT_MS, work: 15_000 };
 
-/** After an outage everyone is back within this; ioredis' own default grows far beyond. */
+/** The longest delay between attempts to reconnect; the default of ioredis grows far beyond. */
 const RECONNECT_LIMIT_MS = 1_000;
 
-/** One that does not answer is passed over for the next; ioredis waits for ten seconds. */
+/** A sentinel that does not answer within this is skipped; the default of ioredis is ten seconds. */
 const SENTINEL_LIMIT_MS = 1_500;
 
-/** How long a server of a cluster that went silent, and so says nothing of its successor, is taken for the primary. */
+/** How long a cluster's silent server, which cannot name its successor, is still taken for the primary. */
 const SLOTS_REFRESH_MS = 5_000;
 
-/** Of a cluster's commands for workers: how soon one is tried again whose server is away. */
+/** How soon a worker's command is retried when its server of the cluster is unreachable. */
 const AGAIN_AFTER_MS = 200;
 
-/** A worker's connection holds an error reply back for this long: a loop that repeats what is refused tries four times a second. */
+/** A worker's connection delays each error reply by this: a loop that repeats a refused command runs four times a second. */
 const REFUSAL_DELAY_MS = 250;
 
 const toDelayMs = (attempt: number) => Math.min(attempt * 50, RECONNECT_LIMIT_MS);
@@ -43,7 +43,7 @@ const REQUESTS: RedisOptions = {
   maxRetriesPerRequest: 1,
 };
 
-/** The same for a cluster, which would send a command again by itself, and later. */
+/** The same for a cluster, which by default resends a failed command later. */
 const CLUSTER_REQUESTS: ClusterOptions = {
   enableOfflineQueue: false,
   retryDelayOnFailover: 0,
@@ -57,11 +57,11 @@ const CLUSTER_WORK: ClusterOptions = {
 };
 
 /**
- * For whoever has a caller waiting: fails at once while Redis is away and soon when it is silent.
- * Nothing is kept back for later, so that no job appears after its submitter was told that there is none.
+ * The connection of the API: a command fails at once while Redis is unreachable, and soon when it is silent.
+ * No command is queued or resent, so that no job appears after its submission was answered with an error.
  *
  * @param caFile See `createRedisTls`.
- * @throws RedisUrlInvalidError; what keeps the file from being read.
+ * @throws RedisUrlInvalidError; the error of the file system when `caFile` cannot be read.
  */
 export function connectForRequests(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
@@ -75,9 +75,9 @@ export function connectForRequests(url: string, caFile?: string): RedisClient {
 }
 
 /**
- * For workers: waits as long as Redis is away. Never with a command time-out, which would cut BullMQ's blocking reads.
+ * The connection of workers: a command waits while Redis is unreachable. It has no timeout, which would cut BullMQ's blocking reads.
  *
- * @param caFile As above.
+ * @param caFile See `createRedisTls`.
  */
 export function connectForWork(url: string, caFile?: string): RedisClient {
   const address = parseRedisUrl(url);
@@ -85,14 +85,14 @@ export function connectForWork(url: string, caFile?: string): RedisClient {
 }
 
 /**
- * For a subscriber. A cluster hands each message to all its servers, so one line to any of them is enough: ioredis'
- * own subscriber of a cluster does not tell when it was away and has missed some.
+ * The connection of a subscriber. A cluster sends each message to all its servers, so one connection to any of them is
+ * enough: ioredis' own subscriber of a cluster does not report that it reconnected and may have missed messages.
  *
- * @param requests Knows where the servers of a cluster are at the moment.
+ * @param requests Knows the present addresses of a cluster's servers.
  */
 export function connectForMessages(url: string, requests: RedisClient, caFile?: string): Redis {
   const address = parseRedisUrl(url);
-  // `QueryChanges` subscribes itself: nothing would handle a refusal of ioredis' own attempt, and the process would end.
+  // `QueryChanges` subscribes itself: an unhandled refusal of ioredis' own attempt would end the process.
   const subscriberOptions: RedisOptions = { ...toWorkOptions(address), autoResubscribe: false };
   if (address.kind !== 'cluster') {
     return watchRefusals(connect(address, subscriberOptions, {}, caFile) as Redis, REFUSAL_DELAY_MS);
@@ -124,19 +124,19 @@ function createClient(
       ...cluster,
       clusterRetryStrategy: toDelayMs,
       slotsRefreshInterval: SLOTS_REFRESH_MS,
-      // Left to the connection: a certificate is for the name, not for what it stands for.
+      // The connection resolves the name: a certificate is for the name, not for its address.
       dnsLookup: (name, callback) => callback(null, name),
       redisOptions: { ...secured, ...address.credentials },
     });
   }
-  // A demoted primary says READONLY: the new one is behind the same address, or known to the sentinels.
+  // A demoted primary replies READONLY: the new one has the same address, or the sentinels know it.
   const again: RedisOptions = {
     retryStrategy: toDelayMs,
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
   if (address.kind === 'server') {
     const { hosts, db, family, credentials } = address;
-    // Not by its URL: ioredis takes options from there in place of ours.
+    // Not by its URL: ioredis lets the URL's parameters override these options.
     return new Redis({ ...secured, ...again, ...hosts[0], ...credentials, db, ...(family && { family }) });
   }
   return new Redis({ ...secured, ...again, ...toSentinelOptions(address), ...(tls && { sentinelTLS: tls }) });
@@ -155,7 +155,7 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...{ sentinels: [...address.hosts], name: address.masterName, db: address.db },
     enableTLSForSentinelMode: address.isTls,
-    // Not `failoverDetector`: what it closes while the connection is being made anew stays closed for good.
+    // Not `failoverDetector`: a connection that it closes during a reconnect stays closed for good.
     sentinelRetryStrategy: toDelayMs,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
     connectTimeout: SENTINEL_LIMIT_MS,
@@ -163,8 +163,8 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
 }
 
 /**
- * ioredis hears the first error of a connection alone. Over TLS there can be two, of a server that has another name and
- * whose connection is closed meanwhile, and an error that nobody hears ends the process.
+ * ioredis handles only the first error of a connection. Over TLS a server with a wrong name, whose connection closes at the
+ * same time, emits two, and an unhandled one ends the process.
  */
 export function hearLateErrors<T extends RedisClient>(redis: T): T {
   if (redis instanceof Cluster) redis.on('+node', hearOne);
@@ -174,16 +174,16 @@ export function hearLateErrors<T extends RedisClient>(redis: T): T {
 
 function hearOne(redis: Redis): void {
   redis.on('error', () => {
-    // None before the sentinels have told where to.
+    // There is no stream before the sentinels have named the server.
     const stream = redis.stream as typeof redis.stream | undefined;
     if (stream?.listenerCount('error') === 0) stream.on('error', () => {});
   });
 }
 
-/** What a connection that is being closed may take before it is cut; ioredis' own. */
+/** How long a connection may take to close before it is cut; the default of ioredis. */
 const DISCONNECT_LIMIT_MS = 2_000;
 
-/** Of ioredis' option `Connector`: goes to another of these servers with each attempt. */
+/** For ioredis' option `Connector`: connects to the next of these servers with each attempt. */
 export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: ConnectionOptions | undefined) {
   let turn = Math.floor(Math.random() * listHosts().length);
   return class NodeConnector extends AbstractConnector {
@@ -197,7 +197,7 @@ export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: 
       this.connecting = true;
       const stream = tls ? connectTls({ ...place, ...tls }) : connectTcp({ port: 0, ...place });
       this.stream = stream;
-      // Where there is no route the error comes before ioredis listens, and would end the process; ioredis reads it from here.
+      // Without a route the error is emitted before ioredis listens, and would end the process; ioredis reads `firstError`.
       stream.once('error', (error: Error) => (this.firstError = error));
       return stream;
     }

@@ -12,19 +12,19 @@ import { countDays } from '../contract/calendar-day';
  * KEYS outcome, job, lock of the job, live queries of the caller, counts of queries that have ended, events of the
  *   history, count of those dropped, pending queries, running queries, queries that have ended with this status, list of
  *   waiting jobs
- * ARGV facts (a JSON object without its times), time to live in ms, token ('' for none), final progress,
+ * ARGV facts (a JSON object without the times), time to live in ms, token ('' for none), final progress,
  *   channel of changes, id, status and code as they are counted, event of the history ('' for none; without its time),
- *   when the query was created that is to end ('' where a token says which)
- * A full Redis refuses a script whose first write takes memory, and lets it go on after one that takes none: so the end
- * of a query, which frees more than it takes, begins with what it frees. Whoever terminates a query may have read it just
- * before it was begun.
+ *   when the query to end was created ('' where a token identifies it)
+ * A full Redis refuses a script whose first write takes memory, and runs it to its end after a first write that takes none:
+ * so the end of a query, which frees more than it takes, begins with what it frees. A terminating request may have read
+ * the query just before a worker began it.
  */
 const PUBLISH = new RedisScript<[written: 0 | 1, outcome: string | null]>(`${STANDING}${LEAVE_WAIT}
 if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then
   return { 0, redis.call('GET', KEYS[1]) }
 end
 if ARGV[9] ~= '' then
-  -- Since it was read, the query may have been purged, and another one been submitted under its id.
+  -- Since the read, the query may have been purged, and another one submitted under its id.
   local is = standing(KEYS[2], KEYS[1])
   local isAnother = tonumber(redis.call('HGET', KEYS[2], 'timestamp')) ~= tonumber(ARGV[9])
   if is == 'none' or is == 'expired' or is ~= 'ended' and isAnother then return { 0, false } end
@@ -37,7 +37,7 @@ local facts = string.sub(ARGV[1], 2)
 local made = redis.call('HGET', KEYS[2], 'progress') or ''
 local begun = string.match(made, '"startedAt":%d+')
 if begun then facts = string.gsub(facts, '"startedAt":null', begun, 1) end
--- A run has told of its progress since: what callers have seen must not go back.
+-- A run has reported progress since the read: the progress that callers have seen must not decrease.
 if ARGV[9] ~= '' and begun and pcall(cjson.decode, made) then
   local latest = '"progress":' .. string.gsub(made, '"etaSeconds":[%d%.]+', '"etaSeconds":null')
   facts = string.gsub(facts, '"progress":%b{}', function() return latest end, 1)
@@ -59,19 +59,18 @@ if ARGV[9] ~= '' then leaveWait(KEYS[11], KEYS[2], KEYS[1], ARGV[6]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. outcome)
 return { 1, outcome }`);
 
-/** The facts of an outcome that are known before Redis gives it its times. */
+/** An outcome without the times, which Redis adds. */
 export type OutcomeFacts = Omit<QueryOutcome, 'finishedAt' | 'expiresAt'>;
 
 export interface Publication {
-  /** Whether this call decided the query. */
+  /** Whether this call wrote the outcome. */
   written: boolean;
-  /** The outcome that holds; undefined when the lock is lost, or the query gone, so that none was written. */
+  /** The stored outcome; undefined when none was written, because the lock is lost or the query is gone. */
   outcome: QueryOutcome | undefined;
 }
 
 /**
- * The terminal facts of queries. Whoever writes the outcome of a query first decides it; nobody can change
- * it, and Redis itself lets it expire.
+ * The terminal facts of queries. The first write of a query's outcome decides it; later ones change nothing. Redis expires it.
  */
 export class Outcomes {
   constructor(
@@ -81,18 +80,18 @@ export class Outcomes {
   ) {}
 
   /**
-   * Writes the outcome unless there is one.
+   * Writes the outcome unless the query has one.
    *
-   * @param token The BullMQ token of the run that speaks: when its lock is lost, nothing is written.
+   * @param token BullMQ's token of the run: when its lock is lost, nothing is written.
    */
   publish(id: string, facts: OutcomeFacts, token = ''): Promise<Publication> {
     return this.write(id, facts, { token });
   }
 
   /**
-   * Ends a query whose job BullMQ has ended by itself. Undefined when the query that was read is gone.
+   * Ends a query as WORKER_LOST whose job BullMQ ended by itself. Undefined when the query is gone.
    *
-   * @param state As it was read a moment ago.
+   * @param state As the caller has just read it.
    */
   async giveUp(state: Omit<QueryState, 'status' | 'finishedAt' | 'expiresAt'>): Promise<QueryOutcome | undefined> {
     const facts = toEndedFacts(state, QueryStatus.Failed, 'WORKER_LOST');
@@ -100,8 +99,8 @@ export class Outcomes {
   }
 
   /**
-   * Ends the query at a caller's or an operator's word, which needs no lock; its history tells whose, and its job leaves
-   * the queue, in the same step. The outcome is undefined when the query that was read is gone.
+   * Ends the query for a caller or an operator, which needs no lock. In the same step its history records who it was, and
+   * its job leaves the queue. The outcome is undefined when the query is gone.
    */
   terminate(state: QueryState, by: Terminator): Promise<Publication> {
     const facts = toEndedFacts(state, QueryStatus.Terminated, 'QUERY_TERMINATED');
@@ -147,7 +146,7 @@ export class Outcomes {
   }
 }
 
-/** The facts of a query that ends without a result. */
+/** Returns the facts of a query that ends without a result. */
 export function toEndedFacts(
   state: Omit<OutcomeFacts, 'status' | 'error' | 'result'>,
   status: 'Failed' | 'Terminated',
@@ -160,16 +159,16 @@ export function toEndedFacts(
 }
 
 /**
- * Reads an outcome, which a process of another version may have written: members that only it knows are left out, since
- * callers are promised none, and a code that came later is QUERY_FAILED.
+ * Parses an outcome, which a process of another version may have written: members that this version does not know are
+ * dropped, and an unknown code becomes QUERY_FAILED.
  *
- * @throws SyntaxError, TypeError or RangeError where it is none.
+ * @throws SyntaxError, TypeError or RangeError when the text is no outcome.
  */
 export function parseOutcome(text: string): QueryOutcome {
   const { status, caller, request, createdAt, finishedAt, expiresAt, ...written } = JSON.parse(text) as QueryOutcome;
   const { startedAt = null, progress, result, error } = written as Partial<typeof written>;
   if (!isTerminal(status) || typeof caller !== 'string') throw new TypeError('not an outcome');
-  // The documents have them as dates.
+  // Documents show these as dates: an invalid one throws here.
   for (const time of [createdAt, finishedAt, expiresAt, startedAt ?? 0]) new Date(time).toISOString();
   return {
     ...{ status, caller, request, createdAt, startedAt, finishedAt, expiresAt },

@@ -1,14 +1,14 @@
 import { type RedisClient, RedisScript } from './redis-client';
 import type { RecordKeys } from './record-keys';
 
-/** Longer than any query waits and runs: what is kept of one is forgotten by then, even if nobody has looked. */
+/** Longer than any query waits and runs: all records of a query expire by then. */
 export const LONGEST_LIFE_MS = 30 * 86_400_000;
 
-/** A submission that has not queued its job by then never will. */
+/** A submission that has not queued its job within this never will. */
 export const QUEUED_WITHIN_MS = 10_000;
 
 /**
- * Lua for every script that writes an index, an outcome or the queue: `standing(job, outcome)`, by the records themselves.
+ * Lua for every script that writes an index, an outcome or the queue: `standing(job, outcome)` reads the records themselves.
  *
  * | standing | records |
  * |---|---|
@@ -28,13 +28,13 @@ local function standing(job, outcome)
 end`;
 
 /**
- * Lua: `takeOff(queue, id)` removes a job that no worker holds from every place that BullMQ can keep it in. An id that is
- * left in \`active\` would come back as a job without data: the stalled check writes to the hash of each id that it finds.
+ * Lua: `takeOff(queue, id)` removes a job that no worker holds from every list and set of BullMQ. An id that stays in
+ * `active` would return as a job without data: the stalled check writes to the hash of each id that it finds.
  */
 export const TAKE_OFF = `
 local function takeOff(queue, id)
   local job = queue .. ':' .. id
-  -- The wait list is long. A job that expires is not on it: see leaveWait.
+  -- The wait list is long. A job with an expiry is not on it: see leaveWait.
   local mayWait = redis.call('PTTL', job) == -1
   for _, set in ipairs({ ':completed', ':failed', ':delayed', ':prioritized' }) do
     if redis.call('ZREM', queue .. set, id) == 1 then mayWait = false end
@@ -46,9 +46,9 @@ local function takeOff(queue, id)
 end`;
 
 /**
- * Lua: `leaveWait(wait, job, outcome, id)` takes the job of a query that has an outcome off the list of those that wait.
- * Its hash stays for as long as the outcome: BullMQ adds no second job under an id that has one, however late a
- * submission under the same idempotency key arrives.
+ * Lua: `leaveWait(wait, job, outcome, id)` removes the job of a query with an outcome from the list of waiting jobs. Its hash
+ * stays as long as the outcome: BullMQ adds no second job under an id that has one, however late a submission under the
+ * same idempotency key arrives.
  */
 export const LEAVE_WAIT = `
 local function leaveWait(wait, job, outcome, id)
@@ -56,17 +56,17 @@ local function leaveWait(wait, job, outcome, id)
   redis.call('PEXPIRE', job, math.max(redis.call('PTTL', outcome), 1))
 end`;
 
-/** A sorted set of query ids, and what an entry in it says of its query. */
+/** A sorted set of query ids, and what an entry states of its query. */
 export interface QueryIndex {
   key: string;
-  /** `live`: it has not ended. `kept`: there are records of it. */
+  /** `live`: the query has not ended. `kept`: it has records. */
   holds: 'Pending' | 'Running' | 'live' | 'kept';
 }
 
 /**
  * KEYS indexes, then the job and the outcome of each query
  * ARGV grace in ms, number of indexes, what each of them holds, ids
- * The caller has read the records before; here they are looked at again, in the step that removes the entry.
+ * The script checks the records again, atomically with the removal: they may have changed since they were read.
  */
 const FORGET_GONE = new RedisScript<void>(`${STANDING}
 local time = redis.call('TIME')
@@ -85,9 +85,9 @@ for i = 1, (#KEYS - indexes) / 2 do
 end`);
 
 /**
- * Removes the entries of queries whose records do not say any more what the index does.
+ * Removes the entries of queries whose records no longer agree with the index.
  *
- * @param graceMs A younger entry stays: its submission may be about to queue the job.
+ * @param graceMs Younger entries stay: their submissions may be about to queue the job.
  */
 export async function forgetGone(
   redis: RedisClient,

@@ -4,7 +4,7 @@ import type { RecordKeys } from './record-keys';
 import type { QueryProgress } from '../contract/query-document';
 import { readRecord } from './unreadable-record';
 
-/** Whether a run may go on: `ended` when the query has an outcome, `lost` when its lock or job is not its own any more. */
+/** Whether a run may continue: `ended` when the query has an outcome, `lost` when the run has lost its lock or its job. */
 export type RunVerdict = 'go on' | 'ended' | 'lost';
 
 const VERDICT = `
@@ -19,26 +19,26 @@ end
 if hasOutcome or isMarked then return { 'ended' } end
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GET', KEYS[3]) ~= ARGV[1] then return { 'lost' } end`;
 
-/** How often a run tells its progress, and looks whether it may go on: a terminated query stops within this. */
+/** How often a run reports its progress and checks whether it may continue: a terminated query stops within this. */
 const REPORT_EVERY_MS = 1_000;
 
-/** So many lost workers in a row make a query a suspect. */
+/** This many lost workers in a row make a query a suspect. */
 const SUSPECT_FROM = 2;
 
-/** A query may lose so many in a row and be completed all the same. With one more, the ninth while it is alone, it is given up. */
+/** A query may lose this many in a row and still complete. One more, the ninth while it runs alone, ends it as given up. */
 const MOST_LOST_WORKERS = 10;
 
 /**
- * What is thought of a query by the workers that it has lost in a row. A suspect may be what takes them down, or have
- * been in bad company: it is run alone. One that is given up is not run any more.
+ * The verdict on a query by the number of workers that it has lost in a row. A suspect may have crashed them, or may have
+ * run beside a query that did: it runs alone. A query that is given up does not run again.
  */
 export type RunTrust = 'trusted' | 'suspect' | 'given up';
 
 /**
  * KEYS job, outcome, lock of the job, pending queries, running queries; ARGV token, channel of changes, id,
  *   1 for a run that is alone in its worker, else 0
- * `unprovenRun` is the token of the run that is under way and has stored nothing yet; `lostWorkers` how many such runs,
- * in a row, neither ended nor gave the query back. A full Redis keeps them from being counted, and no query from going on.
+ * `unprovenRun` is the token of the present run while it has stored nothing; `lostWorkers` counts such runs, in a row, that
+ * neither ended nor released the query. While Redis is full they are not counted, and queries continue.
  */
 type BeginReply = [RunVerdict, progress: string, now: string, lostWorkers: number, ranMs: string | null];
 const BEGIN = new RedisScript<BeginReply>(`${VERDICT}
@@ -63,9 +63,9 @@ if lost < ${SUSPECT_FROM} or ARGV[4] == '1' then redis.pcall('HSET', KEYS[1], 'u
 return { 'go on', progress, now, lost, redis.call('HGET', KEYS[1], 'ranMs') }`);
 
 /**
- * KEYS as before; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else 0, how long
- * a lock holds, in ms, and how long all runs of the query have taken, in ms. BullMQ renews the lock at half of its time,
- * but not where Redis is full, nor for a second run of a query in the process of the first: then it is renewed here.
+ * KEYS job, outcome, lock of the job; ARGV token, channel of changes, id, progress, 1 when the run has stored something, else
+ * 0, lock duration in ms, duration of all runs of the query in ms. BullMQ renews the lock at half of its time, but not while
+ * Redis is full, nor for a second run of a query in the process of the first: then this script renews it.
  */
 const REPORT = new RedisScript<[RunVerdict]>(`${VERDICT}
 if redis.call('PTTL', KEYS[3]) < ARGV[6] / 2 then redis.call('PEXPIRE', KEYS[3], ARGV[6]) end
@@ -77,36 +77,36 @@ if redis.call('HGET', KEYS[1], 'progress') ~= ARGV[4] then
 end
 return { 'go on' }`);
 
-/** KEYS job; ARGV token. What another run has marked stays. */
+/** KEYS job; ARGV token. The mark of another run stays. */
 const GIVE_BACK = new RedisScript<void>(`
 if redis.call('HGET', KEYS[1], 'unprovenRun') == ARGV[1] then redis.call('HDEL', KEYS[1], 'unprovenRun') end`);
 
-export interface RunBegin {
+export interface RunStart {
   verdict: RunVerdict;
-  /** In a row, after each of which nothing more was stored than before. */
+  /** Workers lost in a row without storing anything new. */
   lostWorkers: number;
   trust: RunTrust;
-  /** What earlier runs got to. */
+  /** As earlier runs left it. */
   progress: JobProgress;
-  /** Redis' clock. */
+  /** By Redis' clock, in milliseconds since 1970. */
   now: number;
-  /** How long earlier runs took, without what they waited to be alone, in milliseconds; to a heartbeat. */
+  /** Duration of earlier runs in milliseconds, to the precision of a report, without the time that they waited to run alone. */
   ranMs: number;
 }
 
-/** What a run tells of itself beside its progress. */
+/** What a run reports beside its progress. */
 export interface RunReport {
   /**
-   * Whether it has stored what no run has to read again: no worker that was lost counts any more, nor would this one.
+   * Whether the run has stored work that no later run repeats: this resets the count of lost workers.
    */
   isProven: boolean;
-  /** With that of earlier runs. */
+  /** Including earlier runs. */
   ranMs: number;
 }
 
-/** A run's side of the job: what it says of itself, and whether it may go on. */
+/** The job as a run sees it: the run reports its progress here, and reads whether it may continue. */
 export class QueryRuns {
-  /** Often enough for a lock that nobody else renews. */
+  /** Often enough to renew the lock. */
   readonly reportEveryMs: number;
 
   constructor(
@@ -118,10 +118,9 @@ export class QueryRuns {
   }
 
   /**
-   * Makes a taken query Running, for good. From here on the loss of its worker counts; for a suspect only once this is
-   * called again for a run that is alone.
+   * Makes a query Running, for good. From then on the loss of its worker counts; for a suspect, from the call with `isAlone`.
    */
-  async begin(id: string, token: string, isAlone = false): Promise<RunBegin> {
+  async begin(id: string, token: string, isAlone = false): Promise<RunStart> {
     const keys = [...this.keysOf(id), this.keys.queriesOf('Pending'), this.keys.queriesOf('Running')];
     const args = [token, this.keys.changes, id, isAlone ? 1 : 0];
     const [verdict, progress, now, lostWorkers, ranMs] = await BEGIN.run(this.redis, keys, args);
@@ -130,12 +129,12 @@ export class QueryRuns {
     return { verdict, lostWorkers, trust, progress: made, now: Number(now), ranMs: Number(ranMs) };
   }
 
-  /** For a run that ends without an outcome, and leaves the query to another one: its worker is not lost. */
+  /** Call when a run ends without an outcome and another one shall continue: its worker does not count as lost. */
   async giveBack(id: string, token: string): Promise<void> {
     await GIVE_BACK.run(this.redis, [this.keys.job(id)], [token]);
   }
 
-  /** Stores how far the run is, and looks whether it may go on; if so, its lock holds on. */
+  /** Stores the progress of the run and renews its lock, unless the verdict is to stop. */
   async report(id: string, token: string, progress: JobProgress, { isProven, ranMs }: RunReport): Promise<RunVerdict> {
     const [verdict] = await REPORT.run(this.redis, this.keysOf(id), [
       token,
@@ -159,30 +158,30 @@ function toTrust(lostWorkers: number): RunTrust {
   return lostWorkers >= SUSPECT_FROM ? 'suspect' : 'trusted';
 }
 
-/** What the worker keeps in the `progress` of BullMQ's job hash. */
+/** The member `progress` of BullMQ's job hash. */
 export interface JobProgress extends Partial<QueryProgress> {
   /** When a worker first began the query: milliseconds since 1970 by Redis' clock. Its presence means Running. */
   startedAt?: number;
-  /** The outcome was written. Where it is set and there is no outcome, the outcome has expired. */
+  /** The outcome was written. Set without an outcome: the outcome has expired. */
   ended?: true;
 }
 
 /**
- * Reads the member of the job hash; BullMQ writes `0` for a job that has made none. One that cannot be read is none either:
- * it decides nothing, and the next report replaces it.
+ * Reads the member of the job hash; BullMQ writes `0` for a job without progress. Unreadable progress counts as none: it
+ * decides nothing, and the next report replaces it.
  */
 export function readJobProgress(text: string | null | undefined, key: string): JobProgress {
   const value = text ? readRecord(key, text, (json) => JSON.parse(json) as unknown) : undefined;
   return typeof value === 'object' && value !== null ? value : {};
 }
 
-/** The worker that has a job, and since when by the worker's own clock: milliseconds since 1970. */
+/** The worker that holds a job, and since when by the worker's own clock: milliseconds since 1970. */
 export interface JobHolder {
   worker: string;
   since: number;
 }
 
-/** Who has which job, by BullMQ's own records: a worker takes a job under its name. */
+/** Which worker holds which job, by BullMQ's records: a worker takes a job under its name. */
 export class JobHolders {
   constructor(
     private readonly redis: RedisClient,
@@ -190,11 +189,10 @@ export class JobHolders {
   ) {}
 
   /**
-   * Undefined when nobody has the job: it waits, or has ended. One whose worker was lost is still with it until BullMQ
-   * notices.
+   * Undefined when no worker holds the job: it waits, or has ended. A lost worker holds its job until BullMQ notices.
    */
   async read(id: string): Promise<JobHolder | undefined> {
-    // The active list is as long as there are queries being run at the moment.
+    // The active list is short: it has the running queries alone.
     const active = this.redis.lpos(`${this.keys.queue}:active`, id);
     const [position, fields] = await Promise.all([active, this.redis.hmget(this.keys.job(id), 'pb', 'processedOn')]);
     const [worker, since] = fields;

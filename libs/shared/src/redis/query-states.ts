@@ -14,7 +14,7 @@ type JobFields = [data: string | null, timestamp: string | null, progress: strin
 
 const JOB_FIELDS = ['data', 'timestamp', 'progress', 'finishedOn'] as const;
 
-/** KEYS window, job, outcome; ARGV length of the window in ms, limit. Beyond the limit nothing is read. */
+/** KEYS window, job, outcome; ARGV length of the window in ms, limit. Beyond the limit the script reads nothing. */
 const POLL = new RedisScript<[taken: number, msLeft: number, job?: JobFields, outcome?: string | null]>(`${TAKE}
 local taken, msLeft = take(KEYS[1], ARGV[1])
 if taken > tonumber(ARGV[2]) then return { taken, msLeft } end
@@ -30,9 +30,8 @@ return { taken, msLeft, job, redis.call('GET', KEYS[3]) }`);
  * | Running | a worker began it for the first time | an outcome |
  * | Completed, Failed, Terminated | the outcome says so | nothing; expires as a whole |
  *
- * The outcome rule: what the outcome says, if there is one, else what the job says. Retries, stalls, lost
- * workers and deploys are all still Running. BullMQ's own job states are never asked for: finding one walks
- * the whole backlog.
+ * The outcome rule: the outcome decides if there is one, else the job. A query stays Running through retries, stalls, lost
+ * workers and deployments. Never ask BullMQ for a job's state: it walks the whole backlog.
  */
 export class QueryStates {
   constructor(
@@ -42,30 +41,31 @@ export class QueryStates {
   ) {}
 
   /**
-   * The query with this id, in one round trip; undefined when it is unknown or has expired.
+   * Returns the query with this id, in one round trip; undefined when it is unknown or has expired. Writes the outcome of a
+   * query whose job BullMQ ended by itself.
    *
-   * @throws RecordUnreadableError rather than a status that may be wrong.
+   * @throws RecordUnreadableError when a record does not parse: its status is unknown.
    */
-  async read(id: string): Promise<QueryState | undefined> {
-    // Two commands that leave together, not ioredis' pipeline, which costs more than all else of a status request.
+  async decide(id: string): Promise<QueryState | undefined> {
+    // Two commands sent together: ioredis' pipeline costs more than the rest of a status request.
     const job = this.redis.hmget(this.keys.job(id), ...JOB_FIELDS);
-    // After the job: an outcome that is written in between is then seen, and not taken for one that has expired.
+    // The outcome after the job: one that is written in between is then seen, and not taken for expired.
     const [fields, outcome] = await Promise.all([job, this.redis.get(this.keys.outcome(id))]);
-    return this.decide(id, fields as JobFields, outcome);
+    return this.toState(id, fields as JobFields, outcome);
   }
 
-  /** The same for whoever has to be counted; the state is undefined too where the window lets no more through. */
+  /** The same, and counts the request; the state is also undefined when the window is exhausted. */
   async poll(id: string, window: RateWindow): Promise<{ count: WindowCount; state: QueryState | undefined }> {
     const keys = [window.key, this.keys.job(id), this.keys.outcome(id)];
     const [taken, msLeft, job, outcome = null] = await POLL.run(this.redis, keys, [window.windowMs, window.limit]);
-    return { count: { taken, msLeft }, state: job && (await this.decide(id, job, outcome)) };
+    return { count: { taken, msLeft }, state: job && (await this.toState(id, job, outcome)) };
   }
 
-  /** The same for many, in one round trip too; undefined also for one whose records cannot be read. */
-  readMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
+  /** The same for many, in one round trip; undefined also for a query whose records do not parse. */
+  decideMany(ids: readonly string[]): Promise<(QueryState | undefined)[]> {
     return Promise.all(
       ids.map((id) =>
-        this.read(id).catch((error: unknown) => {
+        this.decide(id).catch((error: unknown) => {
           if (error instanceof RecordUnreadableError) return undefined;
           throw error;
         }),
@@ -73,7 +73,7 @@ export class QueryStates {
     );
   }
 
-  private async decide(
+  private async toState(
     id: string,
     [data, timestamp, progress, finishedOn]: JobFields,
     outcome: string | null,
@@ -82,7 +82,7 @@ export class QueryStates {
     if (data === null) return undefined;
     const payload = parseRecord(this.keys.job(id), data, (text) => JSON.parse(text) as Partial<QueryJobPayload> | null);
     const { caller, request } = payload ?? {};
-    // Put on the queue by something else: nobody was promised anything, and there is nothing that could be shown.
+    // A job that this service did not add: there is no query to show.
     if (caller === undefined || request === undefined) return undefined;
     const { startedAt = null, ended, ...made } = readJobProgress(progress, this.keys.job(id));
     if (ended) return undefined;
@@ -91,13 +91,13 @@ export class QueryStates {
       request,
       createdAt: Number(timestamp),
       startedAt,
-      // A payload of another version may have no range that could be understood here.
+      // The payload of another version may have no range that this one understands.
       progress: toKnownProgress(countDays(request.start, request.end) || 0, made),
       result: null,
       error: null,
     };
     if (finishedOn !== null) {
-      // BullMQ ended the job without a run that could speak for it: the first reader writes the outcome.
+      // BullMQ ended the job and no run wrote the outcome: the first reader writes it.
       const written = await this.outcomes.giveUp({ id, ...state });
       return written && { id, ...written };
     }
@@ -109,10 +109,10 @@ export class QueryStates {
 const STATUSES = Object.values(QueryStatus);
 const LIVE = [QueryStatus.Pending, QueryStatus.Running] as const;
 
-/** Of each live status. More are looked at the next time: those that are looked at go from the list, or are true. */
+/** How many entries of each live status are checked at a time; false ones are removed, so that the next ones follow. */
 const LOOKED_AT = 20;
 
-/** KEYS the queries of each status, live ones first; ARGV how many of these are live. Those that have expired are left out. */
+/** KEYS the queries of each status, live ones first; ARGV how many of the statuses are live. Skips expired queries. */
 const COUNT = new RedisScript<number[]>(`
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -122,7 +122,7 @@ for i, key in ipairs(KEYS) do
 end
 return counts`);
 
-/** How many queries of each status are kept. It costs the same however many there are. */
+/** How many queries there are of each status. The cost does not depend on their number. */
 export class QueryCounts {
   constructor(
     private readonly redis: RedisClient,
@@ -131,11 +131,11 @@ export class QueryCounts {
   ) {}
 
   /**
-   * What changes a status changes its count in the same step. Only what ends without a word is counted for too long: a
-   * submission that fails half-way, a job that was taken off the queue by hand, one that BullMQ failed by itself. So the
-   * oldest of those that are thought alive are looked at each time, where such ones gather as all others leave.
+   * Corrects the oldest entries of the live statuses, then counts. A script that changes a status changes its count in the same
+   * step; the count stays too high only after a submission that failed half-way, a job that was removed by hand, or one
+   * that BullMQ failed by itself. Such entries become the oldest, since all others leave.
    */
-  async read(): Promise<Record<QueryStatus, number>> {
+  async refresh(): Promise<Record<QueryStatus, number>> {
     await Promise.all(LIVE.map((status) => this.forgetGone(status)));
     const keys = STATUSES.map((status) => this.keys.queriesOf(status));
     const counts = await COUNT.run(this.redis, keys, [LIVE.length]);
@@ -146,8 +146,8 @@ export class QueryCounts {
     const key = this.keys.queriesOf(status);
     const before = (await readRedisClock(this.redis, key)) - QUEUED_WITHIN_MS;
     const ids = await this.redis.zrangebyscore(key, '-inf', before, 'LIMIT', 0, LOOKED_AT);
-    // Writes the outcome of a query whose job BullMQ ended by itself.
-    await this.states.readMany(ids);
+    // Writes the outcomes of those whose job BullMQ ended by itself.
+    await this.states.decideMany(ids);
     await forgetGone(this.redis, this.keys, [{ key, holds: status }], ids);
   }
 }

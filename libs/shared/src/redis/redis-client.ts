@@ -2,12 +2,12 @@ import { type Cluster, type Redis, ReplyError, type ChainableCommander } from 'i
 import { createHash } from 'node:crypto';
 
 /**
- * A connection to Redis, be it one server, the primary that Sentinel names, or a cluster. A cluster sends a command to
- * the server that holds its keys, and one that names no key to any: see `pipelineAt`.
+ * A connection to one server, to the primary that Sentinel names, or to a cluster. A cluster sends a command to the server
+ * that holds its keys, and a command without a key to any server: see `pipelineAt`.
  */
 export type RedisClient = Redis | Cluster;
 
-/** A Lua script that Redis runs as one step, with nothing else in between. */
+/** A Lua script, which Redis runs atomically. */
 export class RedisScript<T> {
   private readonly sha1: string;
 
@@ -26,17 +26,17 @@ export class RedisScript<T> {
   }
 }
 
-/** The code of an error reply, which is its first word, or of what discarded a transaction; undefined for an error that is not a reply of Redis. */
+/** The code of an error reply: its first word, or that of the reply which discarded a transaction. Undefined for any other error. */
 export function readReplyCode(error: unknown): string | undefined {
   if (!(error instanceof ReplyError)) return undefined;
   const { message } = error as Error;
-  // Redis 7.0 has no code for what the user of a script may not do.
+  // Redis 7.0 has no code for a command that the user of a script may not run.
   if (message.startsWith("ERR The user executing the script can't ")) return 'NOPERM';
-  // What Redis says of a transaction that it discards on EXEC; on an earlier command it has a reply of its own.
+  // A transaction that Redis discards on EXEC; an earlier command that it refuses has an error reply of its own.
   return /^EXECABORT .*: ([A-Z]+) /.exec(message)?.[1] ?? message.split(' ', 1)[0];
 }
 
-/** The replies of several commands in one round trip; the first that is an error is thrown. */
+/** Returns the replies of several commands in one round trip; throws the first error reply. */
 export async function runPipeline<T>(pipeline: ChainableCommander): Promise<T[]> {
   const replies = (await pipeline.exec()) ?? [];
   return replies.map(([error, reply]) => {
@@ -46,24 +46,24 @@ export async function runPipeline<T>(pipeline: ChainableCommander): Promise<T[]>
 }
 
 /**
- * A pipeline for commands that name no key, such as INFO and TIME, to the server that holds `key`: a cluster would have
- * any of its servers answer them. The first reply is that of the command that leads there, and says nothing.
+ * A pipeline for commands without a key, such as INFO and TIME, to the server that holds `key`: a cluster would send them
+ * to any server. The first reply is that of the EXISTS that selects the server; ignore it.
  */
 export function pipelineAt(redis: RedisClient, key: string): ChainableCommander {
   return redis.pipeline().exists(key);
 }
 
 /**
- * Redis' clock, the only one that decides anything: milliseconds since 1970.
+ * Returns the time by Redis' clock, the only one that decides anything: milliseconds since 1970.
  *
- * @param key Any of those that are worked with: each server of a cluster has a clock of its own.
+ * @param key Any key that the caller works with: each server of a cluster has its own clock.
  */
 export async function readRedisClock(redis: RedisClient, key: string): Promise<number> {
   const [, time] = (await runPipeline(pipelineAt(redis, key).time())) as [number, [number, number]];
   return toMilliseconds(time);
 }
 
-/** The reply of TIME, seconds and microseconds, as milliseconds. */
+/** Converts the reply of TIME, seconds and microseconds, to milliseconds. */
 export function toMilliseconds([seconds, microseconds]: readonly (number | string)[]): number {
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { orAborted } from '../lifecycle/or-aborted';
-import { pause } from '../lifecycle/retry';
+import { orAborted, pause } from '../process/retry';
 import { type RedisClient, pipelineAt, readReplyCode, runPipeline } from './redis-client';
 import { checkRedisRequirements } from './redis-requirements';
 

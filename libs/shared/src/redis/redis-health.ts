@@ -1,4 +1,4 @@
-import { orAborted } from '../lifecycle/or-aborted';
+import { orAborted } from '../process/retry';
 import { type RedisClient, readReplyCode, RedisScript, pipelineAt, runPipeline } from './redis-client';
 import { findMissing } from './redis-fitness';
 import { readLoginRefusal } from './redis-outages';

@@ -3,21 +3,21 @@ import { type RedisClient, readReplyCode } from './redis-client';
 import { Logger } from '@nestjs/common';
 
 /**
- * Error replies of a Redis that works: a script is not loaded yet; a transaction, whose cause has a reply of its own; a key
- * of a cluster is at another server.
+ * Error replies that are no refusal: a script is not loaded yet; a discarded transaction, whose cause has a reply of its own;
+ * another server of the cluster holds the key.
  */
 const NO_REFUSALS = new Set(['NOSCRIPT', 'EXECABORT', 'MOVED', 'ASK', 'TRYAGAIN']);
 
-/** A refusal that was not repeated for this long has ended when its command succeeds. */
+/** A refusal has ended when its command succeeds and it was not repeated for this long. */
 const ENDED_AFTER_MS = 10_000;
 
-/** A connection that cannot log in tries again at least this often. */
+/** A connection that cannot log in retries at least this often. */
 const LOGIN_AGAIN_MS = 5_000;
 
-/** Emitted by a watched connection as `refused`, at first and after a pause; its code later as `refusal ended`. */
+/** A watched connection emits it as `refused`, first and again after a pause, and its code as `refusal ended`. */
 export interface RedisRefusal {
   code: string;
-  /** Scripts are `eval`, however they were called. */
+  /** `eval` for all scripts, also by EVALSHA. */
   command: string;
   error: Error;
 }
@@ -31,11 +31,11 @@ interface OpenRefusal {
 const openRefusals = new WeakMap<RedisClient, Map<string, OpenRefusal>>();
 
 /**
- * Has a connection emit what Redis refuses, and delays each error reply. Also of its duplicates, such as the one that
- * BullMQ makes for its blocking reads.
+ * Makes a connection emit each refusal of Redis, and delays each error reply. The same holds for its duplicates, such as
+ * the one that BullMQ creates for its blocking reads.
  *
- * @param delayMs How long an error reply is held back. BullMQ's worker repeats a refused command at once, for ever, at
- *   30,000 commands a second; with this, each of its loops is as slow as that, whatever it calls. 0 where a caller waits.
+ * @param delayMs How long an error reply is delayed; 0 where a caller waits. BullMQ's worker repeats a refused command at
+ *   once and without end, 30,000 times a second; the delay slows each of its loops.
  */
 export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number): T {
   const open = new Map<string, OpenRefusal>();
@@ -57,7 +57,7 @@ export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number):
 
   const seen = new WeakSet<Command>();
   const watchCommand = (command: Command) => {
-    // One that is sent again after an outage comes here again.
+    // A command that is resent after an outage passes here again.
     if (seen.has(command)) return;
     seen.add(command);
     const { resolve, reject } = command;
@@ -68,9 +68,9 @@ export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number):
     command.reject = (error) => {
       const code = readReplyCode(error);
       if (code === undefined || NO_REFUSALS.has(code)) return reject(error);
-      // ioredis names itself to the server, which an older one does not know.
+      // ioredis sends CLIENT SETINFO, which an older server does not know.
       if (command.name !== 'client') onRefused(toName(command), code, error);
-      // A login that is refused must not be held back: meanwhile the connection would work as another user.
+      // Do not delay a refused login: meanwhile the connection would act as another user.
       if (delayMs === 0 || command.name === 'auth') return reject(error);
       setTimeout(() => reject(error), delayMs);
     };
@@ -89,7 +89,7 @@ export function watchRefusals<T extends RedisClient>(redis: T, delayMs: number):
   return watch(redis) as T;
 }
 
-/** The code with which Redis refuses to let a connection log in, while it does. */
+/** The code with which Redis refuses the login of a connection; undefined when it does not. */
 export function readLoginRefusal(redis: RedisClient): string | undefined {
   return ['WRONGPASS', 'NOAUTH'].find((code) => {
     const refusal = openRefusals.get(redis)?.get(code);
@@ -102,22 +102,22 @@ function toName({ name }: Command): string {
 }
 
 /**
- * One line when Redis goes and one when it is back, instead of one for each attempt to reach it; of a cluster, the same
- * for each of its servers, since it may go on without one.
+ * Writes one log entry when Redis becomes unreachable and one when it is back, instead of one for each attempt; for a
+ * cluster, the same for each server, since the cluster may work without one.
  */
 export function logRedisOutages(redis: RedisClient): void {
   const logger = new Logger('Redis');
   const log = createOutageLog(logger);
   redis.on('error', (error: NodeJS.ErrnoException) => log.away('Redis', error));
   redis.on('ready', () => log.back('Redis'));
-  // Only a cluster tells these.
+  // Only a cluster emits these.
   redis.on('node error', (error: NodeJS.ErrnoException, place: string) => log.away(`Redis at ${place}`, error));
   redis.on('+node', (node: Redis) => {
     node.on('ready', () => log.back(`Redis at ${node.options.host}:${node.options.port}`));
   });
 }
 
-/** One log entry when Redis begins to refuse with a code, and one when it has ended, for all connections together. */
+/** Writes one log entry when Redis starts to refuse with a code, and one when it stops, for all connections together. */
 export function logRedisRefusals(...connections: readonly RedisClient[]): void {
   const logger = new Logger('Redis');
   const refused = new Set<string>();
@@ -127,7 +127,7 @@ export function logRedisRefusals(...connections: readonly RedisClient[]): void {
       refused.add(code);
     });
     redis.on('refusal ended', (code: string) => {
-      // One that is rarely used would be the last to notice.
+      // The first connection that succeeds ends it: one that is rarely used would report much later.
       if (refused.delete(code)) logger.log({ code }, 'Redis accepts commands again');
     });
   }

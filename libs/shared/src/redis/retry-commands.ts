@@ -1,9 +1,9 @@
-import { retry } from '../lifecycle/retry';
+import { retry } from '../process/retry';
 import { readReplyCode } from './redis-client';
 
 /**
- * The codes with which Redis refuses for a time: full, its disk full or broken, demoted, without its replicas; or a user
- * whose rights or password were changed, until they are changed back.
+ * The codes of refusals that pass: Redis is full, its disk is full or broken, it is demoted or lacks replicas; or somebody
+ * changed the user's rights or password, and may change them back.
  */
 const PASSING_REFUSALS = [
   'OOM',
@@ -19,23 +19,23 @@ const PASSING_REFUSALS = [
   'WRONGPASS',
 ];
 
-/** Of a server that lacks a command, or had it renamed; the second where a script calls it. Both have the code ERR. */
+/** Replies of a server that lacks or renamed a command; the second when a script calls it. Both have the code ERR. */
 const UNKNOWN_COMMAND = /^ERR (unknown command|Unknown Redis command called from script)/;
 
-/** Whether Redis will take the same write later. */
+/** Whether Redis may accept the same command later. */
 export function isPassingRefusal(error: unknown): boolean {
   const code = readReplyCode(error);
   if (code === 'ERR') return UNKNOWN_COMMAND.test((error as Error).message);
   return code !== undefined && PASSING_REFUSALS.includes(code);
 }
 
-/** Within this of the refusal's end the write is done. */
+/** The delay between attempts. */
 const AGAIN_AFTER_MS = 500;
 
 /**
- * Tries a write again for as long as Redis refuses it for a reason that passes. That says nothing of the query whose
- * write it is, and must not cost it one of its attempts. An absent Redis is waited for by the connection itself,
- * which sends again what has had no reply; for more than one command at once see `untilAnswered`.
+ * Retries a command while Redis refuses it for a reason that passes: such a refusal must not cost a query one of its
+ * attempts. While Redis is unreachable the connection itself waits, and resends a command without a reply; for several
+ * commands at once see `untilAnswered`.
  *
  * @throws What `write` throws for another reason; the signal's reason.
  */
@@ -48,10 +48,10 @@ export function untilTaken<T>(write: () => Promise<T>, signal: AbortSignal): Pro
 }
 
 /**
- * Asks again where the line broke in the middle of the replies. ioredis sends again what has had no reply, but of a
- * pipeline that was answered in part it gives up the rest.
+ * Retries when the connection broke in the middle of the replies: ioredis resends a command without a reply, but rejects a
+ * pipeline of which it has some replies.
  *
- * @param ask Does no harm when it is done twice. It waits for a Redis that is away, as a connection for work does.
+ * @param ask Must be idempotent, and wait while Redis is unreachable, as a connection for work does.
  * @throws What `ask` throws for another reason.
  */
 export async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
@@ -64,7 +64,7 @@ export async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Of the errors with this name ioredis names the command in this one alone; its class is not to be had from it. */
+/** ioredis does not export the class. Of its errors with this name, only this one has the command. */
 function isCutOff(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError' && 'command' in error;
 }

@@ -5,10 +5,9 @@ import {
   parseSecretReference,
 } from '@azure/app-configuration';
 import type { AzureCredential } from './azure-credential';
-import { describeSource } from './describe-source';
+import { describeSource } from '../config/secret-sources';
 import { type AllowedVaults, isAllowedVault, parseSecretUrl, type SecretName, VAULT_DOMAINS } from './key-vault';
-import { SecretError, SecretErrorCode } from './secret-error';
-import { toSecretError } from './to-secret-error';
+import { SecretError, SecretErrorCode, toSecretError } from './secret-error';
 
 /** One request. */
 const REQUEST_LIMIT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { type AccessToken, DefaultAzureCredential, type GetTokenOptions, type TokenCredential } from '@azure/identity';
 import { ConfigInvalidError } from '../config/parse-config';
-import { orAborted } from '../lifecycle/or-aborted';
-import { toIdentityError } from './to-secret-error';
+import { orAborted } from '../process/retry';
+import { toIdentityError } from './secret-error';
 
 /** Asking again is the business of whoever waits: the library would obey any `Retry-After`. */
 const NO_RETRIES = { maxRetries: 0 };

@@ -1,10 +1,8 @@
 import { parseKeyVaultSecretIdentifier, SecretClient } from '@azure/keyvault-secrets';
-import { isLocalTrial } from './is-local-trial';
-import { isSafeUrl } from './is-safe-url';
+import { isLocalTrial, isSafeUrl } from '../config/loopback';
 import type { AzureCredential } from './azure-credential';
-import { describeSource } from './describe-source';
-import { SecretError, SecretErrorCode } from './secret-error';
-import { toSecretError } from './to-secret-error';
+import { describeSource } from '../config/secret-sources';
+import { SecretError, SecretErrorCode, toSecretError } from './secret-error';
 
 /** One request; the vault answers in tens of milliseconds. */
 const REQUEST_LIMIT_MS = 10_000;

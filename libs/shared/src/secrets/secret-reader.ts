@@ -1,9 +1,8 @@
 import { AppConfiguration } from './app-configuration';
 import { AzureCredential } from './azure-credential';
-import { describeSource } from './describe-source';
+import { describeSource, type SecretSource } from '../config/secret-sources';
 import { type AllowedVaults, KeyVault } from './key-vault';
 import { SecretError, SecretErrorCode } from './secret-error';
-import type { SecretSource } from './secret-source';
 
 type SettingSource = Extract<SecretSource, { kind: 'app-configuration' }>;
 

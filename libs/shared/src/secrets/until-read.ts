@@ -1,4 +1,4 @@
-import { type BackOff, retry, toBackOffMs } from '../lifecycle/retry';
+import { type BackOff, retry, toBackOffMs } from '../process/retry';
 import { SecretError } from './secret-error';
 
 const BACK_OFF: BackOff = {

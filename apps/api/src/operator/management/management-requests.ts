@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 import { TERMINAL_STATUSES, type TerminalStatus } from '#shared/contract/query-status';
-import { toBoolean } from '#shared/contract/to-boolean';
+import { toBoolean } from '#shared/config/rules';
 import { ListRequest, Time } from '../../queue/list-request';
 
 export const LONGEST_REASON = 500;

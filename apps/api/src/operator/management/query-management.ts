@@ -21,7 +21,7 @@ const RELEASE_SECONDS = '2';
 
 /** @throws ProblemError QUERY_NOT_FOUND for an id that is unknown, expired or malformed; what Redis throws. */
 export async function findQuery(states: QueryStates, id: string): Promise<QueryState> {
-  const state = isQueryId(id) ? await states.read(id) : undefined;
+  const state = isQueryId(id) ? await states.decide(id) : undefined;
   if (state === undefined) throw new ProblemError('QUERY_NOT_FOUND');
   return state;
 }

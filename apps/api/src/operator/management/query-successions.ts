@@ -73,7 +73,7 @@ export class QuerySuccessions {
   ): Promise<Succession> {
     // Derived, so that repeated and concurrent requests mean the same query.
     const id = deriveQueryId('', `${kind} ${source}`);
-    const present = await this.states.read(id);
+    const present = await this.states.decide(id);
     if (present !== undefined) return { state: present, wasThere: true };
     const { verdict, now } = await this.callerQueries.admit(caller, id, ANY_NUMBER);
     if (verdict === 'ended') return { state: await findQuery(this.states, id), wasThere: true };

@@ -1,7 +1,7 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { ApiConfig } from '#shared/config/api-config';
 import { countDays, type CalendarDay } from '#shared/contract/calendar-day';
-import { readOriginalDate } from '#shared/contract/original-date';
+import { readOriginalDate } from './original-date';
 import { QueryRequest } from '#shared/contract/query-request';
 import { ProblemError } from '../../http/problem-error';
 import { checkRangeLength } from '../queries/query-request.pipe';

@@ -24,7 +24,7 @@ export class OwnQueries {
   ) {}
 
   async read(id: string, caller: string): Promise<QueryState> {
-    const state = isQueryId(id) ? await reachRedis(this.redis, () => this.states.read(id)) : undefined;
+    const state = isQueryId(id) ? await reachRedis(this.redis, () => this.states.decide(id)) : undefined;
     if (state?.caller !== caller) throw new ProblemError('QUERY_NOT_FOUND');
     return state;
   }

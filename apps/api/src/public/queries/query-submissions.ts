@@ -101,14 +101,14 @@ export class QuerySubmissions {
 
   private async submitOnce(id: string, request: QueryRequest, caller: string): Promise<Submission> {
     const window = this.limiter.submissionsOf(caller);
-    const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.read(id)]);
+    const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.decide(id)]);
     const limits = this.limiter.check(window, count);
     if (present !== undefined) return replay(present, request, limits);
     // After a failure half-way, a retry means the same query. A job that reaches Redis late stays: a concurrent submission
     // with the key may have been answered that it is queued.
     const { hasEnded, createdAt } = await this.admit(id, caller, limits);
     if (hasEnded) {
-      const ended = await this.states.read(id);
+      const ended = await this.states.decide(id);
       if (ended === undefined) throw new Error('the query of another submission with the same key is gone');
       return replay(ended, request, limits);
     }
@@ -138,7 +138,7 @@ export class QuerySubmissions {
     const offset = Math.floor(Math.random() * Math.max(1, most - LIVE_CHECKED + 1));
     const ids = await this.callerQueries.listLive(caller, first.now - QUEUED_WITHIN_MS, offset, LIVE_CHECKED);
     // Also publishes the outcome of a query whose job BullMQ failed by itself.
-    await this.states.readMany(ids);
+    await this.states.decideMany(ids);
     await this.callerQueries.forget(caller, ids);
     const second = await this.callerQueries.admit(caller, id, most);
     if (second.verdict !== 'refused') return { hasEnded: second.verdict === 'ended', createdAt: second.now, limits };

@@ -22,7 +22,7 @@ export class LiveQueries implements OnModuleDestroy {
   constructor(states: QueryStates, @Inject(SUBSCRIBER) subscriber: Redis, keys: RecordKeys, times: EventTimes) {
     // Every long poll listens.
     setMaxListeners(0, this.closing);
-    this.watch = new QueryWatch((id) => states.read(id));
+    this.watch = new QueryWatch((id) => states.decide(id));
     this.looks = setInterval(() => this.watch.readQuiet(times.quietMs), LOOK_EVERY_MS).unref();
     this.changes = new QueryChanges(subscriber, keys, {
       onChange: (id) => this.watch.onChange(id),

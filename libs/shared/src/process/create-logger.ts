@@ -2,11 +2,8 @@ import { Logger as NestLogger } from '@nestjs/common';
 import { Logger, type PinoLogger } from 'nestjs-pino';
 import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
-import type { CommonConfig } from '../config/common-config';
 import { escapeControls, stripControls } from '../contract/control-characters';
-import type { ServiceName } from './service-name';
-import { scrubSecrets } from './scrub-secrets';
-import { toLoggedError } from './to-logged-error';
+import { scrubSecrets, toLoggedError } from './log-redaction';
 
 /** Members that hold a secret wherever they come from; nothing here logs one, but a library's object may have it. */
 const SECRET_MEMBERS = [
@@ -19,6 +16,13 @@ const SECRET_MEMBERS = [
   'response',
 ];
 
+/** The members of a configuration that concern the log. */
+interface LogConfig {
+  logLevel: string;
+  /** Undefined: `pretty` on a terminal, else `json`. */
+  logFormat: 'json' | 'pretty' | undefined;
+}
+
 export interface LoggerParts {
   /** Where lines go; the standard output by default. */
   destination?: DestinationStream;
@@ -30,7 +34,7 @@ export interface LoggerParts {
  * The logger of a process: one event a line, as JSON or, for people, as text. All that Nest's `Logger` is told from here
  * on is written by it, in whatever file that is. Fields go before the text: `logger.warn({ queryId }, 'what happened')`.
  */
-export function createLogger(config: CommonConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
+export function createLogger(config: LogConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
   const { readContext } = parts;
   // Text of a caller or of a table must not move the cursor of a terminal. Frames of a stack need their line breaks.
   const toSafe = isPretty(config) ? (line: string) => `${stripControls(line.trimEnd(), ['\\n'])}\n` : escapeControls;
@@ -55,7 +59,7 @@ export function createLogger(config: CommonConfig, service: ServiceName, parts: 
 }
 
 /** What a terminal shows is for people, unless LOG_FORMAT says otherwise. */
-function isPretty({ logFormat }: CommonConfig): boolean {
+function isPretty({ logFormat }: LogConfig): boolean {
   return logFormat === undefined ? process.stdout.isTTY : logFormat === 'pretty';
 }
 
@@ -75,3 +79,6 @@ function toPretty(destination?: DestinationStream): DestinationStream {
 function toText(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
+
+/** What a process is called in logs and traces. */
+export type ServiceName = 'audit-query-api' | 'audit-query-worker';

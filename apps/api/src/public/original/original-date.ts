@@ -1,4 +1,4 @@
-import { toCalendarDay, type CalendarDay } from './calendar-day';
+import { toCalendarDay, type CalendarDay } from '#shared/contract/calendar-day';
 
 /** A date with its weekday, a time and a zone, all in full, has some 50 characters. */
 const MAX_LENGTH = 64;

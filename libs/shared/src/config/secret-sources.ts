@@ -1,4 +1,32 @@
-import type { SecretSource } from '../secrets/secret-source';
+/** Good enough where the data is made up. */
+export const DEVELOPMENT_HASH_KEY = 'development-only-identifier-hash-key';
+
+/** What is wrong with it, as the end of a sentence that begins with its name; undefined when nothing is. */
+export function findHashKeyProblem(value: string, nodeEnv: string): string | undefined {
+  if (value.length < 32) return 'must have at least 32 characters';
+  if (nodeEnv === 'production' && value === DEVELOPMENT_HASH_KEY) return 'must not be the key that everybody knows';
+  return undefined;
+}
+
+/** Where a secret is to be had. */
+export type SecretSource =
+  /** In the environment. */
+  | { readonly kind: 'plain'; readonly value: string }
+  | { readonly kind: 'key-vault'; readonly vaultUrl: string; readonly name: string }
+  /** Where a setting says. */
+  | { readonly kind: 'app-configuration'; readonly endpoint: string; readonly key: string; readonly label: string };
+
+/** Which secret it is, for people; never its value. */
+export function describeSource(source: SecretSource): string {
+  switch (source.kind) {
+    case 'plain':
+      return 'the secret in the environment';
+    case 'key-vault':
+      return `the secret ${source.name} of ${source.vaultUrl}`;
+    case 'app-configuration':
+      return `the setting ${source.key} (label ${source.label}) of ${source.endpoint}`;
+  }
+}
 
 /** The members of the worker's configuration that say where its secrets are. */
 export interface SecretPlaces {

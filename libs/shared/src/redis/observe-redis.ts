@@ -1,8 +1,8 @@
-import type { RedisClient } from '../redis/redis-client';
-import { isLossy, readAppendOnlyFile } from '../redis/redis-fitness';
-import { readRedisMemory } from '../redis/redis-health';
+import type { RedisClient } from './redis-client';
+import { isLossy, readAppendOnlyFile } from './redis-fitness';
+import { readRedisMemory } from './redis-health';
 import { Gauge } from 'prom-client';
-import type { Metrics } from './metrics';
+import type { Metrics } from '../process/metrics';
 
 /**
  * Whether Redis answers, how fast, and how full it is.

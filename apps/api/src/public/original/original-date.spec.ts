@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readOriginalDate } from '#shared/contract/original-date';
+import { readOriginalDate } from './original-date';
 
 // The days in these tables are the answers of Python's dateutil 2.8.2 to `parse(text, dayfirst=True)` with
 // 2026 as the current year. DIFFERENT holds what we read otherwise on purpose: first its answer, then ours.

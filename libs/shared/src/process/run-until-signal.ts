@@ -1,5 +1,4 @@
 import { Logger } from '@nestjs/common';
-import { ConfigInvalidError } from '../config/parse-config';
 
 /** A started process: what ends it, and how long that may take. */
 export interface RunningProcess {
@@ -16,8 +15,8 @@ export interface RunningProcess {
 export async function runUntilSignal(start: () => Promise<RunningProcess>): Promise<void> {
   const logger = new Logger('Process');
   const die = (error: unknown, text: string) => {
-    // For the person who has just written the configuration, and before there is a logger.
-    if (error instanceof ConfigInvalidError) console.error(error.message);
+    // Printed as text for the person who wrote the configuration: there is no logger yet.
+    if (isConfigInvalid(error)) console.error(error.message);
     else logger.fatal({ err: error }, text);
     process.exit(1);
   };
@@ -42,4 +41,9 @@ export async function runUntilSignal(start: () => Promise<RunningProcess>): Prom
       (error: unknown) => die(error, 'the process did not end in order'),
     );
   };
+}
+
+/** By its code: this folder imports nothing of `config`. */
+function isConfigInvalid(error: unknown): error is Error {
+  return error instanceof Error && (error as { code?: unknown }).code === 'CONFIG_INVALID';
 }

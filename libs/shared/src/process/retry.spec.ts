@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { orAborted } from './or-aborted';
+import { orAborted } from './retry';
 
 const never = new Promise<never>(() => {});
 

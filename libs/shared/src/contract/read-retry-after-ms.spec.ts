@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readRetryAfterMs } from '#shared/http/read-retry-after-ms';
+import { readRetryAfterMs } from './read-retry-after-ms';
 
 describe('readRetryAfterMs', () => {
   it('reads seconds, and a date that is not over', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scrubSecrets } from './scrub-secrets';
+import { scrubSecrets } from './log-redaction';
 
 const KEY = `${'Q2FuYXJ5'.repeat(10)}Q2FuYQ==`;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isLocalTrial } from '#shared/secrets/is-local-trial';
+import { isLocalTrial, isLoopbackHost } from './loopback';
 
 describe('isLocalTrial', () => {
   it.each(['http://127.0.0.1:4000', 'https://localhost', 'http://[::1]:4000/'])('is so on loopback: %s', (url) => {
@@ -23,5 +23,22 @@ describe('isLocalTrial', () => {
     'no URL',
   ])('is not so elsewhere: %s', (url) => {
     expect(isLocalTrial(url, 'development')).toBe(false);
+  });
+});
+
+describe('isLoopbackHost', () => {
+  it.each(['localhost', 'LOCALHOST:3001', '127.0.0.1', '127.0.0.1:1', '127.1.2.3:80', '[::1]', '[::1]:3001'])(
+    'accepts %s',
+    (host) => {
+      expect(isLoopbackHost(host)).toBe(true);
+    },
+  );
+
+  it.each([
+    ...['', 'a.example', 'localhost.a.example', '127.0.0.1.a.example', 'a.localhost', '0.0.0.0', '[::]', '10.0.0.1'],
+    ...['a@localhost', 'localhost:', 'localhost:3001:80', 'localhost, a.example', '::1', '2130706433', ' localhost'],
+    undefined,
+  ])('refuses %j', (host) => {
+    expect(isLoopbackHost(host)).toBe(false);
   });
 });
