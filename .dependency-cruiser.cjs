@@ -128,7 +128,6 @@ module.exports = {
           '^libs/shared/src/process/',
           '^libs/shared/src/redis/observe-redis\\.ts$',
           '^apps/(api|worker)/src/(metrics|telemetry)/',
-          '^apps/api/src/public/trace-submissions\\.ts$',
           '^apps/api/src/queue/query-queue\\.ts$',
         ],
       },

@@ -6,7 +6,8 @@ import { getDefaultHighWaterMark } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { EVENT_TIMES } from '../../apps/api/src/public/queries/live/event-stream';
-import { QueryStreams } from '../../apps/api/src/public/queries/live/query-streams';
+import { EventStreams } from '../../apps/api/src/public/queries/live/event-streams';
+import { LiveQueries } from '../../apps/api/src/public/queries/live/live-queries';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';
@@ -96,7 +97,7 @@ async function waitUntilStopped(): Promise<void> {
   );
 }
 
-const openStreams = () => listener.app.get(QueryStreams).openStreams;
+const openStreams = () => listener.app.get(EventStreams).count;
 
 describe('a stream whose reader reads nothing', () => {
   it.each([
@@ -139,7 +140,7 @@ describe('streams that are asked for one after the other on one connection', () 
     await waitUntil('all to be open', openStreams, (count) => count === 20);
     reader.destroy();
     await waitUntil('all to be gone', openStreams, (count) => count === 0);
-    expect(listener.app.get(QueryStreams).waiting).toBe(0);
+    expect(listener.app.get(LiveQueries).listenerCount).toBe(0);
     process.off('warning', onWarning);
     expect(warnings).toEqual([]);
   });
@@ -170,7 +171,7 @@ describe('a stream that is asked for as the process goes', () => {
     const polling = checkedFetch(`${listener.url}/api/queries/${polled}?wait=50`);
     await waitUntil(
       'the long poll to wait',
-      () => listener.app.get(QueryStreams).waiting,
+      () => listener.app.get(LiveQueries).listenerCount,
       (waiting) => waiting === 1,
     );
     const asked = new Promise<void>((resolve) => proxy.onSent(id, resolve));

@@ -5,7 +5,8 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startRedis } from '../../apps/local/src/redis-server';
 import { EVENT_TIMES } from '../../apps/api/src/public/queries/live/event-stream';
-import { QueryStreams } from '../../apps/api/src/public/queries/live/query-streams';
+import { EventStreams } from '../../apps/api/src/public/queries/live/event-streams';
+import { LiveQueries } from '../../apps/api/src/public/queries/live/live-queries';
 import { startEntra } from '../support/azure/entra-double';
 import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
 import { checkedFetch } from '../support/checked-fetch';
@@ -63,7 +64,7 @@ function openStream({ url }: PublicListener, id: string, headers: Record<string,
   return checkedFetch(`${url}/api/queries/${id}/events`, { headers });
 }
 
-const countStreams = ({ app }: PublicListener) => app.get(QueryStreams).openStreams;
+const countStreams = ({ app }: PublicListener) => app.get(EventStreams).count;
 
 function waitUntilOpen(listener: PublicListener, expected: number): Promise<number> {
   return waitUntil(
@@ -221,7 +222,7 @@ describe('an event stream', () => {
     const polling = checkedFetch(`${listener.url}/api/queries/${id}?wait=50`, { headers: asCaller(KEYS.a) });
     await waitUntil(
       'two streams and a poll to wait',
-      () => listener.app.get(QueryStreams).waiting,
+      () => listener.app.get(LiveQueries).listenerCount,
       (waiting) => waiting === 3,
     );
     await own.write({ a: [KEYS.second] });

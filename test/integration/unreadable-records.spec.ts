@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { QueryStreams } from '../../apps/api/src/public/queries/live/query-streams';
+import { LiveQueries } from '../../apps/api/src/public/queries/live/live-queries';
 import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';
@@ -56,7 +56,7 @@ async function wait(id: string) {
   const poll = get(`${id}?wait=50`);
   await waitUntil(
     'both to wait',
-    () => listener.app.get(QueryStreams).waiting,
+    () => listener.app.get(LiveQueries).listenerCount,
     (waiting) => waiting === 2,
   );
   return { events, poll };

@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { EVENT_TIMES } from '../../apps/api/src/public/queries/live/event-stream';
-import { QueryStreams } from '../../apps/api/src/public/queries/live/query-streams';
+import { EventStreams } from '../../apps/api/src/public/queries/live/event-streams';
+import { LiveQueries } from '../../apps/api/src/public/queries/live/live-queries';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';
@@ -47,10 +48,10 @@ const get = (path: string, headers: Record<string, string> = {}) =>
 
 /** Until the service holds back an answer for this query, or has a stream open. */
 async function waitForWaiters(count: number): Promise<void> {
-  const streams = listener.app.get(QueryStreams);
+  const live = listener.app.get(LiveQueries);
   await waitUntil(
     'someone to wait',
-    () => streams.waiting,
+    () => live.listenerCount,
     (waiting) => waiting === count,
   );
 }
@@ -267,8 +268,7 @@ describe('an event stream', () => {
     proxy.setMode('pass');
     // Answered after what was held back.
     expect((await get(id)).status).toBe(200);
-    const { openStreams, waiting } = listener.app.get(QueryStreams);
-    expect([openStreams, waiting]).toEqual([0, 0]);
+    expect([listener.app.get(EventStreams).count, listener.app.get(LiveQueries).listenerCount]).toEqual([0, 0]);
   });
 
   it('is asked for by HEAD: its headers alone, and the connection serves on', async () => {
@@ -344,7 +344,7 @@ describe('a process that is told to go', () => {
     await events.next();
     await waitUntil(
       'both to wait',
-      () => other.app.get(QueryStreams).waiting,
+      () => other.app.get(LiveQueries).listenerCount,
       (waiting) => waiting === 2,
     );
     await other.stop();

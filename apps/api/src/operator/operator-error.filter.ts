@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyRequest, FastifyReply } from 'fastify';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { isHangUp } from '../http/client-gone';
+import { isClientGone } from '../http/client-gone';
 import { toProblemError, type ProblemError } from '../http/problem-error';
 import { sendProblem } from '../http/send-problem';
 
@@ -21,7 +21,7 @@ export class OperatorErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     // There is nobody to answer.
-    if (isHangUp(thrown, request)) return;
+    if (isClientGone(thrown, request)) return;
     const problem = toProblemError(thrown);
     const { code, status, cause, detail } = problem;
     if (status === 503)

@@ -9,7 +9,8 @@ import { createBoardModules } from './board/create-board-modules';
 import { OperatorQueriesController } from './management/operator-queries.controller';
 import { Purges } from './management/purges';
 import { PurgesController } from './management/purges.controller';
-import { QueryManagement } from './management/query-management';
+import { QueryInspection, QueryManagement } from './management/query-management';
+import { QuerySuccessions } from './management/query-successions';
 import { ServiceController } from './management/service.controller';
 import { OperatorErrorFilter } from './operator-error.filter';
 
@@ -28,7 +29,9 @@ export class OperatorModule {
         ...(metrics ? [MetricsController] : []),
       ],
       providers: [
+        QueryInspection,
         QueryManagement,
+        QuerySuccessions,
         Purges,
         { provide: APP_FILTER, useClass: OperatorErrorFilter },
         ...(metrics ? [{ provide: Metrics, useValue: metrics }] : []),

@@ -3,10 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { isQueryId } from '#shared/contract/query-id';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
-import { ClientGoneError } from './queries/live/wait-for-query';
 import { type ProblemError, toProblemError } from '../http/problem-error';
 import { OnceAMinute } from '../http/once-a-minute';
-import { isHangUp } from '../http/client-gone';
+import { isClientGone } from '../http/client-gone';
 import { sendError } from './send-error';
 
 /** Turns everything that is thrown into an answer. */
@@ -20,7 +19,7 @@ export class ErrorFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     // There is nobody to answer.
-    if (thrown instanceof ClientGoneError || isHangUp(thrown, request)) return;
+    if (isClientGone(thrown, request)) return;
     const problem = toProblemError(thrown);
     // Logged once, where it was read: a caller that polls reads it again and again.
     const isLogged = thrown instanceof RecordUnreadableError;

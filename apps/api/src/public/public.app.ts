@@ -23,7 +23,8 @@ import { OnceAMinute } from '../http/once-a-minute';
 import { ProblemError } from '../http/problem-error';
 import { EVENT_TIMES, type EventTimes } from './queries/live/event-stream';
 import { EXPOSED_HEADERS } from './queries/query-responder';
-import { QueryStreams } from './queries/live/query-streams';
+import { EventStreams } from './queries/live/event-streams';
+import { LiveQueries } from './queries/live/live-queries';
 import { traceSubmissions } from '../telemetry/trace-submissions';
 import { PublicModule } from './public.module';
 
@@ -58,7 +59,7 @@ export async function createPublicApp({
   const fastify = createFastify(
     {
       bodyLimit: BODY_LIMIT_BYTES,
-      // What is being answered is answered; those who wait are sent on by `QueryStreams`.
+      // What is being answered is answered; `LiveQueries` ends the waits.
       forceCloseConnections: 'idle',
       // Longer than any id; what is longer than that is no route.
       // `/api/submit/query/?…` is the same route, as it is for the original.
@@ -112,8 +113,8 @@ export async function createPublicApp({
   await app.init();
   finishRoutes();
   if (metrics) {
-    const streams = app.get(QueryStreams);
-    observeWaiting(metrics, () => ({ listeners: streams.waiting, streams: streams.openStreams }));
+    const [live, streams] = [app.get(LiveQueries), app.get(EventStreams)];
+    observeWaiting(metrics, () => ({ listeners: live.listenerCount, streams: streams.count }));
   }
   return app;
 }

@@ -9,10 +9,12 @@ import { RequestLimiter } from './queries/request-limits';
 import { OriginalController } from './original/original.controller';
 import { EventTimes } from './queries/live/event-stream';
 import { QueriesController } from './queries/queries.controller';
-import { QueryList } from './queries/query-list';
 import { QueryResponder } from './queries/query-responder';
-import { QueryService } from './queries/query-service';
-import { QueryStreams } from './queries/live/query-streams';
+import { OwnQueries } from './queries/own-queries';
+import { QuerySubmissions } from './queries/query-submissions';
+import { EventStreams } from './queries/live/event-streams';
+import { LiveQueries } from './queries/live/live-queries';
+import { LongPolls } from './queries/live/long-polls';
 
 interface PublicParts {
   subscriber: Redis;
@@ -29,9 +31,11 @@ export class PublicModule {
       imports: [queue],
       controllers: [QueriesController, OriginalController, HealthController],
       providers: [
-        QueryService,
-        QueryList,
-        QueryStreams,
+        QuerySubmissions,
+        OwnQueries,
+        LiveQueries,
+        LongPolls,
+        EventStreams,
         QueryResponder,
         RequestLimiter,
         { provide: SUBSCRIBER, useValue: subscriber },

@@ -1,4 +1,4 @@
-import { plainToInstance, Transform } from 'class-transformer';
+import { Transform } from 'class-transformer';
 import {
   IsDate,
   IsIn,
@@ -9,28 +9,28 @@ import {
   Max,
   Min,
   type ValidationArguments,
-  validateSync,
-  ValidationError,
 } from 'class-validator';
 import { QueryStatus } from '#shared/contract/query-status';
-import { ProblemError } from '../http/problem-error';
 
 export const LARGEST_PAGE = 100;
-const DEFAULT_PAGE = 20;
+export const DEFAULT_PAGE = 20;
+
+/** The time of creation and the id of the last query on the page before. */
+export const PAGE_TOKEN = /^\d{1,15}-[0-9a-f]{32}$/;
 
 const STATUS_RULE = `status must be one of ${Object.values(QueryStatus).join(', ')}`;
 const PAGE_RULE = `pageSize must be a whole number from 1 to ${LARGEST_PAGE}`;
 
-/** A blank before the offset is a `+` that the client did not encode in the address. */
+/** A blank before the offset is a `+` that the client did not encode in the URL. */
 const TIME = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+ -]\d\d:?\d\d)?)?$/i;
 
-/** A Date would take 30 February for 2 March. */
+/** Date.parse accepts 30 February as 2 March. */
 function isDay(text: string): boolean {
   const time = Date.parse(text);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
-/** The time that a text gives, with any number of fractional digits (RFC 3339); else what is wrong with it. */
+/** Returns the time, with any number of fractional digits (RFC 3339), or what is wrong with the text. */
 export function readTime(value: unknown): Date | string {
   const [, day = '', clock, zone] = (typeof value === 'string' && TIME.exec(value)) || [];
   if (day === '') return 'must be a time such as 2021-10-10T08:30:00Z, or a day';
@@ -70,7 +70,7 @@ export class ListRequest {
   @Time('createdBefore')
   createdBefore?: Date;
 
-  // Number alone takes 1e1 and 0x5 as well.
+  // Number alone accepts 1e1 and 0x5.
   @Transform(({ value }: { value: unknown }) => (/^\d+$/.test(String(value)) ? Number(value) : value))
   @IsInt({ message: PAGE_RULE })
   @Min(1, { message: PAGE_RULE })
@@ -79,45 +79,6 @@ export class ListRequest {
 
   @IsOptional()
   @IsString({ message: 'pageToken must be given once' })
-  @Matches(/^\d{1,15}-[0-9a-f]{32}$/, { message: 'pageToken must be one that a page of this list gave' })
+  @Matches(PAGE_TOKEN, { message: 'pageToken must be one that a page of this list gave' })
   pageToken?: string;
-}
-
-/** @throws ProblemError REQUEST_INVALID, naming every wrong parameter at once. */
-export function parseParameters<T extends object>(type: new () => T, query: object): T {
-  const request = plainToInstance(type, query);
-  const problems = validateMembers(request, query);
-  if (problems.length === 0) return request;
-  const rules = problems.map(({ property, constraints = {} }) =>
-    constraints['whitelistValidation'] ? `${property} is not a parameter of this route` : Object.values(constraints)[0],
-  );
-  throw new ProblemError('REQUEST_INVALID', { detail: `${rules.join('; ')}.` });
-}
-
-/**
- * The members of a request as an instance of its class. Not class-transformer's: it would descend into whatever is sent
- * until the stack is full, and takes a third of the time of a validation. Names that every object has are left out, for
- * `constructor` would make an instance of something else. `null` for a member that has a default is the same as leaving
- * it out: serializers write it for "not set".
- */
-export function toMembers<T extends object>(type: new () => T, given: object): T {
-  const members = new type();
-  const isLeftOut = (name: string, value: unknown) => value === null && members[name as keyof T] !== undefined;
-  const own = Object.entries(given).filter(([name, value]) => !(name in Object.prototype) && !isLeftOut(name, value));
-  return Object.assign(members, Object.fromEntries(own));
-}
-
-/**
- * What the rules of its class have against the members of a request. Members that it has not are among that, those too
- * that class-validator would pass over because every object has one of that name.
- *
- * @param given What was sent.
- */
-export function validateMembers(members: object, given: object): ValidationError[] {
-  const problems = validateSync(members, { whitelist: true, forbidNonWhitelisted: true });
-  for (const property of Object.keys(given).filter((name) => name in Object.prototype)) {
-    const constraints = { whitelistValidation: `property ${property} should not exist` };
-    problems.push(Object.assign(new ValidationError(), { property, constraints }));
-  }
-  return problems;
 }

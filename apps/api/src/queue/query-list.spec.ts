@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { QueryState } from '#shared/contract/query-document';
-import type { OrderedQueries } from '#shared/redis/caller-queries';
+import type { CallerQueries, OrderedQueries } from '#shared/redis/caller-queries';
 import type { QueryStates } from '#shared/redis/query-states';
+import type { RedisClient } from '#shared/redis/redis-client';
 import { ListRequest } from './list-request';
-import { readQueryPage } from './query-list';
+import { QueryList } from './query-list';
+import type { RedisClock } from './redis-clock';
 
 const HOUR_MS = 3_600_000;
 /** Of Redis; this machine's is set by each test. */
@@ -23,12 +25,16 @@ function createWorld(times: Record<string, number>, known: readonly string[]) {
     decideMany: async (ids: readonly string[]) =>
       ids.map((id) => (known.includes(id) ? ({ id, status: 'Completed' } as QueryState) : undefined)),
   } as QueryStates;
-  const readClock = async () => {
-    clockReadings += 1;
-    return NOW;
-  };
+  const clock = {
+    read: async () => {
+      clockReadings += 1;
+      return NOW;
+    },
+  } as RedisClock;
+  const callerQueries = { ofAll: () => queries } as CallerQueries;
+  const list = new QueryList(callerQueries, states, clock, { status: 'ready' } as RedisClient);
   const read = async () => {
-    const { states: found } = await readQueryPage(queries, states, new ListRequest(), readClock);
+    const { states: found } = await list.takePage(undefined, new ListRequest());
     return { found: found.map(({ id }) => id), forgotten, clockReadings };
   };
   return { read };

@@ -6,6 +6,7 @@ import { createQueueTelemetry } from '#shared/process/tracing';
 import { QUERY_QUEUE } from '#shared/contract/query-job';
 import { RedisRecordsModule } from '#shared/redis/redis-records.module';
 import { QueryQueue } from './query-queue';
+import { QueryList } from './query-list';
 import { RedisClock } from './redis-clock';
 import { REDIS } from './redis.token';
 
@@ -28,11 +29,12 @@ export class QueryQueueModule {
       ],
       providers: [
         QueryQueue,
+        QueryList,
         RedisClock,
         { provide: REDIS, useValue: redis },
         { provide: ApiConfig, useValue: config },
       ],
-      exports: [QueryQueue, RedisClock, REDIS, ApiConfig, RedisRecordsModule, BullModule],
+      exports: [QueryQueue, QueryList, RedisClock, REDIS, ApiConfig, RedisRecordsModule, BullModule],
     };
   }
 }

@@ -7,8 +7,8 @@ import { ListRequest, Time } from '../../queue/list-request';
 export const LONGEST_REASON = 500;
 export const LONGEST_CALLER = 500;
 
-/** `true` or `false`; absent leaves the default. */
-function Flag(name: string): PropertyDecorator {
+/** `true` or `false`; absent: the default of the member. */
+function BooleanParameter(name: string): PropertyDecorator {
   return (target, member) => {
     Transform(toBoolean)(target, member);
     IsBoolean({ message: `${name} must be true or false` })(target, member);
@@ -27,15 +27,15 @@ export class OperatorListRequest extends ListRequest {
 /** What is shown of a query, by the names and defaults of Durable Functions. */
 export class ShowRequest {
   /** The request that was submitted. */
-  @Flag('showInput')
+  @BooleanParameter('showInput')
   showInput: boolean = true;
 
   /** What has happened, by whom. */
-  @Flag('showHistory')
+  @BooleanParameter('showHistory')
   showHistory: boolean = false;
 
   /** What each of it came to, in numbers. Nothing without `showHistory`. */
-  @Flag('showHistoryOutput')
+  @BooleanParameter('showHistoryOutput')
   showHistoryOutput: boolean = false;
 }
 

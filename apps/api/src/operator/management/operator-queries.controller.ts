@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { parseParameters } from '../../queue/list-request';
+import { ParametersPipe } from '../../http/parameters.pipe';
 import { toNextPageLink } from '../../http/headers';
 import { Operator } from '../../auth/caller';
 import {
@@ -15,28 +15,36 @@ import {
 import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
 import { toListItem, toOperatorQueryDocument } from './operator-query-document';
 import { Purges } from './purges';
-import { QueryManagement, type Succession } from './query-management';
+import { QueryList } from '../../queue/query-list';
+import { QueryInspection, QueryManagement } from './query-management';
+import { QuerySuccessions, type Succession } from './query-successions';
 
 @Controller('operator/queries')
 export class OperatorQueriesController {
   constructor(
+    private readonly list: QueryList,
+    private readonly inspection: QueryInspection,
     private readonly queries: QueryManagement,
+    private readonly successions: QuerySuccessions,
     private readonly purges: Purges,
   ) {}
 
   @Get()
   @ListOperatorQueriesOperation()
-  async list(@Query() query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    const { states, nextPageToken = null } = await this.queries.list(parseParameters(OperatorListRequest, query));
+  async listAll(
+    @Query(ParametersPipe) request: OperatorListRequest,
+    @Query() query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { states, nextPageToken = null } = await this.list.takePage(request.caller, request);
     if (nextPageToken !== null) void reply.header('Link', toNextPageLink('/operator/queries', query, nextPageToken));
     return { items: states.map(toListItem), nextPageToken };
   }
 
   @Get(':id')
   @GetOperatorQueryOperation()
-  async read(@Param('id') id: string, @Query() query: object): Promise<object> {
-    const show = parseParameters(ShowRequest, query);
-    const { state, details } = await this.queries.read(id, show.showHistory);
+  async read(@Param('id') id: string, @Query(ParametersPipe) show: ShowRequest): Promise<object> {
+    const { state, details } = await this.inspection.read(id, show.showHistory);
     return toOperatorQueryDocument(state, details, show);
   }
 
@@ -44,11 +52,10 @@ export class OperatorQueriesController {
   @TerminateOperatorQueryOperation()
   async terminate(
     @Param('id') id: string,
-    @Query() query: object,
+    @Query(ParametersPipe) { reason }: TerminateRequest,
     @Operator() operator: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    const { reason } = parseParameters(TerminateRequest, query);
     const { state, wasTerminal } = await this.queries.terminate(id, operator, reason);
     void reply.status(wasTerminal ? 200 : 202);
     return toListItem(state);
@@ -61,7 +68,7 @@ export class OperatorQueriesController {
     @Operator() operator: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    return toSuccessor(await this.queries.restart(id, operator), reply);
+    return toSuccessor(await this.successions.restart(id, operator), reply);
   }
 
   @Post(':id/rewind')
@@ -71,7 +78,7 @@ export class OperatorQueriesController {
     @Operator() operator: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    return toSuccessor(await this.queries.rewind(id, operator), reply);
+    return toSuccessor(await this.successions.rewind(id, operator), reply);
   }
 
   @Delete(':id')
@@ -85,11 +92,11 @@ export class OperatorQueriesController {
   @HttpCode(202)
   @PurgeQueriesOperation()
   async purgeMany(
-    @Query() query: object,
+    @Query(ParametersPipe) request: PurgeRequest,
     @Operator() operator: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    const purge = await this.purges.begin(parseParameters(PurgeRequest, query), operator);
+    const purge = await this.purges.begin(request, operator);
     void reply.headers({ Location: purge.links.self, 'Retry-After': 1 });
     return purge;
   }

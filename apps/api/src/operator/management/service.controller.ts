@@ -6,7 +6,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { AuditLog, AuditStream, type AuditRecord } from '#shared/redis/audit-log';
 import { readRedisDurability } from '#shared/redis/redis-fitness';
 import { WorkerBeats } from '#shared/redis/worker-beats';
-import { parseParameters } from '../../queue/list-request';
+import { ParametersPipe } from '../../http/parameters.pipe';
 import { QueryQueue } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
@@ -79,8 +79,7 @@ export class ServiceController {
 
   @Get('audit')
   @ListAuditOperation()
-  listAudit(@Query() query: object): Promise<object> {
-    const { stream, count } = parseParameters(AuditRequest, query);
+  listAudit(@Query(ParametersPipe) { stream, count }: AuditRequest): Promise<object> {
     return reachRedis(this.redis, async () => ({ items: (await this.audit.list(stream, count)).map(toAuditDocument) }));
   }
 

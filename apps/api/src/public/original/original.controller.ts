@@ -3,19 +3,22 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
+import { QueryRequest } from '#shared/contract/query-request';
 import { isTerminal } from '#shared/contract/query-status';
 import { Caller } from '../../auth/caller';
 import { GetOriginalStatusOperation, SubmitOriginalOperation } from '../../openapi/original-operations';
 import { QueryResponder } from '../queries/query-responder';
-import { QueryService } from '../queries/query-service';
+import { OwnQueries } from '../queries/own-queries';
+import { createSubmissionId, QuerySubmissions } from '../queries/query-submissions';
 import { toLocation } from '../../http/headers';
-import { parseOriginalRange } from './parse-original-range';
+import { OriginalRangePipe } from './original-range.pipe';
 
 /** The two routes of the Durable Functions service that this one replaces, kept for its clients; docs/migration.md has what differs. */
 @Controller('api')
 export class OriginalController {
   constructor(
-    private readonly queries: QueryService,
+    private readonly submissions: QuerySubmissions,
+    private readonly queries: OwnQueries,
     private readonly responder: QueryResponder,
     private readonly config: ApiConfig,
   ) {}
@@ -24,23 +27,21 @@ export class OriginalController {
   @RouteConfig({ isChange: true })
   @SubmitOriginalOperation('submitOriginalQuery')
   submit(
-    @Query('s') s: unknown,
-    @Query('e') e: unknown,
+    @Query(OriginalRangePipe) request: QueryRequest,
     @Caller() caller: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.submitAndAnswer(s, e, caller, reply);
+    return this.submitAndAnswer(request, caller, reply);
   }
 
   @Post('submit/query')
   @SubmitOriginalOperation('postOriginalQuery')
   submitByPost(
-    @Query('s') s: unknown,
-    @Query('e') e: unknown,
+    @Query(OriginalRangePipe) request: QueryRequest,
     @Caller() caller: string,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.submitAndAnswer(s, e, caller, reply);
+    return this.submitAndAnswer(request, caller, reply);
   }
 
   @Get('status/:id')
@@ -52,16 +53,15 @@ export class OriginalController {
     void reply.send({ id, status: state.status, result: toOriginalResult(state) });
   }
 
-  private async submitAndAnswer(s: unknown, e: unknown, caller: string, reply: FastifyReply): Promise<void> {
-    const request = parseOriginalRange(s, e, new Date().getUTCFullYear(), this.config.maxRangeDays);
-    const { state, limits } = await this.queries.submit(this.queries.name(caller), request, caller);
+  private async submitAndAnswer(request: QueryRequest, caller: string, reply: FastifyReply): Promise<void> {
+    const { state, limits } = await this.submissions.submit(createSubmissionId(caller), request, caller);
     void reply.headers(limits).send({ statusUri: await this.setAlive(state, reply) });
   }
 
   /** @returns Where the client should look next. */
   private async setAlive(state: QueryState, reply: FastifyReply): Promise<string> {
     const location = toLocation(this.config, `/api/status/${state.id}`);
-    const retryAfter = await this.responder.readRetryAfter(state);
+    const retryAfter = await this.responder.readRetryAfterSeconds(state);
     void reply.status(202).headers({ Location: location, 'Retry-After': retryAfter, 'Cache-Control': 'no-store' });
     return location;
   }

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Post, Query, Req, Res, UseInterceptors } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiConfig } from '#shared/config/api-config';
 import type { QueryState } from '#shared/contract/query-document';
-import { isTerminal } from '#shared/contract/query-status';
+import { QueryRequest } from '#shared/contract/query-request';
 import { Caller } from '../../auth/caller';
+import { ParametersPipe } from '../../http/parameters.pipe';
+import { ProblemError } from '../../http/problem-error';
+import { VaryByAcceptInterceptor } from '../../http/vary-by-accept.interceptor';
 import {
   GetQueryOperation,
   GetQueryResultOperation,
@@ -13,82 +14,80 @@ import {
   SubmitQueryOperation,
   TerminateQueryOperation,
 } from '../../openapi/query-operations';
-import { ProblemError } from '../../http/problem-error';
-import { varyBy, toNextPageLink } from '../../http/headers';
-import { ListRequest, parseParameters } from '../../queue/list-request';
-import { isNamedBy, toETag } from './etag';
-import { readIdempotencyKey } from './idempotency-key';
-import { parseQueryRequest } from './parse-query-request';
-import { readWait } from './prefer-wait';
-import { toDocumentText, toQueryDocument } from '../../queue/query-document';
-import { QueryList } from './query-list';
+import { ListRequest } from '../../queue/list-request';
+import { QueryList } from '../../queue/query-list';
+import { IdempotencyKey } from './idempotency-key.decorator';
+import { EventStreams } from './live/event-streams';
+import { LongPolls } from './live/long-polls';
+import { OwnQueries } from './own-queries';
+import { QueryRequestPipe } from './query-request.pipe';
 import { QueryResponder } from './query-responder';
-import { QueryService } from './query-service';
-import { QueryStreams } from './live/query-streams';
-import { toStatusPage } from './status-page/status-page';
-import { toStatusPageHeaders } from './status-page/status-page-headers';
+import { createSubmissionId, QuerySubmissions } from './query-submissions';
 import { chooseStatusForm } from './status-form';
+import { StatusWait, SubmissionWait, Wait } from './wait.decorator';
 
 @Controller('api/queries')
 export class QueriesController {
   constructor(
-    private readonly queries: QueryService,
+    private readonly submissions: QuerySubmissions,
+    private readonly queries: OwnQueries,
     private readonly list: QueryList,
-    private readonly streams: QueryStreams,
+    private readonly longPolls: LongPolls,
+    private readonly streams: EventStreams,
     private readonly responder: QueryResponder,
-    private readonly config: ApiConfig,
   ) {}
 
+  // Nest reports the error of the last parameter first: a wrong body comes before a wrong key.
   @Post()
   @SubmitQueryOperation()
   async submit(
-    @Body() body: unknown,
+    @IdempotencyKey() key: string | undefined,
+    @Body(QueryRequestPipe) query: QueryRequest,
+    @SubmissionWait() wait: Wait,
     @Caller() caller: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const query = parseQueryRequest(body, this.config.maxRangeDays);
-    const key = readIdempotencyKey(request.raw);
-    const wait = readWait(undefined, request.headers.prefer, this.config.maxWaitSeconds);
-    const name = this.queries.name(caller, key);
+    const submission = createSubmissionId(caller, key);
     const begin = async () => {
-      const { state, isReplayed, limits } = await this.queries.submit(name, query, caller);
+      const { state, isReplayed, limits } = await this.submissions.submit(submission, query, caller);
       void reply.headers(limits);
       if (isReplayed) void reply.header('Idempotency-Replayed', 'true');
-      if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
+      confirmPreference(wait, reply);
       return state;
     };
     if (!wait.isPreference) return this.responder.sendAlive(await begin(), request, reply);
-    const waited = await this.streams.wait({ id: name.id, begin, isSubmission: true }, caller, wait.seconds, reply);
-    return this.responder.sendResult(waited, request, reply);
+    const poll = { id: submission.id, begin, isSubmission: true };
+    const state = await this.longPolls.wait(poll, caller, wait.seconds, reply);
+    return this.responder.sendResult(state, request, reply);
   }
 
   @Get()
   @ListQueriesOperation()
-  async listOwn(@Query() query: object, @Caller() caller: string, @Res() reply: FastifyReply): Promise<void> {
-    const { states, nextPageToken = null } = await this.list.read(caller, parseParameters(ListRequest, query));
-    const basePath = this.config.publicBasePath;
-    if (nextPageToken !== null)
-      void reply.header('Link', toNextPageLink(`${basePath}/api/queries`, query, nextPageToken));
-    const items = states.map((state) => toQueryDocument(state, basePath));
-    void reply.header('Cache-Control', 'no-store').send({ items, nextPageToken });
+  async listOwn(
+    @Query(ParametersPipe) list: ListRequest,
+    @Query() query: object,
+    @Caller() caller: string,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.responder.sendPage(await this.list.takePage(caller, list), query, reply);
   }
 
   @Get(':id')
   @GetQueryOperation()
+  @UseInterceptors(VaryByAcceptInterceptor)
   async status(
     @Param('id') id: string,
-    @Query('wait') wait: unknown,
+    @StatusWait() wait: Wait,
     @Caller() caller: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    varyBy(reply, 'Accept');
     switch (chooseStatusForm(request)) {
       case 'json':
         return this.responder.send(200, await this.poll(id, wait, caller, request, reply), request, reply);
       case 'html':
-        return this.sendPage(await this.look(id, caller, reply), reply);
+        return this.responder.sendStatusPage(await this.readCounted(id, caller, reply), reply);
       case 'text/event-stream':
         return this.events(id, caller, request, reply);
       case false:
@@ -100,7 +99,7 @@ export class QueriesController {
   @GetQueryResultOperation()
   async result(
     @Param('id') id: string,
-    @Query('wait') wait: unknown,
+    @Wait() wait: Wait,
     @Caller() caller: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
@@ -117,7 +116,7 @@ export class QueriesController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const lastRevision = request.headers['last-event-id'];
-    const state = await this.look(id, caller, reply);
+    const state = await this.readCounted(id, caller, reply);
     return this.streams.open(state, [lastRevision].flat()[0], reply);
   }
 
@@ -133,36 +132,31 @@ export class QueriesController {
     return this.responder.send(wasTerminal ? 200 : 202, state, request, reply);
   }
 
-  private async sendPage(state: QueryState, reply: FastifyReply): Promise<void> {
-    if (!isTerminal(state.status)) void reply.header('Retry-After', await this.responder.readRetryAfter(state));
-    const nonce = randomBytes(16).toString('base64');
-    void reply
-      .headers({ ...toStatusPageHeaders(nonce), 'Cache-Control': 'no-store' })
-      .send(toStatusPage(toQueryDocument(state, this.config.publicBasePath), nonce));
-  }
-
-  /** The query as it is, or, for a client that would wait, when there is news for it or the time is over. */
+  /** Reads a query; with a wait, resolves when it differs from the client's version, or after the timeout. */
   private async poll(
     id: string,
-    parameter: unknown,
+    wait: Wait,
     caller: string,
-    request: FastifyRequest,
+    { headers }: FastifyRequest,
     reply: FastifyReply,
   ): Promise<QueryState> {
-    const wait = readWait(parameter, request.headers.prefer, this.config.maxWaitSeconds);
-    if (wait.isPreference) void reply.header('Preference-Applied', `wait=${wait.seconds}`);
-    const begin = () => this.look(id, caller, reply);
+    confirmPreference(wait, reply);
+    const begin = () => this.readCounted(id, caller, reply);
     if (wait.seconds === 0) return begin();
-    const known = request.headers['if-none-match'];
-    const isNews = (state: QueryState) => !isNamedBy(known, toETag(toDocumentText(state, this.config.publicBasePath)));
-    const awaited = { id, begin, isNews: known === undefined ? undefined : isNews };
-    return this.streams.wait(awaited, caller, wait.seconds, reply);
+    const known = headers['if-none-match'];
+    const isNews = (state: QueryState) => !this.responder.isKnown(state, known);
+    const poll = { id, begin, isNews: known === undefined ? undefined : isNews };
+    return this.longPolls.wait(poll, caller, wait.seconds, reply);
   }
 
-  /** The query as it is, counted as a poll. */
-  private async look(id: string, caller: string, reply: FastifyReply): Promise<QueryState> {
+  /** Reads a query and counts the request against the caller's limit. */
+  private async readCounted(id: string, caller: string, reply: FastifyReply): Promise<QueryState> {
     const { state, limits } = await this.queries.poll(id, caller);
     void reply.headers(limits);
     return state;
   }
+}
+
+function confirmPreference({ isPreference, seconds }: Wait, reply: FastifyReply): void {
+  if (isPreference) void reply.header('Preference-Applied', `wait=${seconds}`);
 }

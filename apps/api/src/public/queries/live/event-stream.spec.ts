@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { CalendarDay } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
 import { toDocumentText } from '../../../queue/query-document';
-import { EVENT_TIMES, QueryEvents } from './event-stream';
+import { EVENT_TIMES, EventStream } from './event-stream';
 
 const STATE: QueryState = {
   ...{ id: '0123456789abcdef0123456789abcdef', caller: 'c', status: 'Running', createdAt: 1, startedAt: 2 },
@@ -40,7 +40,7 @@ describe('a stream of events', () => {
     ['nothing that is from before the start', [toState(0, 0), { ...STATE, startedAt: null }], [[0, 0]]],
   ])('tells %s', (_what, states, told) => {
     const response = Object.assign(new PassThrough(), { req: { socket: new PassThrough() } });
-    const events = new QueryEvents(
+    const events = new EventStream(
       response as unknown as ServerResponse,
       toDocumentText,
       undefined,
@@ -59,7 +59,7 @@ describe('a stream of events', () => {
   it('is cut off a while after it has expired, however often it expires meanwhile', async () => {
     const response = Object.assign(new PassThrough(), { req: { socket: new PassThrough() } });
     const times = { ...EVENT_TIMES, lingerMs: 50 };
-    const events = new QueryEvents(response as unknown as ServerResponse, toDocumentText, undefined, times, () => {});
+    const events = new EventStream(response as unknown as ServerResponse, toDocumentText, undefined, times, () => {});
     const repeating = setInterval(() => events.expire(), 10);
     try {
       // Nobody reads what was written.

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
 import { toETag } from '../etag';
-import { toHangUp } from '../../../http/client-gone';
+import { toClosedSignal } from '../../../http/client-gone';
 
 /** How patient the streams of events are. A class, so that it can be asked for by its type. */
 export abstract class EventTimes {
@@ -29,11 +29,11 @@ const RECONNECT_MS = 3_000;
  * is in between is of no use to anyone. Once there is nothing more to come it has `lingerMs` to take the rest; the
  * stream of one that reads nothing would never be over.
  */
-export class QueryEvents {
+export class EventStream {
   private newest: QueryState | undefined;
   /** Waits to be sent. */
   private latest: QueryState | undefined;
-  private readonly hangUp: AbortSignal;
+  private readonly closed: AbortSignal;
   private readonly comments: NodeJS.Timeout;
   private cut: NodeJS.Timeout | undefined;
 
@@ -53,16 +53,16 @@ export class QueryEvents {
     response.on('drain', () => this.flush());
     // Fastify hears the first error alone, and one that nobody hears ends the process.
     response.on('error', () => response.destroy());
-    this.hangUp = toHangUp(response);
+    this.closed = toClosedSignal(response);
     const close = () => {
       response.off('close', close);
-      this.hangUp.removeEventListener('abort', close);
+      this.closed.removeEventListener('abort', close);
       clearInterval(this.comments);
       clearTimeout(this.cut);
       onClose();
     };
     response.on('close', close);
-    this.hangUp.addEventListener('abort', close);
+    this.closed.addEventListener('abort', close);
     this.comments = setInterval(() => {
       if (this.isWritable) response.write(': still there\n\n');
     }, times.commentMs);
@@ -107,7 +107,7 @@ export class QueryEvents {
 
   private cutAfter(lingerMs: number): void {
     clearTimeout(this.cut);
-    if (this.response.closed || this.hangUp.aborted) return;
+    if (this.response.closed || this.closed.aborted) return;
     // Nobody can read it before its turn on the connection.
     if (this.response.socket === null) this.response.once('socket', () => this.cutAfter(lingerMs));
     else this.cut = setTimeout(() => this.response.destroy(), lingerMs);
@@ -119,7 +119,7 @@ export class QueryEvents {
   }
 
   private get isOver(): boolean {
-    return this.response.destroyed || this.response.writableEnded || this.hangUp.aborted;
+    return this.response.destroyed || this.response.writableEnded || this.closed.aborted;
   }
 }
 

@@ -2,49 +2,52 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryState } from '#shared/contract/query-document';
 import { RecordUnreadableError } from '#shared/redis/unreadable-record';
 
-/** Undefined: the query is gone, or cannot be read. */
-type Listener = (state: QueryState | undefined) => void;
+/** @param state Undefined: the query is gone, or its record is unreadable. */
+export type Listener = (state: QueryState | undefined) => void;
 
-/** What a listener is to be told of: of every change, or of the end alone, before which nothing is read for it. */
+/** `changes`: called for every change. `end`: called for the end alone, before which the query is not read. */
 export type Interest = 'changes' | 'end';
 
 interface Watched {
   listeners: Map<Listener, Interest>;
-  /** A read is under way, and whether the query has changed since it began. */
-  reading: 'no' | 'yes' | 'again';
-  /** When anything was last known of the query, in milliseconds of this process. */
+  isReading: boolean;
+  /** Counts what asked for a read. A read that began before the last one is out of date. */
+  requests: number;
+  /** When the query was last heard of, on this process' own clock. */
   knownAt: number;
 }
 
-/** Soon enough for whoever waits, and seldom enough for a Redis that is not back yet. */
-const READ_AGAIN_MS = 500;
+/** Short for a client that waits, long for a Redis that has not recovered. */
+const RETRY_MS = 500;
 
-/**
- * Tells those who wait for a query of its changes. A query that has changed is read once for all of them.
- */
+/** Calls the listeners of a query when it changes. A query that has changed is read once for all of its listeners. */
 export class QueryWatch {
   private readonly watched = new Map<string, Watched>();
 
   constructor(
     private readonly read: (id: string) => Promise<QueryState | undefined>,
-    private readonly readAgainMs = READ_AGAIN_MS,
+    private readonly retryMs = RETRY_MS,
   ) {}
 
-  /** How many wait, over all queries. */
-  get size(): number {
-    let size = 0;
-    for (const { listeners } of this.watched.values()) size += listeners.size;
-    return size;
+  get listenerCount(): number {
+    let count = 0;
+    for (const { listeners } of this.watched.values()) count += listeners.size;
+    return count;
   }
 
   /**
-   * Tells `listener` of the query's changes from now on, and, where these may have been missed, how the query is; what
-   * was before, it has to read, after this call.
+   * Calls `listener` on changes from now on, and with the current state after messages may have been lost. The caller reads
+   * the earlier state itself, after this call.
    *
-   * @returns What ends it.
+   * @returns Unsubscribes.
    */
   subscribe(id: string, interest: Interest, listener: Listener): () => void {
-    const watched = this.watched.get(id) ?? { listeners: new Map(), reading: 'no', knownAt: performance.now() };
+    const watched = this.watched.get(id) ?? {
+      listeners: new Map(),
+      isReading: false,
+      requests: 0,
+      knownAt: performance.now(),
+    };
     this.watched.set(id, watched);
     watched.listeners.set(listener, interest);
     return () => {
@@ -53,39 +56,39 @@ export class QueryWatch {
     };
   }
 
-  /** The query has changed, and goes on. */
-  changed(id: string): void {
+  /** The query has changed and has not ended. */
+  onChange(id: string): void {
     const watched = this.watched.get(id);
     if (watched === undefined) return;
     watched.knownAt = performance.now();
-    if ([...watched.listeners.values()].includes('changes')) this.readAgain(id, watched);
+    if ([...watched.listeners.values()].includes('changes')) this.requestRead(id, watched);
   }
 
   /**
-   * The query is over, and this is the last that there is to tell: what is being read at the moment comes too late.
+   * The query has ended. A read that is under way is out of date.
    *
-   * @param read Undefined when the message cannot be read: then the query is.
+   * @param read The terminal state; undefined if the message is unreadable, in which case the query is read.
    */
-  ended(id: string, read: () => QueryState | undefined): void {
+  onEnd(id: string, read: () => QueryState | undefined): void {
     const watched = this.watched.get(id);
     if (watched === undefined) return;
     const state = read();
-    if (state === undefined) return this.readAgain(id, watched);
+    if (state === undefined) return this.requestRead(id, watched);
     this.end(id, watched, state);
   }
 
-  /** Any query may have changed, or ended. */
-  allChanged(): void {
-    for (const [id, watched] of this.watched) this.readAgain(id, watched);
+  /** Reads every query that has listeners: any of them may have changed or ended. */
+  readAll(): void {
+    for (const [id, watched] of this.watched) this.requestRead(id, watched);
   }
 
   /**
-   * Reads the queries of which nothing was heard for so long. A message is lost where its sender ends before it: a job that
+   * Reads the queries without a message for `quietMs`. A message is lost when its sender dies before it sends: a job that
    * BullMQ fails by itself, in a worker that is killed just then, sends none at all.
    */
   readQuiet(quietMs: number): void {
     const before = performance.now() - quietMs;
-    for (const [id, watched] of this.watched) if (watched.knownAt <= before) this.readAgain(id, watched);
+    for (const [id, watched] of this.watched) if (watched.knownAt <= before) this.requestRead(id, watched);
   }
 
   private end(id: string, watched: Watched, state: QueryState | undefined): void {
@@ -93,14 +96,16 @@ export class QueryWatch {
     for (const listener of watched.listeners.keys()) listener(state);
   }
 
-  private readAgain(id: string, watched: Watched): void {
-    if (watched.reading === 'no') void this.tell(id, watched);
-    else watched.reading = 'again';
+  private requestRead(id: string, watched: Watched): void {
+    watched.requests += 1;
+    if (!watched.isReading) void this.readUntilCurrent(id, watched);
   }
 
-  private async tell(id: string, watched: Watched): Promise<void> {
+  private async readUntilCurrent(id: string, watched: Watched): Promise<void> {
+    watched.isReading = true;
+    let answered: number;
     do {
-      watched.reading = 'yes';
+      answered = watched.requests;
       try {
         const state = await this.read(id);
         if (this.watched.get(id) !== watched) return;
@@ -108,18 +113,14 @@ export class QueryWatch {
         for (const listener of watched.listeners.keys()) listener(state);
       } catch (error) {
         if (this.watched.get(id) !== watched) return;
-        // Nor could it be read the next time: as much as if it were gone. Those who wait read it themselves, and fail.
+        // No later read would succeed. The listeners read the query themselves, and fail.
         if (error instanceof RecordUnreadableError) return this.end(id, watched, undefined);
-        // Its return is told by another connection, which may be back before the one that reads.
-        await delay(this.readAgainMs, undefined, { ref: false });
+        // The subscriber's connection announces that Redis is back, perhaps before the connection that reads is ready.
+        await delay(this.retryMs, undefined, { ref: false });
         if (this.watched.get(id) !== watched) return;
-        watched.reading = 'again';
+        watched.requests += 1;
       }
-    } while (this.isAgain(watched));
-    watched.reading = 'no';
-  }
-
-  private isAgain({ reading }: Watched): boolean {
-    return reading === 'again';
+    } while (answered !== watched.requests);
+    watched.isReading = false;
   }
 }

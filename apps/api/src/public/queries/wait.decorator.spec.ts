@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { readWait } from './prefer-wait';
+import type { ApiConfig } from '#shared/config/api-config';
+import { WaitPipe } from './wait.decorator';
 
+const pipe = new WaitPipe({ maxWaitSeconds: 55 } as ApiConfig);
 const NONE = { seconds: 0, isPreference: false };
 
-describe('readWait', () => {
+describe('WaitPipe', () => {
   it.each<[unknown, string | string[] | undefined, object]>([
     [undefined, undefined, NONE],
     [undefined, 'wait=10', { seconds: 10, isPreference: true }],
@@ -18,10 +20,12 @@ describe('readWait', () => {
     ['0', undefined, NONE],
     ['99999', undefined, { seconds: 55, isPreference: false }],
   ])('wait=%j, Prefer: %j', (parameter, prefer, expected) => {
-    expect(readWait(parameter, prefer, 55)).toEqual(expected);
+    expect(pipe.transform({ parameter, prefer })).toEqual(expected);
   });
 
   it.each([['-1'], ['1.5'], ['x'], [''], [['1', '2']]])('refuses the parameter %j', (parameter) => {
-    expect(() => readWait(parameter, undefined, 55)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
+    expect(() => pipe.transform({ parameter, prefer: undefined })).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID' }),
+    );
   });
 });

@@ -4,114 +4,77 @@ import type { RedisClient } from '#shared/redis/redis-client';
 import { ApiConfig } from '#shared/config/api-config';
 import { countDays } from '#shared/contract/calendar-day';
 import { noProgress, type QueryState } from '#shared/contract/query-document';
-import { isQueryId } from '#shared/contract/query-id';
 import { type QueryJobPayload, toJobPayload } from '#shared/contract/query-job';
 import type { QueryRequest } from '#shared/contract/query-request';
 import { QueryStatus } from '#shared/contract/query-status';
 import { CallerQueries } from '#shared/redis/caller-queries';
-import { Outcomes } from '#shared/redis/outcomes';
 import { QUEUED_WITHIN_MS } from '#shared/redis/query-index';
 import { QueryStates } from '#shared/redis/query-states';
 import { countRequest } from '#shared/redis/rate-window';
 import { QueryQueue, queueOnce } from '../../queue/query-queue';
 import { reachRedis } from '../../queue/reach-redis';
 import { REDIS } from '../../queue/redis.token';
-import { type Termination, terminateQuery } from '../../queue/terminate-query';
 import { ProblemError } from '../../http/problem-error';
 import { type RateLimitHeaders, RequestLimiter } from './request-limits';
 import { deriveQueryId, createQueryId } from '../../queue/query-ids';
 
-/** A caller with too many live queries has to wait for one to end, which nobody can tell. */
+/** When another query of the caller ends is unknown. */
 const LIVE_RETRY_SECONDS = '10';
 
-/** How many queries that are thought live are looked at before a caller is refused: all with the default quota. */
-const LIVE_LOOKED_AT = 100;
+/** How many queries that count as live are checked before a submission is refused: all of them with the default quota. */
+const LIVE_CHECKED = 100;
 
-/** What a query that is to be submitted will be known by. */
-export interface QueryName {
+/** The id of a query that is about to be submitted. */
+export interface SubmissionId {
   id: string;
-  isOfKey: boolean;
+  /** The id is that of every submission with the same idempotency key: see `createSubmissionId`. */
+  isShared: boolean;
 }
 
 export interface Submission {
   state: QueryState;
-  /** The query was there before, under the same idempotency key. */
+  /** An earlier submission with the same idempotency key made the query. */
   isReplayed: boolean;
   limits: RateLimitHeaders;
 }
 
-/** A submission that has been let in, or has come too late. */
-interface Entry {
-  /** By another submission under the same key, and its query has ended since. */
+/** A submission that was admitted, or came after the end of its query. */
+interface Admission {
+  /** Another submission with the same key made the query, and it has ended since. */
   hasEnded: boolean;
   /** By Redis' clock, in milliseconds since 1970. */
   createdAt: number;
   limits: RateLimitHeaders;
 }
 
-/**
- * What callers can do with their queries. Every method throws ProblemError SERVICE_UNAVAILABLE, within two
- * seconds, when Redis cannot be reached.
- */
+/** @param key All submissions of a caller with one key share an id, however many processes they reach at once. */
+export function createSubmissionId(caller: string, key?: string): SubmissionId {
+  if (key === undefined) return { id: createQueryId(), isShared: false };
+  return { id: deriveQueryId(caller, key), isShared: true };
+}
+
+/** Submits queries, within the limits of their callers. */
 @Injectable()
-export class QueryService {
+export class QuerySubmissions {
   constructor(
     private readonly queue: QueryQueue,
     private readonly states: QueryStates,
-    private readonly outcomes: Outcomes,
     private readonly callerQueries: CallerQueries,
     private readonly limiter: RequestLimiter,
     private readonly config: ApiConfig,
     @Inject(REDIS) private readonly redis: RedisClient,
   ) {}
 
-  /** @param key Makes all submissions under it one query, however many processes race: the id is derived from it. */
-  name(caller: string, key?: string): QueryName {
-    if (key === undefined) return { id: createQueryId(), isOfKey: false };
-    return { id: deriveQueryId(caller, key), isOfKey: true };
-  }
-
   /**
-   * Queues a query, durably: when this returns, its id is known everywhere.
+   * Resolves when Redis has acknowledged the query: from then on every process knows its id.
    *
-   * @throws ProblemError RATE_LIMITED; TOO_MANY_LIVE_QUERIES; IDEMPOTENCY_KEY_REUSED when the key is another request's.
+   * @throws ProblemError RATE_LIMITED; TOO_MANY_LIVE_QUERIES; IDEMPOTENCY_KEY_REUSED if the key belongs to another request;
+   *   SERVICE_UNAVAILABLE within two seconds if Redis does not answer.
    */
-  submit({ id, isOfKey }: QueryName, request: QueryRequest, caller: string): Promise<Submission> {
-    return this.reach((isTooLate) =>
-      isOfKey ? this.submitOnce(id, request, caller) : this.submitNew(id, request, caller, isTooLate),
+  submit({ id, isShared }: SubmissionId, request: QueryRequest, caller: string): Promise<Submission> {
+    return reachRedis(this.redis, (isTooLate) =>
+      isShared ? this.submitOnce(id, request, caller) : this.submitNew(id, request, caller, isTooLate),
     );
-  }
-
-  /** @throws ProblemError QUERY_NOT_FOUND for an id that is unknown, expired, malformed or another caller's. */
-  async read(id: string, caller: string): Promise<QueryState> {
-    const state = isQueryId(id) ? await this.reach(() => this.states.decide(id)) : undefined;
-    if (state?.caller !== caller) throw new ProblemError('QUERY_NOT_FOUND');
-    return state;
-  }
-
-  /** The same for a caller's request, which is counted. @throws ProblemError RATE_LIMITED too. */
-  async poll(id: string, caller: string): Promise<{ state: QueryState; limits: RateLimitHeaders }> {
-    if (!isQueryId(id)) throw new ProblemError('QUERY_NOT_FOUND');
-    const window = this.limiter.pollsOf(caller, id);
-    const { count, state } = await this.reach(() => this.states.poll(id, window));
-    const limits = this.limiter.check(window, count);
-    if (state?.caller !== caller) throw new ProblemError('QUERY_NOT_FOUND');
-    return { state, limits };
-  }
-
-  /**
-   * Terminates a query, whether or not any worker lives.
-   *
-   * @throws ProblemError QUERY_NOT_FOUND as `read` does.
-   */
-  async terminate(id: string, caller: string): Promise<Termination> {
-    const state = await this.read(id, caller);
-    return this.reach(() => terminateQuery(state, { caller }, this.outcomes));
-  }
-
-  /** See `reachRedis`. */
-  reach<T>(call: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
-    return reachRedis(this.redis, call);
   }
 
   private async submitNew(
@@ -121,15 +84,15 @@ export class QueryService {
     isTooLate: () => boolean,
   ): Promise<Submission> {
     try {
-      // Also the proof that Redis is there: without it BullMQ would keep the job for later.
-      const entry = await this.admit(id, caller);
-      const state = await this.queueNew(id, toJobPayload(request, caller), entry.createdAt);
-      // The submitter has been told that it was not taken.
-      if (isTooLate()) throw new Error('the submission was given up');
-      return { state, isReplayed: false, limits: entry.limits };
+      // Fails if Redis is unreachable, where BullMQ alone would keep the job for later.
+      const admission = await this.admit(id, caller);
+      const state = await this.queueNew(id, toJobPayload(request, caller), admission.createdAt);
+      // The caller has got 503.
+      if (isTooLate()) throw new Error('the submission took too long');
+      return { state, isReplayed: false, limits: admission.limits };
     } catch (error) {
       if (error instanceof ProblemError) throw error;
-      // Whether the job was queued, or will be when the command arrives after all, nobody knows of it.
+      // The caller does not know the id of a job that was queued, or will be when the command reaches Redis.
       const forget = () => void this.callerQueries.forget(caller, [id], 0).catch(() => {});
       this.queue.discard(id, forget);
       throw error;
@@ -141,12 +104,12 @@ export class QueryService {
     const [count, present] = await Promise.all([countRequest(this.redis, window), this.states.decide(id)]);
     const limits = this.limiter.check(window, count);
     if (present !== undefined) return replay(present, request, limits);
-    // If this fails half-way, whoever tries again means the same query. A job that arrives late stays: another submission
-    // under the key, at the same time, may have been told that it is queued.
+    // After a failure half-way, a retry means the same query. A job that reaches Redis late stays: a concurrent submission
+    // with the key may have been answered that it is queued.
     const { hasEnded, createdAt } = await this.admit(id, caller, limits);
     if (hasEnded) {
       const ended = await this.states.decide(id);
-      if (ended === undefined) throw new Error('the query of another submission under the same key is gone again');
+      if (ended === undefined) throw new Error('the query of another submission with the same key is gone');
       return replay(ended, request, limits);
     }
     const payload = toJobPayload(request, caller, randomUUID());
@@ -163,18 +126,18 @@ export class QueryService {
     return { id, status: QueryStatus.Pending, caller, request, ...times, progress, result: null, error: null };
   }
 
-  /** @param counted The submission has been counted already. */
-  private async admit(id: string, caller: string, counted?: RateLimitHeaders): Promise<Entry> {
+  /** @param counted The limits, if the submission has been counted already. */
+  private async admit(id: string, caller: string, counted?: RateLimitHeaders): Promise<Admission> {
     const most = this.config.liveQueriesPerCaller;
     const window = this.limiter.submissionsOf(caller);
     const first = await this.callerQueries.admit(caller, id, most, counted ? undefined : window);
     const limits = counted ?? this.limiter.check(window, first.count);
     if (first.verdict !== 'refused') return { hasEnded: first.verdict === 'ended', createdAt: first.now, limits };
-    // Some may be live only on paper: their submission failed half-way, or an operator took them away. Where there are more
-    // than are looked at, they are others each time.
-    const offset = Math.floor(Math.random() * Math.max(1, most - LIVE_LOOKED_AT + 1));
-    const ids = await this.callerQueries.listLive(caller, first.now - QUEUED_WITHIN_MS, offset, LIVE_LOOKED_AT);
-    // Writes the outcome of a query whose job BullMQ ended by itself.
+    // Some may count as live and are not: their submission failed half-way, or an operator removed them. A random part is
+    // checked if there are more than LIVE_CHECKED.
+    const offset = Math.floor(Math.random() * Math.max(1, most - LIVE_CHECKED + 1));
+    const ids = await this.callerQueries.listLive(caller, first.now - QUEUED_WITHIN_MS, offset, LIVE_CHECKED);
+    // Also publishes the outcome of a query whose job BullMQ failed by itself.
     await this.states.decideMany(ids);
     await this.callerQueries.forget(caller, ids);
     const second = await this.callerQueries.admit(caller, id, most);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProblemError } from '../../http/problem-error';
-import { parseOriginalRange } from './parse-original-range';
+import { parseOriginalRange } from './original-range.pipe';
 
 function parse(s: unknown, e: unknown): object | string {
   try {

@@ -1,19 +1,30 @@
+import { Injectable, type PipeTransform } from '@nestjs/common';
+import { ApiConfig } from '#shared/config/api-config';
 import { countDays, type CalendarDay } from '#shared/contract/calendar-day';
 import { readOriginalDate } from './original-date';
 import { QueryRequest } from '#shared/contract/query-request';
 import { ProblemError } from '../../http/problem-error';
-import { checkRangeLength } from '../queries/parse-query-request';
+import { checkRangeLength } from '../queries/query-request.pipe';
+
+/** Turns the original's parameters into a request. */
+@Injectable()
+export class OriginalRangePipe implements PipeTransform<{ s?: unknown; e?: unknown }, QueryRequest> {
+  constructor(private readonly config: ApiConfig) {}
+
+  transform({ s, e }: { s?: unknown; e?: unknown }): QueryRequest {
+    return parseOriginalRange(s, e, new Date().getUTCFullYear(), this.config.maxRangeDays);
+  }
+}
 
 /**
- * The original's parameters as a request, checked in the original's order with its texts. A parameter that
- * is given twice arrives as an array and is a bad format.
+ * Checks in the original's order, with its texts. A repeated parameter is an array, and a bad format.
  *
  * @throws ProblemError REQUEST_INVALID, QUERY_RANGE_INVALID or QUERY_RANGE_TOO_LONG
  */
 export function parseOriginalRange(s: unknown, e: unknown, currentYear: number, maxRangeDays: number): QueryRequest {
   const start = parseDate(s, 'start', currentYear);
   const end = parseDate(e, 'end', currentYear);
-  // The original wants at least one whole day between the two, unlike the new route.
+  // Unlike the new route, the original requires a whole day between the two.
   if (countDays(start, end) < 2) throw new ProblemError('QUERY_RANGE_INVALID', { detail: 'Invalid date range.' });
   const request = Object.assign(new QueryRequest(), { start, end });
   checkRangeLength(request, maxRangeDays);

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import type { ApiConfig } from '#shared/config/api-config';
 import { ProblemError } from '../../http/problem-error';
-import { parseQueryRequest } from './parse-query-request';
+import { QueryRequestPipe } from './query-request.pipe';
 
-const MAX_RANGE_DAYS = 31;
+const pipe = new QueryRequestPipe({ maxRangeDays: 31 } as ApiConfig);
 
 function problemOf(body: unknown): string {
   try {
-    parseQueryRequest(body, MAX_RANGE_DAYS);
+    pipe.transform(body);
   } catch (error) {
     if (error instanceof ProblemError) return `${error.status} ${error.code}: ${error.detail}`;
     throw error;
@@ -18,12 +19,12 @@ const START = 'start must be a day that exists, as YYYY-MM-DD';
 const END = 'end must be a day that exists, as YYYY-MM-DD';
 const MAX_AGE = 'maxAgeSeconds must be a whole number from 0 to 31536000';
 
-describe('parseQueryRequest', () => {
-  it('takes a range, and reads everything anew unless told otherwise', () => {
+describe('QueryRequestPipe', () => {
+  it('accepts a range, and reuses no day by default', () => {
     const body = { start: '2021-10-10', end: '2021-10-10' };
-    expect(parseQueryRequest(body, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 0 });
-    expect(parseQueryRequest({ ...body, maxAgeSeconds: null }, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 0 });
-    expect(parseQueryRequest({ ...body, maxAgeSeconds: 60 }, MAX_RANGE_DAYS)).toEqual({ ...body, maxAgeSeconds: 60 });
+    expect(pipe.transform(body)).toEqual({ ...body, maxAgeSeconds: 0 });
+    expect(pipe.transform({ ...body, maxAgeSeconds: null })).toEqual({ ...body, maxAgeSeconds: 0 });
+    expect(pipe.transform({ ...body, maxAgeSeconds: 60 })).toEqual({ ...body, maxAgeSeconds: 60 });
   });
 
   it.each<[string, unknown, string]>([
@@ -44,7 +45,7 @@ describe('parseQueryRequest', () => {
       `400 REQUEST_INVALID: ${MAX_AGE}.`,
     ],
     [
-      'null for what must be there, or for a member that there is not',
+      'null for a required or unknown member',
       { start: null, end: '2021-02-01', other: null },
       `400 REQUEST_INVALID: other is not a member of the request; ${START}.`,
     ],
@@ -72,7 +73,7 @@ describe('parseQueryRequest', () => {
     expect(problemOf(body)).toBe(expected);
   });
 
-  it('tells a missing body apart', () => {
+  it('has a code for a missing body', () => {
     expect(problemOf(undefined)).toMatch(/^400 BODY_MISSING/);
   });
 });
