@@ -15,7 +15,8 @@ import { ProblemError } from '../errors/problem-error';
 import { validateMembers } from './validate-members';
 
 export const LARGEST_PAGE = 100;
-const DEFAULT_PAGE = 20;
+export const DEFAULT_PAGE = 20;
+export const PAGE_TOKEN = /^\d{1,15}-[0-9a-f]{32}$/;
 
 const STATUS_RULE = `status must be one of ${Object.values(QueryStatus).join(', ')}`;
 const PAGE_RULE = `pageSize must be a whole number from 1 to ${LARGEST_PAGE}`;
@@ -78,7 +79,7 @@ export class ListRequest {
 
   @IsOptional()
   @IsString({ message: 'pageToken must be given once' })
-  @Matches(/^\d{1,15}-[0-9a-f]{32}$/, { message: 'pageToken must be one that a page of this list gave' })
+  @Matches(PAGE_TOKEN, { message: 'pageToken must be one that a page of this list gave' })
   pageToken?: string;
 }
 

@@ -11,8 +11,15 @@ import {
   RestartQueryOperation,
   RewindQueryOperation,
   TerminateOperatorQueryOperation,
-} from '../../openapi/management-operations';
-import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
+} from '../../openapi/operator-operations';
+import {
+  LONGEST_CALLER,
+  LONGEST_REASON,
+  OperatorListRequest,
+  PurgeRequest,
+  ShowRequest,
+  TerminateRequest,
+} from './management-requests';
 import { toListItem, toOperatorQueryDocument } from './operator-query-document';
 import { Purges } from './purges';
 import { QueryManagement, type Succession } from './query-management';
@@ -25,7 +32,7 @@ export class OperatorQueriesController {
   ) {}
 
   @Get()
-  @ListOperatorQueriesOperation()
+  @ListOperatorQueriesOperation(LONGEST_CALLER)
   async list(@Query() query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     const { states, nextPageToken = null } = await this.queries.list(parseParameters(OperatorListRequest, query));
     if (nextPageToken !== null) void reply.header('Link', toNextPageLink('/operator/queries', query, nextPageToken));
@@ -41,7 +48,7 @@ export class OperatorQueriesController {
   }
 
   @Post(':id/terminate')
-  @TerminateOperatorQueryOperation()
+  @TerminateOperatorQueryOperation(LONGEST_REASON)
   async terminate(
     @Param('id') id: string,
     @Query() query: object,

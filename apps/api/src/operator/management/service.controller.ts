@@ -16,7 +16,7 @@ import {
   ListWorkersOperation,
   ResumeOperation,
   SuspendOperation,
-} from '../../openapi/service-operations';
+} from '../../openapi/operator-operations';
 import { toAuditDocument, toWorkerDocument } from './service-documents';
 
 const MOST_AUDIT_ENTRIES = 1_000;
