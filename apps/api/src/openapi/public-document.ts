@@ -193,7 +193,11 @@ const DOCUMENTATION_PATHS = {
             ...CACHEABLE,
             ...toHeaders(['Content-Security-Policy', 'Referrer-Policy', 'X-Content-Type-Options'], []),
           },
-          content: { 'text/html': { schema: { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 } } },
+          content: {
+            'text/html': {
+              schema: { type: 'string', format: 'binary', pattern: '^<!doctype html>', maxLength: 200_000 },
+            },
+          },
         },
         304: NOT_MODIFIED,
         ...toProblems(NO_MORE, []),

@@ -304,6 +304,8 @@ const HTML: JsonSchema = { type: 'string', pattern: '^<!doctype html>', maxLengt
 const EVENTS = {
   schema: {
     type: 'string',
+    // Generators read a text without a format as JSON.
+    format: 'binary',
     description: '`data` is a status document; `id` is its revision, for `Last-Event-ID`.',
     pattern: '^(retry: \\d+\\n|event: (progress|end)\\nid: |: still there)',
     maxLength: 10_000_000,
