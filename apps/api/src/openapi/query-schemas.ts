@@ -134,12 +134,21 @@ function toSubmission({ properties = {} }: JsonSchema): JsonSchema {
 
 /** From OpenAPI 3.0, which Nest writes, to 3.1. */
 function toClosedSchema({ properties = {}, ...schema }: JsonSchema): JsonSchema {
-  const members = Object.entries<JsonSchema & { nullable?: boolean }>(properties);
+  const members = Object.entries<NestSchema>(properties);
   return {
     ...schema,
     additionalProperties: false,
     properties: Object.fromEntries(
-      members.map(([name, { nullable = false, ...member }]) => [name, nullable ? orNull(member) : member]),
+      members.map(([name, { nullable = false, allOf: [reference] = [], ...member }]) => {
+        const own = reference ?? member;
+        return [name, nullable ? orNull(own) : own];
+      }),
     ),
   };
+}
+
+/** What only Nest writes; a reference has `allOf` around it. */
+interface NestSchema extends JsonSchema {
+  readonly nullable?: boolean;
+  readonly allOf?: readonly JsonSchema[];
 }
