@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, inject, it } from 'vitest';
 import { ALL_ERRORS, OPERATOR_ERROR_TABLE } from '#shared/contract/error-codes';
 import { Metrics } from '#shared/process/metrics';
 import { createOperatorDocument } from '../../apps/api/src/openapi/operator-document';
+import type { OPERATOR_MEMBERS } from '../../apps/api/src/openapi/operator-schemas';
+import type {
+  toListItem,
+  toOperatorQueryDocument,
+} from '../../apps/api/src/operator/management/operator-query-document';
+import type { PurgeDocument } from '../../apps/api/src/operator/management/purges';
+import type { toAuditDocument, toWorkerDocument } from '../../apps/api/src/operator/management/service.controller';
 import { checkedOperatorFetch } from '../support/checked-fetch';
 import { listPaths } from '../support/list-paths';
 import { type OperatorListener, startOperatorListener } from '../support/operator-listener';
@@ -44,8 +51,12 @@ describe('openapi.operator.json', () => {
   });
 
   it('has every code that is for operators alone, and explains each where a problem says so', async () => {
-    const document = JSON.stringify(createOperatorDocument(operator.app));
-    for (const code of Object.keys(OPERATOR_ERROR_TABLE)) expect(document).toContain(`/components/examples/${code}"`);
+    const { components } = createOperatorDocument(operator.app);
+    const codes = Object.values(components?.responses ?? {}).flatMap(
+      (answer) => (answer as { 'x-codes'?: string[] })['x-codes'] ?? [],
+    );
+    expect(codes).toEqual(expect.arrayContaining(Object.keys(OPERATOR_ERROR_TABLE)));
+    expect(Object.keys(components?.examples ?? {}).sort()).toEqual([...new Set(codes)].sort());
     const answer = await checkedOperatorFetch(`${operator.url}/operator/purges/${UNKNOWN}`);
     const { type } = (await answer.json()) as { type: string };
     const [path = '', pointer = ''] = type.split('#/');
@@ -56,6 +67,18 @@ describe('openapi.operator.json', () => {
         await (await checkedOperatorFetch(operator.url + path)).json(),
       );
     expect(found).toMatchObject({ value: { code: 'PURGE_NOT_FOUND', title: ALL_ERRORS.PURGE_NOT_FOUND.title } });
+  });
+});
+
+describe('the documented members', () => {
+  it('are those of the code', () => {
+    type Documented = typeof OPERATOR_MEMBERS;
+    expectTypeOf<keyof Documented['QuerySummary']>().toEqualTypeOf<keyof ReturnType<typeof toListItem>>();
+    expectTypeOf<keyof Documented['Query']>().toEqualTypeOf<keyof ReturnType<typeof toOperatorQueryDocument>>();
+    expectTypeOf<keyof Documented['QueryLinks']>().toEqualTypeOf<keyof ReturnType<typeof toListItem>['links']>();
+    expectTypeOf<keyof Documented['Purge']>().toEqualTypeOf<keyof PurgeDocument>();
+    expectTypeOf<keyof Documented['Worker']>().toEqualTypeOf<keyof ReturnType<typeof toWorkerDocument>>();
+    expectTypeOf<keyof Documented['AuditEntry']>().toEqualTypeOf<keyof ReturnType<typeof toAuditDocument>>();
   });
 });
 

@@ -10,7 +10,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { ERROR_TABLE } from '#shared/contract/error-codes';
 import { connectForMessages, connectForRequests } from '#shared/redis/connections';
-import { createOpenApiDocument } from '../../apps/api/src/openapi/public-document';
+import { createPublicDocument } from '../../apps/api/src/openapi/public-document';
 import { createPublicApp } from '../../apps/api/src/public/public.app';
 import { findChromium, launchChromium } from '../support/browser';
 import { checkedFetch } from '../support/checked-fetch';
@@ -40,7 +40,7 @@ afterAll(() => service.end());
 describe('openapi.json', () => {
   it('is what the code says: after a change, run `npm run openapi`', async () => {
     const committed = JSON.parse(readFileSync('openapi.json', 'utf8')) as unknown;
-    expect(createOpenApiDocument(service.app)).toEqual(committed);
+    expect(createPublicDocument(service.app)).toEqual(committed);
     expect(await (await checkedFetch(`${service.url}/api/openapi.json`)).json()).toEqual(committed);
   });
 
@@ -53,7 +53,7 @@ describe('openapi.json', () => {
   });
 
   it('has the routes that there are, with the methods that they have', async () => {
-    const { paths } = createOpenApiDocument(service.app);
+    const { paths } = createPublicDocument(service.app);
     expect(Object.keys(paths).sort()).toEqual(listPaths(service.app).sort());
     for (const [path, item] of Object.entries(paths)) {
       const answer = await checkedFetch(service.url + path.replace('{id}', UNKNOWN), { method: 'OPTIONS' });
@@ -64,11 +64,79 @@ describe('openapi.json', () => {
   });
 
   it('has every code with which an answer can be an error', () => {
-    const { paths, components } = createOpenApiDocument(service.app);
-    const inAnswers = JSON.stringify([paths, components?.responses]);
-    for (const code of Object.keys(ERROR_TABLE)) expect(inAnswers).toContain(`"#/components/examples/${code}"`);
+    const { paths, components } = createPublicDocument(service.app);
+    const answers = Object.entries(components?.responses ?? {}).filter(([name]) =>
+      JSON.stringify([paths, committedRoot()]).includes(`"#/components/responses/${name}"`),
+    );
+    const codes = answers.flatMap(([, answer]) => (answer as { 'x-codes'?: string[] })['x-codes'] ?? []);
+    expect([...new Set(codes)].sort()).toEqual(Object.keys(ERROR_TABLE).sort());
   });
 });
+
+/** What the document says outside of its operations. */
+function committedRoot(): unknown[] {
+  const document = JSON.parse(readFileSync('openapi.json', 'utf8')) as Record<string, unknown>;
+  return Object.entries(document).filter(([name]) => name.startsWith('x-'));
+}
+
+describe.each(['openapi.json', 'openapi.operator.json'])('%s, for those who generate clients', (file) => {
+  const text = readFileSync(file, 'utf8');
+  const nodes = listNodes(JSON.parse(text));
+  const schemas = nodes.filter(({ node }) => 'enum' in node || 'const' in node);
+
+  it('has a type beside each enum and const', () => {
+    expect(schemas.length).toBeGreaterThan(5);
+    expect(schemas.filter(({ node }) => typeof node['type'] !== 'string').map(({ place }) => place)).toEqual([]);
+  });
+
+  it('has each enum once, as a schema with a name', () => {
+    const enums = schemas.filter(({ node }) => 'enum' in node);
+    expect(enums.map(({ place }) => place).filter((place) => !/^#\/components\/schemas\/\w+$/.test(place))).toEqual([]);
+    const values = enums.map(({ node }) => JSON.stringify(node['enum']));
+    expect(values.filter((one, index) => values.indexOf(one) !== index)).toEqual([]);
+  });
+
+  it('has a name that any language can spell for each member of an enum', () => {
+    const names = schemas.flatMap(({ node }) => (node['x-enum-varnames'] ?? node['enum'] ?? []) as string[]);
+    expect(names.filter((name) => !/^[A-Za-z]\w*$/.test(name))).toEqual([]);
+  });
+
+  it('refers to the one schema of problem documents in each error, with the codes of that response beside it', () => {
+    expect(nodes.filter(({ node }) => 'allOf' in node).map(({ place }) => place)).toEqual([]);
+    const problems = nodes.filter(({ place }) => place.endsWith('/application~1problem+json'));
+    expect(problems.length).toBeGreaterThan(10);
+    for (const { node, place } of problems) {
+      expect([place, node['schema']]).toEqual([place, { $ref: '#/components/schemas/Problem' }]);
+      const response = nodes.find((one) => one.place === place.replace(/\/content\/[^/]+$/, ''))?.node;
+      const codes = (response?.['x-codes'] ?? []) as string[];
+      expect(codes.length).toBeGreaterThan(0);
+      for (const code of codes)
+        expect([place, response?.['description']]).toEqual([place, expect.stringContaining(code)]);
+    }
+  });
+
+  it('describes its errors once, as responses that the operations refer to', () => {
+    const inline = nodes.filter(({ node, place }) => /\/responses\/[45]\d\d$/.test(place) && !('$ref' in node));
+    expect(inline.map(({ place }) => place)).toEqual([]);
+  });
+
+  it('has less than 150 kB', () => {
+    expect(text.length).toBeLessThan(150_000);
+  });
+});
+
+interface DocumentNode {
+  place: string;
+  node: Record<string, unknown>;
+}
+
+/** Every object in a document, by its JSON pointer; examples are no part of it. */
+function listNodes(value: unknown, place = '#'): DocumentNode[] {
+  if (typeof value !== 'object' || value === null || /\/examples?$/.test(place)) return [];
+  const own = Array.isArray(value) ? [] : [{ place, node: value as Record<string, unknown> }];
+  const steps = Object.entries(value).map(([name, member]) => [name.replace(/~/g, '~0').replace(/\//g, '~1'), member]);
+  return [...own, ...steps.flatMap(([step, member]) => listNodes(member, `${place}/${String(step)}`))];
+}
 
 type Case = [string, method: string, path: string, init: RequestInit, status: number];
 
@@ -218,6 +286,13 @@ describe('what is answered is what is documented', () => {
 });
 
 describe('the check itself', () => {
+  const PROBLEM = { 'cache-control': 'no-store', 'content-type': 'application/problem+json' };
+  const toProblem = (status: number, code: string) =>
+    JSON.stringify({
+      ...{ type: `/api/docs#${code}`, title: 'x', status, code, detail: 'x', instance: '/health/live' },
+      error: { code, message: 'x' },
+    });
+
   it.each<[string, number, Record<string, string>, string, string]>([
     ['a status', 201, { 'cache-control': 'no-store' }, '{"status":"ok"}', 'the status'],
     ['a header', 200, { 'cache-control': 'no-store', 'x-more': '1' }, '{"status":"ok"}', 'the header x-more'],
@@ -230,6 +305,8 @@ describe('the check itself', () => {
       'the body data must NOT have additional',
     ],
     ['a value', 200, { 'cache-control': 'no-store' }, '{"status":"down"}', 'the body data/status must be equal to'],
+    ['a code', 500, PROBLEM, toProblem(500, 'RATE_LIMITED'), 'the code RATE_LIMITED; the code RATE_LIMITED'],
+    ['a status in the body', 500, PROBLEM, toProblem(400, 'INTERNAL_ERROR'), 'the member status 400'],
   ])('finds %s that is not documented', async (_name, status, headers, body, problem) => {
     const server = createServer((_request, response) => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);

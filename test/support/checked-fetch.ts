@@ -9,12 +9,20 @@ interface Reference {
 interface Answer {
   headers: Record<string, { required?: boolean; schema: object }>;
   content?: Record<string, unknown>;
+  /** The codes of an error; its schema is the same in all responses. */
+  'x-codes'?: string[];
+}
+
+interface Operation {
+  responses: Record<string, Answer | undefined>;
+  /** The form of every answer for a browser, but for 406. */
+  'x-page'?: Record<string, unknown>;
 }
 
 interface OpenApi {
   /** Those that can be with any answer. */
-  'x-security-headers'?: Answer['headers'];
-  paths: Record<string, Record<string, { responses: Record<string, Answer | undefined> } | undefined>>;
+  'x-common-headers'?: Answer['headers'];
+  paths: Record<string, Record<string, Operation | undefined>>;
 }
 
 /** Those that carry an answer, and say nothing of it. */
@@ -34,7 +42,7 @@ for (const [file, document] of documents) ajv.addSchema(document, file);
 
 /**
  * `fetch`, for whom the document is the law: throws when an answer has a status, a header, a content type or a member
- * that `openapi.json` does not have, or lacks one that it promises. The events of a stream are checked as they pass.
+ * that `openapi.json` does not have, a problem has a code that its response does not list, or a required one is missing. The events of a stream are checked as they pass.
  */
 export function checkedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   return fetchAndCheck('openapi.json', new Request(input, init));
@@ -84,30 +92,47 @@ function findAnswer(file: string, { method }: Request, pathname: string, status:
   return `${item}/${method === 'OPTIONS' ? 'x-options' : 'x-other-methods'}`;
 }
 
-async function findProblems(request: Request, answer: Response, { headers, content }: Answer, pointer: string) {
+async function findProblems(request: Request, answer: Response, documented: Answer, pointer: string) {
+  const { headers, content, 'x-codes': codes } = documented;
   const problems: string[] = [];
   const names = toNames(headers);
   const [file = ''] = pointer.split('#', 1);
-  const securityNames = toNames(documents.get(file)?.['x-security-headers'] ?? {});
+  const commonNames = toNames(documents.get(file)?.['x-common-headers'] ?? {});
   for (const [name, value] of answer.headers) {
-    const documented = names.get(name);
-    const place = documented === undefined ? `${file}#/x-security-headers` : `${pointer}/headers`;
-    const member = documented ?? securityNames.get(name);
+    const own = names.get(name);
+    const place = own === undefined ? `${file}#/x-common-headers` : `${pointer}/headers`;
+    const member = own ?? commonNames.get(name);
     if (HEADERS_OF_THE_TRANSPORT.has(name)) continue;
     if (member === undefined) problems.push(`the header ${name}`);
     else problems.push(...check(`${place}/${member}`, 'schema', value, `the header ${name}`));
   }
-  for (const [name, documented] of names) {
-    const { required = false } = resolve(`${pointer}/headers/${documented}`) as { required?: boolean };
+  for (const [name, member] of names) {
+    const { required = false } = resolve(`${pointer}/headers/${member}`) as { required?: boolean };
     if (required && !answer.headers.has(name)) problems.push(`no header ${name}`);
   }
   if (request.method === 'HEAD' || isStream(answer)) return problems;
   const text = await answer.clone().text();
   if (content === undefined) return text === '' ? problems : [...problems, 'a body'];
   const type = answer.headers.get('content-type')?.split(';', 1)[0] ?? '';
-  if (content[type] === undefined) return [...problems, `the content type ${type}`];
   const body: unknown = type.endsWith('json') ? JSON.parse(text) : text;
+  const operation = pointer.replace(/\/responses\/\d+$/, '');
+  const isPage = answer.status !== 406 && (resolve(operation) as Operation)['x-page']?.[type] !== undefined;
+  if (isPage) return [...problems, ...check(`${operation}/x-page/${escape(type)}`, 'schema', body, 'the body')];
+  if (content[type] === undefined) return [...problems, `the content type ${type}`];
+  if (type === 'application/problem+json') problems.push(...findWrongCodes(body as Problem, answer.status, codes));
   return [...problems, ...check(`${pointer}/content/${escape(type)}`, 'schema', body, 'the body')];
+}
+
+interface Problem {
+  status: number;
+  code: string;
+  error: { code: string };
+}
+
+/** What the schema of all problem documents leaves open: the status and the codes of the one response. */
+function findWrongCodes({ status, code, error }: Problem, expected: number, codes: string[] = []): string[] {
+  const problems = [code, error.code].filter((one) => !codes.includes(one)).map((one) => `the code ${one}`);
+  return status === expected ? problems : [...problems, `the member status ${status}`];
 }
 
 /** Headers as the document writes them, by the names that `fetch` gives them. */

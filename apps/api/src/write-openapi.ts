@@ -5,7 +5,7 @@ import { ApiConfig } from '#shared/config/api-config';
 import { parseConfig } from '#shared/config/parse-config';
 import { createOperatorDocument } from './openapi/operator-document';
 import { createOperatorApp } from './operator/operator.app';
-import { createOpenApiDocument } from './openapi/public-document';
+import { createPublicDocument } from './openapi/public-document';
 import { createPublicApp } from './public/public.app';
 
 /** A connection that is never made: the document comes from the code alone. */
@@ -21,7 +21,7 @@ async function writeOpenApi(): Promise<void> {
   const options = { config: parseConfig(ApiConfig, {}), redis, logger: { log() {}, warn() {}, error() {} } };
   const publicApp = await createPublicApp({ ...options, subscriber });
   const operatorApp = await createOperatorApp(options);
-  write('openapi.json', createOpenApiDocument(publicApp));
+  write('openapi.json', createPublicDocument(publicApp));
   write('openapi.operator.json', createOperatorDocument(operatorApp));
   await Promise.all([publicApp.close(), operatorApp.close()]);
   redis.disconnect();

@@ -4,7 +4,7 @@ import { ERROR_TABLE } from '#shared/contract/error-codes';
 /** Where the files of Swagger UI are served from. */
 export const ASSETS_PATH = '/api/docs/';
 
-/** Those of its files that the page needs; its package has many more. */
+/** The files of its package that the page needs. */
 export const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'] as const;
 
 const STYLE = `
@@ -14,6 +14,7 @@ body > header, body > section { box-sizing: border-box; max-width: 1460px; margi
 nav a { margin-right: 1rem }
 table { border-collapse: collapse; width: 100%; font-size: .9375rem }
 th, td { padding: .5rem .75rem .5rem 0; border-bottom: 1px solid #d9dee5; text-align: left; vertical-align: top }
+summary { cursor: pointer; font-size: .875rem; padding: .25rem 0 }
 tr { scroll-margin-top: 25vh }
 tr:target { background: #fff3c4; outline: 2px solid #d9a400 }
 code { font-size: .875rem }
@@ -27,11 +28,19 @@ code { font-size: .875rem }
 }
 `;
 
+/** Folds away what the responses have in common: their headers, and the examples of their errors. */
 const toScript = (basePath: string) => `
 addEventListener('DOMContentLoaded', () => {
+  const fold = (title, isFolded) => (Original, { React: { createElement } }) => (props) => {
+    const original = createElement(Original, props);
+    return isFolded(props) ? createElement('details', null, createElement('summary', null, title), original) : original;
+  };
+  const isOfError = ({ specPath }) => /,[45]\\d\\d,/.test(String(specPath?.toJS?.()));
+  const folds = { wrapComponents: { headers: fold('Headers', () => true), modelExample: fold('Example and schema', isOfError) } };
   SwaggerUIBundle({
     url: ${JSON.stringify(`${basePath}/api/openapi.json`)}, dom_id: '#routes', validatorUrl: null, defaultModelsExpandDepth: 0,
-    // The routes come into the page above the place that the address names.
+    plugins: [() => folds],
+    // The routes move the place that the address names.
     onComplete: () => requestAnimationFrame(() => document.getElementById(location.hash.slice(1))?.scrollIntoView()),
   });
 });
@@ -67,12 +76,11 @@ function toDocsPage(basePath: string, script: string): string {
 </head>
 <body>
 <header><nav><a href="#routes">Routes</a><a href="#errors">Error codes</a><a href="${basePath}/api/openapi.json">openapi.json</a></nav></header>
-<main id="routes"><noscript>The routes can be tried with a script only; they are all in openapi.json.</noscript></main>
+<main id="routes"><noscript>Trying the routes needs scripts; openapi.json describes them all.</noscript></main>
 <section id="errors">
 <h2>Error codes</h2>
-<p>The <code>code</code> of an error is stable. Those with status 409 are the ways in which an accepted query can end
-without a result; they are also the <code>error.code</code> of its status document. The same request may succeed later
-where it says so.</p>
+<p>The <code>code</code> of an error is stable. With the codes of status 409 an accepted query ends without a result; they
+are also the <code>error.code</code> of its status document.</p>
 <table>
 <thead><tr><th>Code<th>Status<th>What is wrong<th>Try again<th>What to do</thead>
 <tbody>
@@ -85,7 +93,7 @@ ${rows.join('\n')}
 `;
 }
 
-/** Lets the page load and ask this service alone; Swagger UI sets styles, and draws with images, of its own. */
+/** Lets the page load from and request this service only; Swagger UI sets its own styles and draws with its own images. */
 function toDocsPageHeaders(script: string): Record<string, string> {
   const policy = [
     `default-src 'none'`,

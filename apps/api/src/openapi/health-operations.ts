@@ -1,13 +1,13 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity } from '@nestjs/swagger';
-import { ApiAnswers, problems, type RouteHeaders } from './api-responses';
+import { closedObject, type JsonSchema, toSchema } from '#shared/contract/json-schema';
 import { toHeaders } from './headers';
-import { closedObject, type JsonSchema, toSchema } from './json-schema';
+import { ApiAnswers, type RouteHeaders, toProblems } from './public-responses';
 
 const HEADERS: RouteHeaders = { always: ['Cache-Control'], sometimes: [] };
 
 export const HEALTH_SCHEMAS: Record<string, JsonSchema> = {
-  Health: closedObject('All is well.', { status: { type: 'string', enum: ['ok'] } }),
+  Health: closedObject('The process can do its work.', { status: { type: 'string', const: 'ok' } }),
 };
 
 const OK = {
@@ -26,7 +26,7 @@ export function LiveOperation(): MethodDecorator {
       description: 'For the platform’s probes.',
     }),
     ApiSecurity({}),
-    ApiAnswers({ 200: OK, ...problems(HEADERS, []) }),
+    ApiAnswers({ 200: OK, ...toProblems(HEADERS, []) }),
   );
 }
 
@@ -36,10 +36,10 @@ export function ReadyOperation(): MethodDecorator {
     ApiOperation({
       operationId: 'isReady',
       tags: ['health'],
-      summary: 'Can queries be taken?',
+      summary: 'Can the process take queries?',
       description: 'For the platform’s probes.',
     }),
     ApiSecurity({}),
-    ApiAnswers({ 200: OK, ...problems(HEADERS, ['NOT_READY']) }),
+    ApiAnswers({ 200: OK, ...toProblems(HEADERS, ['NOT_READY']) }),
   );
 }

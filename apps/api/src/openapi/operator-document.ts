@@ -1,27 +1,28 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { ALL_ERRORS, type AnyErrorCode, describeError } from '#shared/contract/error-codes';
-import { GUARD_CODES, toProblems } from './describe-operation';
-import { OPERATOR_HEADERS, SECURITY_HEADERS, toHeaders } from './operator-headers';
-import { OPERATOR_SCHEMAS } from './operator-schemas';
+import { ALL_ERRORS, type AnyErrorCode } from '#shared/contract/error-codes';
+import { OPERATOR_COMMON_HEADERS, toHeaderComponents, toOperatorHeaders } from './headers';
+import { GUARD_CODES, toOperatorProblems } from './operator-operations';
+import { toOperatorSchemas } from './operator-schemas';
+import { type Answer, pickUsed, shareErrors, toProblemExamples } from './problems';
+import { CONTRACT_CLASSES } from './query-schemas';
 
 const DESCRIPTION = `Manages the queries of all callers. For operators, on a listener of its own.
 
-- Which credential is asked for is configured (\`OPERATOR_AUTH\`): HTTP Basic, a bearer token of Microsoft Entra ID, or,
-  at loopback alone, none. It is checked before anything else and on every path: whoever has none gets 401 and learns
-  nothing, not even which routes there are.
-- A change that a page of another site has a browser send is refused with 403. Where no credential is asked for, so is
-  every request whose \`Host\` is no loopback name.
-- Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document.
-- A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` is answered with the methods of the route, any other
-  method with 405, any other path with 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). A request that is not
-  valid HTTP, or has headers that are too slow or too large, is answered before that (\`x-unreadable\`, \`x-too-slow\`,
-  \`x-headers-too-large\`).
-- \`x-security-headers\` are with every answer, for browsers.
-- The dashboard at \`/queues\` is for people, \`/metrics\` for Prometheus; neither is described here.`;
+- \`OPERATOR_AUTH\` selects the credential: HTTP Basic, a bearer token of Microsoft Entra ID, or, at loopback only, none. The
+  listener checks it first and on every path. A request without a credential gets 401, also on an unknown path.
+- A change that a page of another site sends gets 403. Without \`OPERATOR_AUTH\`, so does every request whose \`Host\` is no
+  loopback name.
+- Errors are problem documents (RFC 9457); their \`type\` points to the code's example in this document. Each error response
+  lists its codes in its description and in \`x-codes\`.
+- A \`GET\` route answers \`HEAD\` too, without a body. \`OPTIONS\` returns the methods of the route. Any other method gets 405,
+  any other path 404 (\`x-options\`, \`x-other-methods\`, \`x-other-paths\`). A request that is not valid HTTP, or has headers
+  that are too slow or too large, gets an error too (\`x-unreadable\`, \`x-too-slow\`, \`x-headers-too-large\`).
+- Every answer has the headers of \`x-common-headers\`, which are for browsers.
+- The dashboard at \`/queues\` is for people, \`/metrics\` for Prometheus; this document describes neither.`;
 
-/** Relative: the document is right wherever it is served from. */
-const SERVER = { url: '/', description: 'This listener, in production and wherever else it runs', 'x-internal': true };
+/** Relative: the document is right at any address, and a generator that reads it there finds the address. */
+const SERVER = { url: '/', description: 'This listener, in production and anywhere else', 'x-internal': true };
 
 const SECURITY_SCHEMES = {
   basic: {
@@ -37,16 +38,20 @@ const SECURITY_SCHEMES = {
   },
 };
 
-/** Either is enough; the last is for a listener at loopback that asks nobody. */
+/** One is enough; the last is for a listener at loopback without `OPERATOR_AUTH`. */
 const SECURITY = [{ basic: [] }, { bearer: [] }, {}];
 
-const RESPONSES = {
-  Options: { description: 'The methods that the route has.', headers: toHeaders(['Allow']) },
-  MethodNotAllowed: toProblems(['METHOD_NOT_ALLOWED'])[405],
-  RouteNotFound: toProblems(['ROUTE_NOT_FOUND'])[404],
-  Unreadable: toProblems(['REQUEST_UNREADABLE'])[400],
-  TooSlow: toProblems(['REQUEST_TOO_SLOW'])[408],
-  HeadersTooLarge: toProblems(['HEADERS_TOO_LARGE'])[431],
+/** The answers outside of the operations. */
+const RESPONSES: Record<
+  'Options' | 'MethodNotAllowed' | 'RouteNotFound' | 'Unreadable' | 'TooSlow' | 'HeadersTooLarge',
+  Answer | undefined
+> = {
+  Options: { description: 'The methods of the route.', headers: toOperatorHeaders(['Allow']) },
+  MethodNotAllowed: toOperatorProblems(['METHOD_NOT_ALLOWED'])[405],
+  RouteNotFound: toOperatorProblems(['ROUTE_NOT_FOUND'])[404],
+  Unreadable: toOperatorProblems(['REQUEST_UNREADABLE'])[400],
+  TooSlow: toOperatorProblems(['REQUEST_TOO_SLOW'])[408],
+  HeadersTooLarge: toOperatorProblems(['HEADERS_TOO_LARGE'])[431],
 };
 
 const toResponse = (name: keyof typeof RESPONSES) => ({ $ref: `#/components/responses/${name}` });
@@ -63,61 +68,46 @@ export function createOperatorDocument(app: INestApplication): OpenAPIObject {
     .addTag('service', 'The service as a whole.')
     .addTag('documentation', 'This document.')
     .build();
-  const { paths, ...document } = SwaggerModule.createDocument(app, {
-    ...base,
-    servers: [SERVER],
-    components: {},
-    security: SECURITY,
-  });
-  const { '/metrics': _metrics, ...described } = paths;
-  const all = Object.entries({ ...described, ...DOCUMENT_PATH }).map(
-    ([path, item]) =>
-      [
-        path,
-        { ...item, 'x-options': toResponse('Options'), 'x-other-methods': toResponse('MethodNotAllowed') },
-      ] as const,
+  const nest = SwaggerModule.createDocument(
+    app,
+    { ...base, servers: [SERVER], components: {}, security: SECURITY },
+    { extraModels: CONTRACT_CLASSES },
   );
-  const answers = JSON.stringify([all, RESPONSES, SECURITY_HEADERS]);
-  const used = (kind: string) => (name: string) => answers.includes(`#/components/${kind}/${name}"`);
-  const components = {
-    securitySchemes: SECURITY_SCHEMES,
-    schemas: OPERATOR_SCHEMAS,
-    headers: pick(OPERATOR_HEADERS, used('headers')),
-    responses: RESPONSES,
-    examples: pick(PROBLEM_EXAMPLES, used('examples')),
-  };
+  const { '/metrics': _metrics, ...described } = nest.paths;
+  const { paths, responses } = shareErrors({ ...described, ...DOCUMENT_PATH });
+  const others = { 'x-options': toResponse('Options'), 'x-other-methods': toResponse('MethodNotAllowed') };
+  const all = Object.entries(paths).map(([path, item]) => [path, { ...item, ...others }] as const);
+  // A problem refers to the example of its code, so there is one for each that a response can have.
+  const codes = Object.values({ ...responses, ...RESPONSES }).flatMap((answer) => answer?.['x-codes'] ?? []);
+  const examples = toProblemExamples([...new Set(codes)], EXPLANATION, () => '/operator/queries');
+  // Through JSON: drops undefined members, and copies what the decorators hold.
   const whole = {
-    ...document,
+    ...nest,
     paths: Object.fromEntries(all),
-    components,
+    components: {
+      securitySchemes: SECURITY_SCHEMES,
+      schemas: toOperatorSchemas(nest.components?.schemas),
+      headers: pickUsed('headers', toHeaderComponents('operator'), [
+        all,
+        responses,
+        RESPONSES,
+        OPERATOR_COMMON_HEADERS,
+      ]),
+      responses: { ...responses, ...RESPONSES },
+      examples,
+    },
     'x-other-paths': toResponse('RouteNotFound'),
     'x-unreadable': toResponse('Unreadable'),
     'x-too-slow': toResponse('TooSlow'),
     'x-headers-too-large': toResponse('HeadersTooLarge'),
-    'x-security-headers': SECURITY_HEADERS,
+    'x-common-headers': OPERATOR_COMMON_HEADERS,
   };
-  // Through JSON: what is undefined is not there, and nobody can change what the decorators hold.
   return JSON.parse(JSON.stringify(whole)) as OpenAPIObject;
 }
 
-function pick<T>(all: Record<string, T>, isWanted: (name: string) => boolean): Record<string, T> {
-  return Object.fromEntries(Object.entries(all).filter(([name]) => isWanted(name)));
-}
+const EXPLANATION = '/operator/openapi.json#/components/examples/';
 
-const PROBLEM_EXAMPLES = Object.fromEntries(
-  (Object.keys(ALL_ERRORS) as AnyErrorCode[]).map((code) => {
-    const { title, status } = ALL_ERRORS[code];
-    const detail = describeError(code);
-    const type = `/operator/openapi.json#/components/examples/${code}`;
-    const error = { code, message: detail };
-    return [
-      code,
-      { summary: code, value: { type, title, status, code, detail, instance: '/operator/queries', error } },
-    ];
-  }),
-);
-
-/** The route that is no controller's. */
+/** The route that is outside of Nest's controllers. */
 const DOCUMENT_PATH = {
   '/operator/openapi.json': {
     get: {
@@ -128,10 +118,10 @@ const DOCUMENT_PATH = {
       responses: {
         200: {
           description: 'The document.',
-          headers: toHeaders([]),
+          headers: toOperatorHeaders(),
           content: { 'application/json': { schema: { type: 'object', required: ['openapi', 'info', 'paths'] } } },
         },
-        ...toProblems([...GUARD_CODES, 'INTERNAL_ERROR']),
+        ...toOperatorProblems([...GUARD_CODES, 'INTERNAL_ERROR']),
       },
     },
   },

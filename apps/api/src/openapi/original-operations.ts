@@ -1,11 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import { ApiAnswers, AUTH_CODES, CHANGE_CODES, originalErrors, type RouteHeaders } from './api-responses';
+import { closedObject, type JsonSchema, toSchema } from '#shared/contract/json-schema';
 import { toHeaders } from './headers';
-import { closedObject, type JsonSchema, toSchema } from './json-schema';
-import { ID_PARAMETER } from './parameters';
+import { ApiAnswers, AUTH_CODES, CHANGE_CODES, type RouteHeaders, toOriginalErrors } from './public-responses';
 import { EXAMPLE_ID } from './query-examples';
-import { ID_SCHEMA, STATUS_SCHEMA } from './query-schemas';
+import { ID_PARAMETER } from './query-operations';
+import { ID_SCHEMA } from './query-schemas';
 
 const TAG = 'original';
 
@@ -19,10 +19,14 @@ const RESULT: JsonSchema = {
 };
 
 export const ORIGINAL_SCHEMAS: Record<string, JsonSchema> = {
-  OriginalSubmission: closedObject('Where to look next.', {
+  OriginalSubmission: closedObject('The address of the status.', {
     statusUri: { type: 'string', format: 'uri-reference', maxLength: 2_048 },
   }),
-  OriginalStatus: closedObject('How the query is.', { id: ID_SCHEMA, status: STATUS_SCHEMA, result: RESULT }),
+  OriginalStatus: closedObject('The status of the query.', {
+    id: ID_SCHEMA,
+    status: toSchema('QueryStatus'),
+    result: RESULT,
+  }),
 };
 
 /** `GET` and `POST /api/submit/query` */
@@ -38,8 +42,8 @@ export function SubmitOriginalOperation(operationId: 'submitOriginalQuery' | 'po
     ApiOperation({
       operationId,
       tags: [TAG],
-      summary: `Submit a query, as the original has it${isPost ? ', by POST' : ''}`,
-      description: `For the original’s clients; new ones should use \`submitQuery\`.${isPost ? ' The body is not looked at.' : ''}`,
+      summary: `Submit a query, in the form of the original service${isPost ? ', by POST' : ''}`,
+      description: `For the original’s clients; new ones should use \`submitQuery\`.${isPost ? ' The service ignores the body.' : ''}`,
     }),
     date('s', 'The first day.'),
     date('e', 'The last day, at least one after the first.'),
@@ -54,7 +58,7 @@ export function SubmitOriginalOperation(operationId: 'submitOriginalQuery' | 'po
           },
         },
       },
-      ...originalErrors(HEADERS, [
+      ...toOriginalErrors(HEADERS, [
         ...CHANGE_CODES,
         'REQUEST_INVALID',
         'QUERY_RANGE_INVALID',
@@ -77,7 +81,7 @@ export function GetOriginalStatusOperation(): MethodDecorator {
     ApiOperation({
       operationId: 'getOriginalStatus',
       tags: [TAG],
-      summary: 'Read how a query is, as the original has it',
+      summary: 'Read the status of a query, in the form of the original service',
       description: 'For the original’s clients; new ones should use `getQueryResult`.',
     }),
     ApiParam(ID_PARAMETER),
@@ -92,7 +96,7 @@ export function GetOriginalStatusOperation(): MethodDecorator {
         headers: toHeaders([...HEADERS.always, 'Location', 'Retry-After'], []),
         content: content({ id: EXAMPLE_ID, status: 'Running', result: null }),
       },
-      ...originalErrors(HEADERS, [
+      ...toOriginalErrors(HEADERS, [
         ...AUTH_CODES,
         'QUERY_NOT_FOUND',
         'ROUTE_NOT_FOUND',

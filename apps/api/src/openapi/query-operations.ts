@@ -1,31 +1,63 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
-import {
-  type Answer,
-  ApiAnswers,
-  AUTH_CODES,
-  CHANGE_CODES,
-  problems,
-  queryContent,
-  type RouteHeaders,
-} from './api-responses';
-import { toHeaders } from './headers';
-import { ID_PARAMETER, IF_NONE_MATCH, LAST_EVENT_ID, PREFER_WAIT, WAIT_PARAMETER } from './parameters';
-import { type JsonSchema, toSchema } from './json-schema';
+import { ApiBody, ApiExtension, ApiHeader, ApiOperation, ApiParam, ApiQuery } from '@nestjs/swagger';
 import { FAILURE_CODES } from '#shared/contract/error-codes';
-import { STATUS_SCHEMA } from './query-schemas';
+import { type JsonSchema, toSchema } from '#shared/contract/json-schema';
+import { toHeaders } from './headers';
+import type { Answer, MediaType } from './problems';
+import { ApiAnswers, AUTH_CODES, CHANGE_CODES, type RouteHeaders, toProblems } from './public-responses';
+import { EXAMPLE_ID, QUERY_EXAMPLES } from './query-examples';
+import { ID_SCHEMA, LIST_PARAMETERS } from './query-schemas';
+
+/** The id in a path. */
+export const ID_PARAMETER = {
+  name: 'id',
+  description: 'The `id` of the query.',
+  schema: ID_SCHEMA as object,
+  examples: { id: { value: EXAMPLE_ID } },
+};
+
+const WAIT_PARAMETER = {
+  name: 'wait',
+  required: false,
+  description:
+    'A long poll: the answer waits for so many seconds until the query has ended, or differs from `If-None-Match`. The service caps it.',
+  schema: { type: 'integer', format: 'int32', minimum: 0, maximum: 999_999_999 },
+};
+
+const PREFER_WAIT = {
+  name: 'Prefer',
+  description: '`wait=N`: wait for up to N seconds (RFC 7240). The parameter `wait` takes precedence.',
+  schema: { type: 'string', pattern: '^[\\x20-\\x7e]*$', maxLength: 1_000 },
+};
+
+export const IF_NONE_MATCH = {
+  name: 'If-None-Match',
+  description: 'The `ETag` of the document that the client has.',
+  schema: { type: 'string', pattern: '^[\\x20-\\x7e]*$', maxLength: 1_000 },
+};
+
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  description: 'The `id` of the last event that the client has seen. The stream continues after it.',
+  schema: { type: 'string', pattern: '^[\\x20-\\x7e]*$', maxLength: 100 },
+};
 
 const TAG = 'queries';
 
 const LIMITS = ['RateLimit', 'RateLimit-Policy'] as const;
 
-/** Counted as a request of the caller alone, which only a refusal tells. */
+/** The limit on all requests of a caller, which only a refusal shows. */
 const CALLER_LIMIT: RouteHeaders = { always: ['Cache-Control'], sometimes: LIMITS };
 const SUBMIT: RouteHeaders = {
   always: ['Cache-Control', ...LIMITS],
-  sometimes: [...LIMITS, 'Preference-Applied', 'Idempotency-Replayed'],
+  sometimes: LIMITS,
+  ofQuery: ['Preference-Applied', 'Idempotency-Replayed'],
 };
-const POLL: RouteHeaders = { always: ['Cache-Control', ...LIMITS], sometimes: [...LIMITS, 'Preference-Applied'] };
+const POLL: RouteHeaders = {
+  always: ['Cache-Control', ...LIMITS],
+  sometimes: LIMITS,
+  ofQuery: ['Preference-Applied'],
+};
 
 const DOCUMENT = ['ETag', 'Access-Control-Expose-Headers'] as const;
 
@@ -41,12 +73,12 @@ export function SubmitQueryOperation(): MethodDecorator {
       tags: [TAG],
       summary: 'Submit a query',
       description:
-        'Accepted means durably queued. Follow `Location`, wait `Retry-After` in between, stop at anything but 202.',
+        'An accepted query is durably queued. Poll `Location`, waiting `Retry-After` seconds, until the status is no longer 202.',
     }),
     ApiHeader({
       name: 'Idempotency-Key',
       description:
-        'Makes all submissions under it one query; the same key with another body is refused. A new UUID is a good one.',
+        'All submissions with the same key are one query. The same key with another body is rejected. Send a new UUID for a new query.',
       schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[^\\x00-\\x1f\\x7f]+$' },
     }),
     ApiHeader(PREFER_WAIT),
@@ -63,7 +95,7 @@ export function SubmitQueryOperation(): MethodDecorator {
     }),
     ApiAnswers({
       200: {
-        description: 'The query ended while the answer was held back, as `Prefer: wait` asks.',
+        description: 'The query ended within the wait of `Prefer`.',
         headers: toHeaders([...SUBMIT.always, ...DOCUMENT, 'Preference-Applied'], ['Idempotency-Replayed']),
         content: queryContent('Completed'),
       },
@@ -75,7 +107,7 @@ export function SubmitQueryOperation(): MethodDecorator {
         ),
         content: queryContent('Pending'),
       },
-      ...problems(SUBMIT, [
+      ...toProblems(SUBMIT, [
         ...CHANGE_CODES,
         'BODY_MISSING',
         ...BODY_CODES,
@@ -96,41 +128,23 @@ export function SubmitQueryOperation(): MethodDecorator {
 
 /** `GET /api/queries` */
 export function ListQueriesOperation(): MethodDecorator {
-  const created = (name: string, description: string) =>
-    ApiQuery({
-      name,
-      required: false,
-      description,
-      schema: TIME,
-    });
   return applyDecorators(
     ApiOperation({
       operationId: 'listQueries',
       tags: [TAG],
       summary: 'List your queries',
-      description: 'Newest first. A page can be short, even empty, and still have a next one.',
+      description: 'Newest first. A page can be short or empty and still have a next one.',
     }),
-    ApiQuery({ name: 'status', required: false, schema: STATUS_SCHEMA as object }),
-    created('createdAfter', 'A time such as 2021-10-10T08:30:00Z, or a day, which begins at midnight UTC. Inclusive.'),
-    created('createdBefore', 'A time such as 2021-10-10T08:30:00Z, or a day, which begins at midnight UTC. Inclusive.'),
-    ApiQuery({
-      name: 'pageSize',
-      required: false,
-      schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 100, default: 20 },
-    }),
-    ApiQuery({
-      name: 'pageToken',
-      required: false,
-      description: 'The `nextPageToken` of the page before.',
-      schema: { type: 'string', pattern: '^\\d{1,15}-[0-9a-f]{32}$', maxLength: 48 },
-    }),
+    ...LIST_PARAMETERS.map((parameter) =>
+      ApiQuery({ ...parameter, required: false, schema: parameter.schema as object }),
+    ),
     ApiAnswers({
       200: {
         description: 'A page of the list.',
         headers: toHeaders(CALLER_LIMIT.always, ['Link']),
         content: { 'application/json': { schema: toSchema('QueryPage'), examples: PAGE_EXAMPLES } },
       },
-      ...problems(CALLER_LIMIT, [...AUTH_CODES, 'REQUEST_INVALID', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
+      ...toProblems(CALLER_LIMIT, [...AUTH_CODES, 'REQUEST_INVALID', 'RATE_LIMITED', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -141,10 +155,13 @@ export function GetQueryOperation(): MethodDecorator {
     ApiOperation({
       operationId: 'getQuery',
       tags: [TAG],
-      summary: 'Read how a query is',
+      summary: 'Read the status of a query',
       description:
-        'The status document; a page for a person’s browser with `Accept: text/html`; the stream of events with `Accept: text/event-stream`.',
+        'The status document. With `Accept: text/html` this and every error but 406 is a page for a browser (`x-page`); with ' +
+        '`Accept: text/event-stream` it is the stream of events.',
     }),
+    // The errors too, but for 406: a schema of its own in each response would be a type of its own in each client.
+    ApiExtension('x-page', { 'text/html': { schema: HTML } }),
     ApiParam(ID_PARAMETER),
     ApiQuery(WAIT_PARAMETER),
     ApiHeader(PREFER_WAIT),
@@ -152,7 +169,7 @@ export function GetQueryOperation(): MethodDecorator {
     ApiHeader(LAST_EVENT_ID),
     ApiAnswers({
       200: {
-        description: 'The query, alive (with `Retry-After`) or ended.',
+        description: 'The query, live (with `Retry-After`) or ended.',
         headers: toHeaders(
           [...POLL.always, 'Vary'],
           [
@@ -168,23 +185,20 @@ export function GetQueryOperation(): MethodDecorator {
         ),
         content: {
           ...queryContent('Pending', 'Running', 'Completed', 'Terminated'),
-          'text/html': { schema: HTML },
           'text/event-stream': EVENTS,
         },
       },
       204: NOTHING_NEW,
       304: NOT_MODIFIED,
-      ...withPage(
-        problems(POLL, [
-          ...AUTH_CODES,
-          'REQUEST_INVALID',
-          ...ID_CODES,
-          'NOT_ACCEPTABLE',
-          'RATE_LIMITED',
-          'TOO_MANY_STREAMS',
-          'SERVICE_UNAVAILABLE',
-        ]),
-      ),
+      ...toProblems(POLL, [
+        ...AUTH_CODES,
+        'REQUEST_INVALID',
+        ...ID_CODES,
+        'NOT_ACCEPTABLE',
+        'RATE_LIMITED',
+        'TOO_MANY_STREAMS',
+        'SERVICE_UNAVAILABLE',
+      ]),
     }),
   );
 }
@@ -196,7 +210,8 @@ export function GetQueryResultOperation(): MethodDecorator {
       operationId: 'getQueryResult',
       tags: [TAG],
       summary: 'Follow a query to its result',
-      description: 'The target of `Location`: 202 while the query is alive, then the result, or why there is none.',
+      description:
+        'The target of `Location`: 202 while the query is live, then the result, or the reason why it has none.',
     }),
     ApiParam(ID_PARAMETER),
     ApiQuery(WAIT_PARAMETER),
@@ -209,12 +224,12 @@ export function GetQueryResultOperation(): MethodDecorator {
         content: queryContent('Completed'),
       },
       202: {
-        description: 'Not ended yet: ask again at `Location` after `Retry-After`.',
+        description: 'Not ended yet: request `Location` again after `Retry-After` seconds.',
         headers: toHeaders([...POLL.always, ...DOCUMENT, 'Location', 'Retry-After'], ['Preference-Applied']),
         content: queryContent('Pending', 'Running'),
       },
       304: NOT_MODIFIED,
-      ...problems(POLL, [
+      ...toProblems(POLL, [
         ...AUTH_CODES,
         'REQUEST_INVALID',
         ...ID_CODES,
@@ -232,20 +247,20 @@ export function StreamQueryEventsOperation(): MethodDecorator {
     ApiOperation({
       operationId: 'streamQueryEvents',
       tags: [TAG],
-      summary: 'Be told how a query goes on',
-      description: 'Server-Sent Events: `progress` at each change, at last `end`; the data is the status document.',
+      summary: 'Stream the changes of a query',
+      description: 'Server-sent events: `progress` at each change, `end` at the end. The data is the status document.',
     }),
     ApiParam(ID_PARAMETER),
     ApiHeader(PREFER_WAIT),
     ApiHeader(LAST_EVENT_ID),
     ApiAnswers({
       200: {
-        description: 'The stream; it ends after `end`.',
+        description: 'The stream. The service closes it after `end`.',
         headers: toHeaders([...POLL.always, 'X-Accel-Buffering'], ['Preference-Applied']),
         content: { 'text/event-stream': EVENTS },
       },
       204: NOTHING_NEW,
-      ...problems(POLL, [...AUTH_CODES, ...ID_CODES, 'RATE_LIMITED', 'TOO_MANY_STREAMS', 'SERVICE_UNAVAILABLE']),
+      ...toProblems(POLL, [...AUTH_CODES, ...ID_CODES, 'RATE_LIMITED', 'TOO_MANY_STREAMS', 'SERVICE_UNAVAILABLE']),
     }),
   );
 }
@@ -257,13 +272,13 @@ export function TerminateQueryOperation(): MethodDecorator {
       operationId: 'terminateQuery',
       tags: [TAG],
       summary: 'Terminate a query',
-      description: 'For good, whether or not any worker lives. What has ended stays as it is.',
+      description: 'Takes effect at once, also while no worker is alive. A query that has ended does not change.',
     }),
     ApiParam(ID_PARAMETER),
     ApiHeader(IF_NONE_MATCH),
     ApiAnswers({
       200: {
-        description: 'It had ended before.',
+        description: 'The query had ended before.',
         headers: toHeaders([...CALLER_LIMIT.always, ...DOCUMENT], []),
         content: queryContent('Completed', 'Terminated'),
       },
@@ -272,7 +287,7 @@ export function TerminateQueryOperation(): MethodDecorator {
         headers: toHeaders([...CALLER_LIMIT.always, ...DOCUMENT], []),
         content: queryContent('Terminated'),
       },
-      ...problems(CALLER_LIMIT, [
+      ...toProblems(CALLER_LIMIT, [
         ...CHANGE_CODES,
         'BODY_TOO_LARGE',
         'MEDIA_TYPE_UNSUPPORTED',
@@ -284,26 +299,13 @@ export function TerminateQueryOperation(): MethodDecorator {
   );
 }
 
-const TIME = {
-  type: 'string',
-  pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,3})?)?(Z|[+-]\\d\\d:\\d\\d))?$',
-  maxLength: 29,
-};
-
 const HTML: JsonSchema = { type: 'string', pattern: '^<!doctype html>', maxLength: 200_000 };
-
-/** A person's browser is told with a page, but where it takes none. */
-function withPage(answers: Record<number, Answer>): Record<number, Answer> {
-  const add = (answer: Answer | undefined) =>
-    answer && { ...answer, content: { ...answer.content, 'text/html': { schema: HTML } } };
-  return Object.fromEntries(
-    Object.entries(answers).map(([status, answer]) => [status, status === '406' ? answer : add(answer)]),
-  ) as Record<number, Answer>;
-}
 
 const EVENTS = {
   schema: {
     type: 'string',
+    // Generators read a text without a format as JSON.
+    format: 'binary',
     description: '`data` is a status document; `id` is its revision, for `Last-Event-ID`.',
     pattern: '^(retry: \\d+\\n|event: (progress|end)\\nid: |: still there)',
     maxLength: 10_000_000,
@@ -316,15 +318,21 @@ const EVENTS = {
 } satisfies { schema: JsonSchema; examples: object };
 
 const NOTHING_NEW: Answer = {
-  description: 'The client of the event stream has seen the end (`Last-Event-ID`): it need not come back.',
+  description: 'The client has seen the end of the stream (`Last-Event-ID`) and need not reconnect.',
   headers: toHeaders(LIMITS, ['Cache-Control', 'Preference-Applied']),
 };
 
 const NOT_MODIFIED: Answer = {
-  description: 'The client has this document already.',
+  description: 'The client has this document.',
   headers: toHeaders([...POLL.always, ...DOCUMENT], ['Location', 'Preference-Applied', 'Retry-After']),
 };
 
 const PAGE_EXAMPLES = {
   empty: { summary: 'No queries', value: { items: [], nextPageToken: null } },
 };
+
+/** A status document. */
+function queryContent(...statuses: (keyof typeof QUERY_EXAMPLES)[]): Record<string, MediaType> {
+  const examples = statuses.map((status) => [status, { $ref: `#/components/examples/${status}` }] as const);
+  return { 'application/json': { schema: toSchema('Query'), examples: Object.fromEntries(examples) } };
+}

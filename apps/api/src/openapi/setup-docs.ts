@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { isNamedBy, toETag } from '../public/queries/etag';
 import { ASSETS, ASSETS_PATH, createDocsPage } from './docs-page';
-import { createOpenApiDocument, DOCUMENTATION_CACHE_CONTROL } from './public-document';
+import { createPublicDocument, DOCUMENTATION_CACHE_CONTROL } from './public-document';
 
 /** The documentation is the same for everyone, and tells how to get in. */
 const OPEN = { config: { isOpen: true } };
@@ -20,7 +20,7 @@ export function setupDocs(app: NestFastifyApplication, basePath: string): void {
   let json: string | undefined;
   fastify.get('/api/openapi.json', OPEN, (_request, reply) => {
     // The routes are all there once somebody asks.
-    json ??= JSON.stringify(createOpenApiDocument(app, basePath));
+    json ??= JSON.stringify(createPublicDocument(app, basePath));
     return sendCacheable(json, 'application/json; charset=utf-8', reply);
   });
   const { page, headers } = createDocsPage(basePath);

@@ -14,7 +14,6 @@ import { QueryStatus } from '#shared/contract/query-status';
 
 export const LARGEST_PAGE = 100;
 export const DEFAULT_PAGE = 20;
-
 /** The time of creation and the id of the last query on the page before. */
 export const PAGE_TOKEN = /^\d{1,15}-[0-9a-f]{32}$/;
 

@@ -13,13 +13,13 @@ export interface paths {
         };
         /**
          * List your queries
-         * @description Newest first. A page can be short, even empty, and still have a next one.
+         * @description Newest first. A page can be short or empty and still have a next one.
          */
         get: operations["listQueries"];
         put?: never;
         /**
          * Submit a query
-         * @description Accepted means durably queued. Follow `Location`, wait `Retry-After` in between, stop at anything but 202.
+         * @description An accepted query is durably queued. Poll `Location`, waiting `Retry-After` seconds, until the status is no longer 202.
          */
         post: operations["submitQuery"];
         delete?: never;
@@ -36,15 +36,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read how a query is
-         * @description The status document; a page for a person’s browser with `Accept: text/html`; the stream of events with `Accept: text/event-stream`.
+         * Read the status of a query
+         * @description The status document. With `Accept: text/html` this and every error but 406 is a page for a browser (`x-page`); with `Accept: text/event-stream` it is the stream of events.
          */
         get: operations["getQuery"];
         put?: never;
         post?: never;
         /**
          * Terminate a query
-         * @description For good, whether or not any worker lives. What has ended stays as it is.
+         * @description Takes effect at once, also while no worker is alive. A query that has ended does not change.
          */
         delete: operations["terminateQuery"];
         options?: never;
@@ -61,7 +61,7 @@ export interface paths {
         };
         /**
          * Follow a query to its result
-         * @description The target of `Location`: 202 while the query is alive, then the result, or why there is none.
+         * @description The target of `Location`: 202 while the query is live, then the result, or the reason why it has none.
          */
         get: operations["getQueryResult"];
         put?: never;
@@ -80,8 +80,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Be told how a query goes on
-         * @description Server-Sent Events: `progress` at each change, at last `end`; the data is the status document.
+         * Stream the changes of a query
+         * @description Server-sent events: `progress` at each change, `end` at the end. The data is the status document.
          */
         get: operations["streamQueryEvents"];
         put?: never;
@@ -100,14 +100,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Submit a query, as the original has it
+         * Submit a query, in the form of the original service
          * @description For the original’s clients; new ones should use `submitQuery`.
          */
         get: operations["submitOriginalQuery"];
         put?: never;
         /**
-         * Submit a query, as the original has it, by POST
-         * @description For the original’s clients; new ones should use `submitQuery`. The body is not looked at.
+         * Submit a query, in the form of the original service, by POST
+         * @description For the original’s clients; new ones should use `submitQuery`. The service ignores the body.
          */
         post: operations["postOriginalQuery"];
         delete?: never;
@@ -124,7 +124,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read how a query is, as the original has it
+         * Read the status of a query, in the form of the original service
          * @description For the original’s clients; new ones should use `getQueryResult`.
          */
         get: operations["getOriginalStatus"];
@@ -164,7 +164,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Can queries be taken?
+         * Can the process take queries?
          * @description For the platform’s probes.
          */
         get: operations["isReady"];
@@ -204,7 +204,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The routes to try, and the errors explained
+         * A page to try the routes, with all error codes
          * @description A page for people.
          */
         get: operations["getDocs"];
@@ -282,7 +282,7 @@ export interface components {
             entitiesRead: number;
             /**
              * Format: int64
-             * @description About how long the query still takes; null until that can be told.
+             * @description About how long the query still takes; null until it is known.
              */
             etaSeconds: number | null;
             /**
@@ -305,7 +305,7 @@ export interface components {
             entitiesRead: number;
             /**
              * Format: int64
-             * @description Entities with a certificate and no identification number: nobody, not counted.
+             * @description Entities with a certificate and without an identification number; they are not counted.
              */
             entitiesWithoutIdentifier: number;
             /**
@@ -324,14 +324,23 @@ export interface components {
              */
             oldestScanAt: string;
         };
-        /** @description Why there will be no answer. */
+        /** @description Why the query has no result. */
         QueryFailure: {
-            /** @enum {string} */
-            code: "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: components["schemas"]["FailureCode"];
             /** @description For people. */
             message: string;
         };
-        /** @description Where to go on, relative to this service. */
+        /**
+         * @description Completed, Failed and Terminated are terminal: they never change.
+         * @enum {string}
+         */
+        QueryStatus: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
+        /**
+         * @description The error codes with which an accepted query can end.
+         * @enum {string}
+         */
+        FailureCode: "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+        /** @description Related addresses, relative to this service. */
         QueryLinks: {
             /** Format: uri-reference */
             self: string;
@@ -340,15 +349,11 @@ export interface components {
             /** Format: uri-reference */
             events: string;
         };
-        /** @description The status document: one shape on every route. */
+        /** @description The status document, the same on every route. */
         Query: {
             /** @description 32 lower-case hex digits. */
             id: string;
-            /**
-             * @description Completed, Failed and Terminated are terminal: they never change.
-             * @enum {string}
-             */
-            status: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
+            status: components["schemas"]["QueryStatus"];
             request: components["schemas"]["QueryRequest"];
             /**
              * Format: date-time
@@ -367,13 +372,13 @@ export interface components {
             finishedAt: string | null;
             /**
              * Format: date-time
-             * @description Until when it is kept; null while it lives. ISO 8601, in UTC.
+             * @description When the service deletes it; null while the query is live. ISO 8601, in UTC.
              */
             expiresAt: string | null;
             progress: components["schemas"]["QueryProgress"];
-            /** @description Null but in a completed query. */
+            /** @description Null unless the query is completed. */
             result: components["schemas"]["QueryResult"] | null;
-            /** @description Null but in a failed or terminated query. */
+            /** @description Null unless the query has failed or was terminated. */
             error: components["schemas"]["QueryFailure"] | null;
             links: components["schemas"]["QueryLinks"];
         };
@@ -384,6 +389,11 @@ export interface components {
             /** @description The `pageToken` of the next page; null on the last. */
             nextPageToken: string | null;
         };
+        /**
+         * @description Stable. Later versions can add codes.
+         * @enum {string}
+         */
+        ErrorCode: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "TOO_MANY_STREAMS" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
         /** @description Problem details (RFC 9457). */
         Problem: {
             /**
@@ -398,11 +408,7 @@ export interface components {
              * @description The HTTP status.
              */
             status: number;
-            /**
-             * @description Stable; what to do about each is told at `/api/docs`.
-             * @enum {string}
-             */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "TOO_MANY_STREAMS" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: components["schemas"]["ErrorCode"];
             /** @description For people. */
             detail: string;
             /** @description The path of the request, as it was sent. */
@@ -411,11 +417,7 @@ export interface components {
         };
         /** @description `code` and `detail` once more, in the form that Azure clients read. */
         ProblemError: {
-            /**
-             * @description Stable; what to do about each is told at `/api/docs`.
-             * @enum {string}
-             */
-            code: "BODY_MISSING" | "REQUEST_UNREADABLE" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID" | "UNAUTHENTICATED" | "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST" | "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ACCEPTABLE" | "REQUEST_TOO_SLOW" | "BODY_TOO_LARGE" | "MEDIA_TYPE_UNSUPPORTED" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES" | "TOO_MANY_STREAMS" | "HEADERS_TOO_LARGE" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" | "AUTH_UNAVAILABLE" | "NOT_READY" | "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
+            code: components["schemas"]["ErrorCode"];
             /** @description For people. */
             message: string;
         };
@@ -424,40 +426,566 @@ export interface components {
             /** @description For people. */
             error: string;
         };
-        /** @description Where to look next. */
+        /** @description The address of the status. */
         OriginalSubmission: {
             /** Format: uri-reference */
             statusUri: string;
         };
-        /** @description How the query is. */
+        /** @description The status of the query. */
         OriginalStatus: {
             /** @description 32 lower-case hex digits. */
             id: string;
-            /**
-             * @description Completed, Failed and Terminated are terminal: they never change.
-             * @enum {string}
-             */
-            status: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
+            status: components["schemas"]["QueryStatus"];
             /** @description A whole number when the query is Completed; a text that begins with a code when it is Failed or Terminated; null before. */
             result: unknown;
         };
-        /** @description All is well. */
+        /** @description The process can do its work. */
         Health: {
-            /** @enum {string} */
+            /** @constant */
             status: "ok";
         };
     };
     responses: {
-        /** @description The methods that the route has; or, where scripts of other origins may call, what they may do (a CORS preflight). */
+        /**
+         * @description - `BODY_MISSING`: The request has no body. Send a JSON object with the members start and end.
+         *     - `BODY_NOT_JSON`: The body is not JSON. Send one valid JSON object, encoded as UTF-8.
+         *     - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names.
+         *     - `QUERY_RANGE_INVALID`: The range ends before it starts. Let end be the same day as start, or a later one.
+         *     - `QUERY_RANGE_TOO_LONG`: The range has too many days. Ask for fewer days at once.
+         *     - `IDEMPOTENCY_KEY_INVALID`: The idempotency key is not valid. Send 1 to 255 printable characters, once.
+         */
+        BadRequest: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
+        Unauthorized: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+         *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+         *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
+         */
+        Forbidden: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended. */
+        NotFound: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `TABLE_THROTTLED`: The table service was busy for too long. Submit the query again when the storage account has less to do; days already read can be reused.
+         *     - `TABLE_UNREACHABLE`: The table service could not be reached, or did not answer in time. Submit the query again later; days already read can be reused.
+         *     - `TABLE_PROTOCOL`: The table service gave answers that cannot be right. Tell the operator: something between the service and its storage account changes the answers.
+         *     - `TABLE_FORBIDDEN`: The table service refused the credential. Tell the operator: the key or role of the service for its storage account is wrong.
+         *     - `TABLE_NOT_FOUND`: The table does not exist. Tell the operator: the configured table is not in the storage account.
+         *     - `QUERY_TIME_LIMIT`: The query took longer than the service allows. Ask for fewer days, or submit it again: days already read can be reused.
+         *     - `QUERY_INVALID`: The accepted query cannot be understood by the worker that took it. Submit the query again; if that does not help, tell the operator that versions are mixed.
+         *     - `WORKER_LOST`: The workers that ran the query were lost too often. Submit the query again; if that does not help, tell the operator.
+         *     - `QUERY_FAILED`: The query failed for an unexpected reason. Submit the query again; if that does not help, tell the operator.
+         *     - `QUERY_TERMINATED`: The query was terminated. Submit the query again if the result is wanted after all.
+         */
+        Conflict: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
+        PayloadTooLarge: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
+        UnsupportedMediaType: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `IDEMPOTENCY_KEY_REUSED`: The idempotency key belongs to another request. Send a new key with a new request, and the same key only with the same request. */
+        UnprocessableEntity: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
+         *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
+         */
+        TooManyRequests: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
+        InternalServerError: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+         *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+         */
+        ServiceUnavailable: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names. */
+        "BadRequest.listQueries": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+         *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+         */
+        "Forbidden.listQueries": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+        "TooManyRequests.listQueries": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
+        "InternalServerError.listQueries": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+         *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+         */
+        "ServiceUnavailable.listQueries": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
+         *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
+         */
+        "NotFound.getQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `NOT_ACCEPTABLE`: The resource has none of the accepted forms. Accept application/json; the status document also comes as text/html and text/event-stream. */
+        NotAcceptable: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
+         *     - `TOO_MANY_STREAMS`: Too many event streams of this caller are open. Close one of them, or wait until one has ended; a long poll needs no stream.
+         */
+        "TooManyRequests.getQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
+        "InternalServerError.getQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+         *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+         */
+        "ServiceUnavailable.getQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
+         *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
+         */
+        "NotFound.terminateQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `TABLE_THROTTLED`: The table service was busy for too long. Submit the query again when the storage account has less to do; days already read can be reused.
+         *     - `TABLE_UNREACHABLE`: The table service could not be reached, or did not answer in time. Submit the query again later; days already read can be reused.
+         *     - `TABLE_PROTOCOL`: The table service gave answers that cannot be right. Tell the operator: something between the service and its storage account changes the answers.
+         *     - `TABLE_FORBIDDEN`: The table service refused the credential. Tell the operator: the key or role of the service for its storage account is wrong.
+         *     - `TABLE_NOT_FOUND`: The table does not exist. Tell the operator: the configured table is not in the storage account.
+         *     - `QUERY_TIME_LIMIT`: The query took longer than the service allows. Ask for fewer days, or submit it again: days already read can be reused.
+         *     - `QUERY_INVALID`: The accepted query cannot be understood by the worker that took it. Submit the query again; if that does not help, tell the operator that versions are mixed.
+         *     - `WORKER_LOST`: The workers that ran the query were lost too often. Submit the query again; if that does not help, tell the operator.
+         *     - `QUERY_FAILED`: The query failed for an unexpected reason. Submit the query again; if that does not help, tell the operator.
+         *     - `QUERY_TERMINATED`: The query was terminated. Submit the query again if the result is wanted after all.
+         */
+        "Conflict.getQueryResult": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Preference-Applied": components["headers"]["Preference-Applied"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /**
+         * @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names.
+         *     - `QUERY_RANGE_INVALID`: The range ends before it starts. Let end be the same day as start, or a later one.
+         *     - `QUERY_RANGE_TOO_LONG`: The range has too many days. Ask for fewer days at once.
+         */
+        "BadRequest.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
+        "Unauthorized.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /**
+         * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+         *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+         *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
+         */
+        "Forbidden.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /**
+         * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
+         *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
+         */
+        "TooManyRequests.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
+        "InternalServerError.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /**
+         * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
+         *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
+         */
+        "ServiceUnavailable.submitOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
+        "PayloadTooLarge.postOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
+        "UnsupportedMediaType.postOriginalQuery": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /**
+         * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
+         *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
+         */
+        "Forbidden.getOriginalStatus": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /**
+         * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
+         *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
+         */
+        "NotFound.getOriginalStatus": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "text/plain": string;
+            };
+        };
+        /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
+        "TooManyRequests.getOriginalStatus": {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OriginalError"];
+            };
+        };
+        /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
+        "InternalServerError.isLive": {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `NOT_READY`: This process is not ready. Wait; the detail tells what is missing. */
+        "ServiceUnavailable.isReady": {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control.always"];
+                "Retry-After": components["headers"]["Retry-After.always"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The methods of the route; or, if scripts of other origins may call, what they may do (a CORS preflight). */
         Options: {
             headers: {
                 Allow: components["headers"]["Allow"];
                 "Access-Control-Allow-Headers": components["headers"]["Access-Control-Allow-Headers"];
                 "Access-Control-Allow-Methods": components["headers"]["Access-Control-Allow-Methods"];
                 "Access-Control-Max-Age": components["headers"]["Access-Control-Max-Age"];
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 [name: string]: unknown;
             };
             content?: never;
@@ -465,28 +993,17 @@ export interface components {
         /** @description - `METHOD_NOT_ALLOWED`: The route does not answer to this method. Use one of the methods that the Allow header names. */
         MethodNotAllowed: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 Allow: components["headers"]["Allow.always"];
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status: 405;
-                    /** @enum {unknown} */
-                    code: "METHOD_NOT_ALLOWED";
-                };
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description - `METHOD_NOT_ALLOWED`: The route does not answer to this method. Use one of the methods that the Allow header names. */
         OriginalMethodNotAllowed: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 Allow: components["headers"]["Allow.always"];
                 [name: string]: unknown;
@@ -498,74 +1015,41 @@ export interface components {
         /** @description - `REQUEST_UNREADABLE`: The request is not valid HTTP. Send it with a client that keeps to HTTP/1.1. */
         Unreadable: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status: 400;
-                    /** @enum {unknown} */
-                    code: "REQUEST_UNREADABLE";
-                };
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description - `REQUEST_TOO_SLOW`: The request took too long to arrive. Send it again, over a faster connection. */
         TooSlow: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status: 408;
-                    /** @enum {unknown} */
-                    code: "REQUEST_TOO_SLOW";
-                };
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description - `HEADERS_TOO_LARGE`: The headers of the request are too large. Send at most 16 KiB of headers, and a token of at most 8 KiB. */
         HeadersTooLarge: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status: 431;
-                    /** @enum {unknown} */
-                    code: "HEADERS_TOO_LARGE";
-                };
+                "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are. */
         RouteNotFound: {
             headers: {
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                Vary: components["headers"]["Vary"];
                 "Cache-Control": components["headers"]["Cache-Control.always"];
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status: 404;
-                    /** @enum {unknown} */
-                    code: "ROUTE_NOT_FOUND";
-                };
-                /** @example Job not found */
+                "application/problem+json": components["schemas"]["Problem"];
                 "text/plain": string;
             };
         };
@@ -577,7 +1061,7 @@ export interface components {
         "Access-Control-Allow-Headers": string;
         /** @description The methods that scripts of other origins may use. */
         "Access-Control-Allow-Methods": string;
-        /** @description The origin of the request, where the service is configured to let its scripts call. */
+        /** @description The origin of the request, if the service is configured to allow its scripts. */
         "Access-Control-Allow-Origin": string;
         /** @description The headers that scripts of other origins may read. */
         "Access-Control-Expose-Headers": string;
@@ -585,45 +1069,45 @@ export interface components {
         "Access-Control-Expose-Headers.always": string;
         /** @description For how many seconds a browser may keep this answer. */
         "Access-Control-Max-Age": number;
-        /** @description The methods that the route has. */
+        /** @description The methods of the route. */
         Allow: string;
-        /** @description The methods that the route has. */
+        /** @description The methods of the route. */
         "Allow.always": string;
-        /** @description Nothing may be kept by a cache. */
+        /** @description No cache may keep the answer. */
         "Cache-Control": "no-store";
-        /** @description Nothing may be kept by a cache. */
+        /** @description No cache may keep the answer. */
         "Cache-Control.always": "no-store";
         /** @description What the page may load. */
         "Content-Security-Policy": string;
         /** @description What the page may load. */
         "Content-Security-Policy.always": string;
-        /** @description No page elsewhere may embed it. */
-        "Cross-Origin-Resource-Policy": "same-origin";
         /** @description Of the page. */
         "Cross-Origin-Opener-Policy": "same-origin";
-        /** @description Changes whenever the document does. */
+        /** @description No page elsewhere may embed it. */
+        "Cross-Origin-Resource-Policy": "same-origin";
+        /** @description Changes with the document. */
         ETag: string;
-        /** @description Changes whenever the document does. */
+        /** @description Changes with the document. */
         "ETag.always": string;
-        /** @description The query was there before, under the same key. */
+        /** @description The query was submitted before, with the same key. */
         "Idempotency-Replayed": "true";
-        /** @description The next page, where there is one. */
+        /** @description The next page, if there is one. */
         Link: string;
-        /** @description Where to look next: absolute where the service knows its public address, else relative. */
+        /** @description The next address to request: absolute if the service knows its public address, else relative. */
         Location: string;
-        /** @description Where to look next: absolute where the service knows its public address, else relative. */
+        /** @description The next address to request: absolute if the service knows its public address, else relative. */
         "Location.always": string;
-        /** @description The wait of `Prefer` that was kept to, in seconds. */
+        /** @description The wait of `Prefer` that the service applied, in seconds. */
         "Preference-Applied": string;
-        /** @description The wait of `Prefer` that was kept to, in seconds. */
+        /** @description The wait of `Prefer` that the service applied, in seconds. */
         "Preference-Applied.always": string;
         /** @description How many requests are left (`r`), and for how many seconds (`t`). */
         RateLimit: string;
         /** @description How many requests are left (`r`), and for how many seconds (`t`). */
         "RateLimit.always": string;
-        /** @description How many requests (`q`) are let through in how many seconds (`w`). */
+        /** @description How many requests (`q`) are allowed in how many seconds (`w`). */
         "RateLimit-Policy": string;
-        /** @description How many requests (`q`) are let through in how many seconds (`w`). */
+        /** @description How many requests (`q`) are allowed in how many seconds (`w`). */
         "RateLimit-Policy.always": string;
         /** @description Of the page. */
         "Referrer-Policy": "no-referrer";
@@ -633,19 +1117,19 @@ export interface components {
         "Retry-After": number;
         /** @description How many seconds to wait before the next request. */
         "Retry-After.always": number;
-        /** @description Where the public address of the service is https: keep to that. */
+        /** @description Use https only; sent if the public address of the service is https. */
         "Strict-Transport-Security": string;
         /** @description The headers of the request that the answer depends on. */
         Vary: string;
         /** @description The headers of the request that the answer depends on. */
         "Vary.always": string;
-        /** @description Which credential is asked for, and what is wrong with the one that was sent (RFC 6750). */
+        /** @description Which credential the service expects, and what is wrong with the one in the request (RFC 6750). */
         "WWW-Authenticate": string;
-        /** @description Which credential is asked for, and what is wrong with the one that was sent (RFC 6750). */
+        /** @description Which credential the service expects, and what is wrong with the one in the request (RFC 6750). */
         "WWW-Authenticate.always": string;
-        /** @description Tells a proxy to pass events on at once. */
+        /** @description Makes a proxy pass events on at once. */
         "X-Accel-Buffering": "no";
-        /** @description Tells a proxy to pass events on at once. */
+        /** @description Makes a proxy pass events on at once. */
         "X-Accel-Buffering.always": "no";
         /** @description The content is what its type says. */
         "X-Content-Type-Options": "nosniff";
@@ -661,11 +1145,13 @@ export interface operations {
     listQueries: {
         parameters: {
             query?: {
-                status?: "Pending" | "Running" | "Completed" | "Failed" | "Terminated";
+                /** @description Only queries with this status. */
+                status?: components["schemas"]["QueryStatus"];
                 /** @description A time such as 2021-10-10T08:30:00Z, or a day, which begins at midnight UTC. Inclusive. */
                 createdAfter?: string;
                 /** @description A time such as 2021-10-10T08:30:00Z, or a day, which begins at midnight UTC. Inclusive. */
                 createdBefore?: string;
+                /** @description The most queries on a page. */
                 pageSize?: number;
                 /** @description The `nextPageToken` of the page before. */
                 pageToken?: string;
@@ -680,9 +1166,6 @@ export interface operations {
             200: {
                 headers: {
                     Link: components["headers"]["Link"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     [name: string]: unknown;
                 };
@@ -690,145 +1173,21 @@ export interface operations {
                     "application/json": components["schemas"]["QueryPage"];
                 };
             };
-            /** @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names. */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 400;
-                        /** @enum {unknown} */
-                        code: "REQUEST_INVALID";
-                    };
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
-                    };
-                };
-            };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED";
-                    };
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                };
-            };
+            400: components["responses"]["BadRequest.listQueries"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden.listQueries"];
+            429: components["responses"]["TooManyRequests.listQueries"];
+            500: components["responses"]["InternalServerError.listQueries"];
+            503: components["responses"]["ServiceUnavailable.listQueries"];
         };
     };
     submitQuery: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes all submissions under it one query; the same key with another body is refused. A new UUID is a good one. */
+                /** @description All submissions with the same key are one query. The same key with another body is rejected. Send a new UUID for a new query. */
                 "Idempotency-Key"?: string;
-                /** @description `wait=N`: hold the answer back for up to so many seconds (RFC 7240). Goes behind the parameter `wait`. */
+                /** @description `wait=N`: wait for up to N seconds (RFC 7240). The parameter `wait` takes precedence. */
                 Prefer?: string;
             };
             path?: never;
@@ -840,17 +1199,15 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The query ended while the answer was held back, as `Prefer: wait` asks. */
+            /** @description The query ended within the wait of `Prefer`. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     "Preference-Applied": components["headers"]["Preference-Applied.always"];
                     [name: string]: unknown;
                 };
@@ -863,13 +1220,11 @@ export interface operations {
                 headers: {
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     Location: components["headers"]["Location.always"];
                     "Retry-After": components["headers"]["Retry-After.always"];
                     [name: string]: unknown;
@@ -878,294 +1233,31 @@ export interface operations {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /**
-             * @description - `BODY_MISSING`: The request has no body. Send a JSON object with the members start and end.
-             *     - `BODY_NOT_JSON`: The body is not JSON. Send one valid JSON object, encoded as UTF-8.
-             *     - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names.
-             *     - `QUERY_RANGE_INVALID`: The range ends before it starts. Let end be the same day as start, or a later one.
-             *     - `QUERY_RANGE_TOO_LONG`: The range has too many days. Ask for fewer days at once.
-             *     - `IDEMPOTENCY_KEY_INVALID`: The idempotency key is not valid. Send 1 to 255 printable characters, once.
-             */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 400;
-                        /** @enum {unknown} */
-                        code: "BODY_MISSING" | "BODY_NOT_JSON" | "REQUEST_INVALID" | "QUERY_RANGE_INVALID" | "QUERY_RANGE_TOO_LONG" | "IDEMPOTENCY_KEY_INVALID";
-                    };
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST";
-                    };
-                };
-            };
-            /** @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended. */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 404;
-                        /** @enum {unknown} */
-                        code: "QUERY_NOT_FOUND";
-                    };
-                };
-            };
-            /**
-             * @description - `TABLE_THROTTLED`: The table service was busy for too long. Submit the query again when the storage account has less to do; days already read can be reused.
-             *     - `TABLE_UNREACHABLE`: The table service could not be reached, or did not answer in time. Submit the query again later; days already read can be reused.
-             *     - `TABLE_PROTOCOL`: The table service gave answers that cannot be right. Tell the operator: something between the service and its storage account changes the answers.
-             *     - `TABLE_FORBIDDEN`: The table service refused the credential. Tell the operator: the key or role of the service for its storage account is wrong.
-             *     - `TABLE_NOT_FOUND`: The table does not exist. Tell the operator: the configured table is not in the storage account.
-             *     - `QUERY_TIME_LIMIT`: The query took longer than the service allows. Ask for fewer days, or submit it again: days already read can be reused.
-             *     - `QUERY_INVALID`: The accepted query cannot be understood by the worker that took it. Submit the query again; if that does not help, tell the operator that versions are mixed.
-             *     - `WORKER_LOST`: The workers that ran the query were lost too often. Submit the query again; if that does not help, tell the operator.
-             *     - `QUERY_FAILED`: The query failed for an unexpected reason. Submit the query again; if that does not help, tell the operator.
-             *     - `QUERY_TERMINATED`: The query was terminated. Submit the query again if the result is wanted after all.
-             */
-            409: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 409;
-                        /** @enum {unknown} */
-                        code: "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
-                    };
-                };
-            };
-            /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
-            413: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 413;
-                        /** @enum {unknown} */
-                        code: "BODY_TOO_LARGE";
-                    };
-                };
-            };
-            /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
-            415: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 415;
-                        /** @enum {unknown} */
-                        code: "MEDIA_TYPE_UNSUPPORTED";
-                    };
-                };
-            };
-            /** @description - `IDEMPOTENCY_KEY_REUSED`: The idempotency key belongs to another request. Send a new key with a new request, and the same key only with the same request. */
-            422: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 422;
-                        /** @enum {unknown} */
-                        code: "IDEMPOTENCY_KEY_REUSED";
-                    };
-                };
-            };
-            /**
-             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
-             *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
-             */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED" | "TOO_MANY_LIVE_QUERIES";
-                    };
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getQuery: {
         parameters: {
             query?: {
-                /** @description A long poll: for how many seconds the answer may be held back until the query has ended, or has changed against `If-None-Match`. More than the service allows is what it allows. */
+                /** @description A long poll: the answer waits for so many seconds until the query has ended, or differs from `If-None-Match`. The service caps it. */
                 wait?: number;
             };
             header?: {
-                /** @description `wait=N`: hold the answer back for up to so many seconds (RFC 7240). Goes behind the parameter `wait`. */
+                /** @description `wait=N`: wait for up to N seconds (RFC 7240). The parameter `wait` takes precedence. */
                 Prefer?: string;
                 /** @description The `ETag` of the document that the client has. */
                 "If-None-Match"?: string;
-                /** @description The `id` of the last event that the client has seen: it is not sent again. */
+                /** @description The `id` of the last event that the client has seen. The stream continues after it. */
                 "Last-Event-ID"?: string;
             };
             path: {
@@ -1176,7 +1268,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The query, alive (with `Retry-After`) or ended. */
+            /** @description The query, live (with `Retry-After`) or ended. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -1188,241 +1280,51 @@ export interface operations {
                     "Referrer-Policy": components["headers"]["Referrer-Policy"];
                     "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
                     "X-Accel-Buffering": components["headers"]["X-Accel-Buffering"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    Vary: components["headers"]["Vary.always"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
+                    Vary: components["headers"]["Vary.always"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Query"];
-                    "text/html": string;
                     "text/event-stream": string;
                 };
             };
-            /** @description The client of the event stream has seen the end (`Last-Event-ID`): it need not come back. */
+            /** @description The client has seen the end of the stream (`Last-Event-ID`) and need not reconnect. */
             204: {
                 headers: {
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The client has this document already. */
+            /** @description The client has this document. */
             304: {
                 headers: {
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Retry-After": components["headers"]["Retry-After"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names. */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 400;
-                        /** @enum {unknown} */
-                        code: "REQUEST_INVALID";
-                    };
-                    "text/html": string;
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                    "text/html": string;
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
-                    };
-                    "text/html": string;
-                };
-            };
-            /**
-             * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
-             *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
-             */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 404;
-                        /** @enum {unknown} */
-                        code: "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND";
-                    };
-                    "text/html": string;
-                };
-            };
-            /** @description - `NOT_ACCEPTABLE`: The resource has none of the accepted forms. Accept application/json; the status document also comes as text/html and text/event-stream. */
-            406: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 406;
-                        /** @enum {unknown} */
-                        code: "NOT_ACCEPTABLE";
-                    };
-                };
-            };
-            /**
-             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
-             *     - `TOO_MANY_STREAMS`: Too many event streams of this caller are open. Close one of them, or wait until one has ended; a long poll needs no stream.
-             */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED" | "TOO_MANY_STREAMS";
-                    };
-                    "text/html": string;
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                    "text/html": string;
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                    "text/html": string;
-                };
-            };
+            400: components["responses"]["BadRequest.listQueries"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden.listQueries"];
+            404: components["responses"]["NotFound.getQuery"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests.getQuery"];
+            500: components["responses"]["InternalServerError.getQuery"];
+            503: components["responses"]["ServiceUnavailable.getQuery"];
         };
     };
     terminateQuery: {
@@ -1440,14 +1342,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It had ended before. */
+            /** @description The query had ended before. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1457,201 +1357,33 @@ export interface operations {
             /** @description Terminated by this request. */
             202: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED" | "CROSS_SITE_REQUEST";
-                    };
-                };
-            };
-            /**
-             * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
-             *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
-             */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 404;
-                        /** @enum {unknown} */
-                        code: "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND";
-                    };
-                };
-            };
-            /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
-            413: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 413;
-                        /** @enum {unknown} */
-                        code: "BODY_TOO_LARGE";
-                    };
-                };
-            };
-            /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
-            415: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 415;
-                        /** @enum {unknown} */
-                        code: "MEDIA_TYPE_UNSUPPORTED";
-                    };
-                };
-            };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED";
-                    };
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound.terminateQuery"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests.listQueries"];
+            500: components["responses"]["InternalServerError.listQueries"];
+            503: components["responses"]["ServiceUnavailable.listQueries"];
         };
     };
     getQueryResult: {
         parameters: {
             query?: {
-                /** @description A long poll: for how many seconds the answer may be held back until the query has ended, or has changed against `If-None-Match`. More than the service allows is what it allows. */
+                /** @description A long poll: the answer waits for so many seconds until the query has ended, or differs from `If-None-Match`. The service caps it. */
                 wait?: number;
             };
             header?: {
-                /** @description `wait=N`: hold the answer back for up to so many seconds (RFC 7240). Goes behind the parameter `wait`. */
+                /** @description `wait=N`: wait for up to N seconds (RFC 7240). The parameter `wait` takes precedence. */
                 Prefer?: string;
                 /** @description The `ETag` of the document that the client has. */
                 "If-None-Match"?: string;
@@ -1668,30 +1400,26 @@ export interface operations {
             200: {
                 headers: {
                     "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /** @description Not ended yet: ask again at `Location` after `Retry-After`. */
+            /** @description Not ended yet: request `Location` again after `Retry-After` seconds. */
             202: {
                 headers: {
                     "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     Location: components["headers"]["Location.always"];
                     "Retry-After": components["headers"]["Retry-After.always"];
                     [name: string]: unknown;
@@ -1700,224 +1428,38 @@ export interface operations {
                     "application/json": components["schemas"]["Query"];
                 };
             };
-            /** @description The client has this document already. */
+            /** @description The client has this document. */
             304: {
                 headers: {
                     Location: components["headers"]["Location"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
                     "Retry-After": components["headers"]["Retry-After"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     ETag: components["headers"]["ETag.always"];
+                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers.always"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names. */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 400;
-                        /** @enum {unknown} */
-                        code: "REQUEST_INVALID";
-                    };
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
-                    };
-                };
-            };
-            /**
-             * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
-             *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
-             */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 404;
-                        /** @enum {unknown} */
-                        code: "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND";
-                    };
-                };
-            };
-            /**
-             * @description - `TABLE_THROTTLED`: The table service was busy for too long. Submit the query again when the storage account has less to do; days already read can be reused.
-             *     - `TABLE_UNREACHABLE`: The table service could not be reached, or did not answer in time. Submit the query again later; days already read can be reused.
-             *     - `TABLE_PROTOCOL`: The table service gave answers that cannot be right. Tell the operator: something between the service and its storage account changes the answers.
-             *     - `TABLE_FORBIDDEN`: The table service refused the credential. Tell the operator: the key or role of the service for its storage account is wrong.
-             *     - `TABLE_NOT_FOUND`: The table does not exist. Tell the operator: the configured table is not in the storage account.
-             *     - `QUERY_TIME_LIMIT`: The query took longer than the service allows. Ask for fewer days, or submit it again: days already read can be reused.
-             *     - `QUERY_INVALID`: The accepted query cannot be understood by the worker that took it. Submit the query again; if that does not help, tell the operator that versions are mixed.
-             *     - `WORKER_LOST`: The workers that ran the query were lost too often. Submit the query again; if that does not help, tell the operator.
-             *     - `QUERY_FAILED`: The query failed for an unexpected reason. Submit the query again; if that does not help, tell the operator.
-             *     - `QUERY_TERMINATED`: The query was terminated. Submit the query again if the result is wanted after all.
-             */
-            409: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 409;
-                        /** @enum {unknown} */
-                        code: "TABLE_THROTTLED" | "TABLE_UNREACHABLE" | "TABLE_PROTOCOL" | "TABLE_FORBIDDEN" | "TABLE_NOT_FOUND" | "QUERY_TIME_LIMIT" | "QUERY_INVALID" | "WORKER_LOST" | "QUERY_FAILED" | "QUERY_TERMINATED";
-                    };
-                };
-            };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED";
-                    };
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                };
-            };
+            400: components["responses"]["BadRequest.listQueries"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden.listQueries"];
+            404: components["responses"]["NotFound.getQuery"];
+            409: components["responses"]["Conflict.getQueryResult"];
+            429: components["responses"]["TooManyRequests.listQueries"];
+            500: components["responses"]["InternalServerError.getQuery"];
+            503: components["responses"]["ServiceUnavailable.getQuery"];
         };
     };
     streamQueryEvents: {
         parameters: {
             query?: never;
             header?: {
-                /** @description `wait=N`: hold the answer back for up to so many seconds (RFC 7240). Goes behind the parameter `wait`. */
+                /** @description `wait=N`: wait for up to N seconds (RFC 7240). The parameter `wait` takes precedence. */
                 Prefer?: string;
-                /** @description The `id` of the last event that the client has seen: it is not sent again. */
+                /** @description The `id` of the last event that the client has seen. The stream continues after it. */
                 "Last-Event-ID"?: string;
             };
             path: {
@@ -1928,13 +1470,10 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The stream; it ends after `end`. */
+            /** @description The stream. The service closes it after `end`. */
             200: {
                 headers: {
                     "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
@@ -1945,162 +1484,23 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description The client of the event stream has seen the end (`Last-Event-ID`): it need not come back. */
+            /** @description The client has seen the end of the stream (`Last-Event-ID`) and need not reconnect. */
             204: {
                 headers: {
                     "Cache-Control": components["headers"]["Cache-Control"];
                     "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 401;
-                        /** @enum {unknown} */
-                        code: "UNAUTHENTICATED";
-                    };
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 403;
-                        /** @enum {unknown} */
-                        code: "FORBIDDEN" | "HOST_NOT_ALLOWED";
-                    };
-                };
-            };
-            /**
-             * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
-             *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
-             */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 404;
-                        /** @enum {unknown} */
-                        code: "QUERY_NOT_FOUND" | "ROUTE_NOT_FOUND";
-                    };
-                };
-            };
-            /**
-             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
-             *     - `TOO_MANY_STREAMS`: Too many event streams of this caller are open. Close one of them, or wait until one has ended; a long poll needs no stream.
-             */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 429;
-                        /** @enum {unknown} */
-                        code: "RATE_LIMITED" | "TOO_MANY_STREAMS";
-                    };
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Preference-Applied": components["headers"]["Preference-Applied"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "AUTH_UNAVAILABLE" | "SERVICE_UNAVAILABLE";
-                    };
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden.listQueries"];
+            404: components["responses"]["NotFound.getQuery"];
+            429: components["responses"]["TooManyRequests.getQuery"];
+            500: components["responses"]["InternalServerError.getQuery"];
+            503: components["responses"]["ServiceUnavailable.getQuery"];
         };
     };
     submitOriginalQuery: {
@@ -2120,9 +1520,6 @@ export interface operations {
             /** @description Queued. */
             202: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
@@ -2134,114 +1531,12 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalSubmission"];
                 };
             };
-            /**
-             * @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names.
-             *     - `QUERY_RANGE_INVALID`: The range ends before it starts. Let end be the same day as start, or a later one.
-             *     - `QUERY_RANGE_TOO_LONG`: The range has too many days. Ask for fewer days at once.
-             */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
-             *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
-             */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
+            400: components["responses"]["BadRequest.submitOriginalQuery"];
+            401: components["responses"]["Unauthorized.submitOriginalQuery"];
+            403: components["responses"]["Forbidden.submitOriginalQuery"];
+            429: components["responses"]["TooManyRequests.submitOriginalQuery"];
+            500: components["responses"]["InternalServerError.submitOriginalQuery"];
+            503: components["responses"]["ServiceUnavailable.submitOriginalQuery"];
         };
     };
     postOriginalQuery: {
@@ -2261,9 +1556,6 @@ export interface operations {
             /** @description Queued. */
             202: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
@@ -2275,144 +1567,14 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalSubmission"];
                 };
             };
-            /**
-             * @description - `REQUEST_INVALID`: The request is not valid. Correct the members that the detail names.
-             *     - `QUERY_RANGE_INVALID`: The range ends before it starts. Let end be the same day as start, or a later one.
-             *     - `QUERY_RANGE_TOO_LONG`: The range has too many days. Ask for fewer days at once.
-             */
-            400: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             *     - `CROSS_SITE_REQUEST`: A page of another site may not change anything here. Send it from a program or from a page of this service; a proxy in front must pass Host on as it is, or PUBLIC_BASE_URL or CORS_ORIGINS must name the origin.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `BODY_TOO_LARGE`: The body is too large. Send at most 16 KiB. */
-            413: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `MEDIA_TYPE_UNSUPPORTED`: The content type is not supported. Send the body as application/json. */
-            415: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often.
-             *     - `TOO_MANY_LIVE_QUERIES`: Too many queries of this caller have not ended yet. Wait until one of them has ended, or terminate one.
-             */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
+            400: components["responses"]["BadRequest.submitOriginalQuery"];
+            401: components["responses"]["Unauthorized.submitOriginalQuery"];
+            403: components["responses"]["Forbidden.submitOriginalQuery"];
+            413: components["responses"]["PayloadTooLarge.postOriginalQuery"];
+            415: components["responses"]["UnsupportedMediaType.postOriginalQuery"];
+            429: components["responses"]["TooManyRequests.submitOriginalQuery"];
+            500: components["responses"]["InternalServerError.submitOriginalQuery"];
+            503: components["responses"]["ServiceUnavailable.submitOriginalQuery"];
         };
     };
     getOriginalStatus: {
@@ -2430,9 +1592,6 @@ export interface operations {
             /** @description Ended. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
@@ -2445,9 +1604,6 @@ export interface operations {
             /** @description Not ended yet. */
             202: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     RateLimit: components["headers"]["RateLimit.always"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy.always"];
@@ -2459,110 +1615,12 @@ export interface operations {
                     "application/json": components["schemas"]["OriginalStatus"];
                 };
             };
-            /** @description - `UNAUTHENTICATED`: The request has no valid credential. Send one as the WWW-Authenticate header says; the documentation tells which kinds there are. */
-            401: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `FORBIDDEN`: The credential is valid, but not for this service. Ask whoever administers the tenant for the role or the scope that the service requires.
-             *     - `HOST_NOT_ALLOWED`: While no credential is asked for, this listener is reached by a loopback name alone. Send the Host localhost or 127.0.0.1, or let the listener ask for a credential (AUTH_MODE, OPERATOR_AUTH); ALLOW_ANONYMOUS=true lets callers in by any name.
-             */
-            403: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `QUERY_NOT_FOUND`: There is no such query. Check the id; a query and its result are kept for a limited time after it has ended.
-             *     - `ROUTE_NOT_FOUND`: There is no such route. See /api/docs for the routes that there are.
-             */
-            404: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /** @example Job not found */
-                    "text/plain": string;
-                };
-            };
-            /** @description - `RATE_LIMITED`: There were too many requests. Wait as long as Retry-After says; a long poll or the event stream asks less often. */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
-            /**
-             * @description - `AUTH_UNAVAILABLE`: The credential cannot be checked at the moment. Try again after the time that Retry-After gives; the identity provider cannot be reached.
-             *     - `SERVICE_UNAVAILABLE`: The service cannot take or look up queries at the moment. Try again after the time that Retry-After gives.
-             */
-            503: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OriginalError"];
-                };
-            };
+            401: components["responses"]["Unauthorized.submitOriginalQuery"];
+            403: components["responses"]["Forbidden.getOriginalStatus"];
+            404: components["responses"]["NotFound.getOriginalStatus"];
+            429: components["responses"]["TooManyRequests.getOriginalStatus"];
+            500: components["responses"]["InternalServerError.submitOriginalQuery"];
+            503: components["responses"]["ServiceUnavailable.submitOriginalQuery"];
         };
     };
     isLive: {
@@ -2577,9 +1635,6 @@ export interface operations {
             /** @description Yes. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     [name: string]: unknown;
                 };
@@ -2587,24 +1642,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
+            500: components["responses"]["InternalServerError.isLive"];
         };
     };
     isReady: {
@@ -2619,9 +1657,6 @@ export interface operations {
             /** @description Yes. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     "Cache-Control": components["headers"]["Cache-Control.always"];
                     [name: string]: unknown;
                 };
@@ -2629,43 +1664,8 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
-            /** @description - `NOT_READY`: This process is not ready. Wait; the detail tells what is missing. */
-            503: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    "Retry-After": components["headers"]["Retry-After.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 503;
-                        /** @enum {unknown} */
-                        code: "NOT_READY";
-                    };
-                };
-            };
+            500: components["responses"]["InternalServerError.isLive"];
+            503: components["responses"]["ServiceUnavailable.isReady"];
         };
     };
     getOpenApiDocument: {
@@ -2683,9 +1683,6 @@ export interface operations {
             /** @description The document. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     ETag: components["headers"]["ETag.always"];
                     /** @description Any cache may keep it for some minutes. */
                     "Cache-Control": "public, max-age=300";
@@ -2695,12 +1692,9 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
-            /** @description The client has this one already. */
+            /** @description The client has the current one. */
             304: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     ETag: components["headers"]["ETag.always"];
                     /** @description Any cache may keep it for some minutes. */
                     "Cache-Control": "public, max-age=300";
@@ -2708,24 +1702,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
+            500: components["responses"]["InternalServerError.isLive"];
         };
     };
     getDocs: {
@@ -2743,9 +1720,6 @@ export interface operations {
             /** @description The page. */
             200: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     ETag: components["headers"]["ETag.always"];
                     /** @description Any cache may keep it for some minutes. */
                     "Cache-Control": "public, max-age=300";
@@ -2758,12 +1732,9 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The client has this one already. */
+            /** @description The client has the current one. */
             304: {
                 headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
                     ETag: components["headers"]["ETag.always"];
                     /** @description Any cache may keep it for some minutes. */
                     "Cache-Control": "public, max-age=300";
@@ -2771,24 +1742,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description - `INTERNAL_ERROR`: The service made a mistake. Tell the operator the time of the request; trying again may help. */
-            500: {
-                headers: {
-                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                    "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                    Vary: components["headers"]["Vary"];
-                    "Cache-Control": components["headers"]["Cache-Control.always"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"] & {
-                        /** @constant */
-                        status: 500;
-                        /** @enum {unknown} */
-                        code: "INTERNAL_ERROR";
-                    };
-                };
-            };
+            500: components["responses"]["InternalServerError.isLive"];
         };
     };
 }

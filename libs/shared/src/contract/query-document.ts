@@ -1,37 +1,64 @@
-import type { FailureCode } from './error-codes';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { FAILURE_CODES, type FailureCode } from './error-codes';
+import { count, time } from './json-schema';
 import type { QueryRequest } from './query-request';
 import type { QueryStatus, TerminalStatus } from './query-status';
 
 /** How far a query is. `percent` and `atLeast` never decrease while it runs. */
-export interface QueryProgress {
-  /** 0 to 100, with one decimal. */
-  percent: number;
-  daysTotal: number;
-  daysDone: number;
-  /** Of `daysDone`, those that were scanned before the query was submitted (see `maxAgeSeconds`). */
-  daysReused: number;
-  entitiesRead: number;
-  /** Null until enough is known to tell. */
-  etaSeconds: number | null;
-  /** A lower bound of the final count, from the days that are done. */
-  atLeast: number;
+@ApiSchema({ description: 'How far the query is.' })
+export class QueryProgress {
+  /** With one decimal. */
+  @ApiProperty({ type: 'number', minimum: 0, maximum: 100, description: 'Never decreases.' })
+  percent!: number;
+
+  @ApiProperty(count('The days of the range.'))
+  daysTotal!: number;
+
+  @ApiProperty(count('The days that are read or reused.'))
+  daysDone!: number;
+
+  @ApiProperty(count('Of `daysDone`, those that were read before the query was submitted.'))
+  daysReused!: number;
+
+  @ApiProperty(count('Read so far.'))
+  entitiesRead!: number;
+
+  @ApiProperty({ ...count('About how long the query still takes; null until it is known.'), nullable: true })
+  etaSeconds!: number | null;
+
+  @ApiProperty(count('A lower bound of the final count. Never decreases.'))
+  atLeast!: number;
 }
 
 /** The answer to a query. */
-export interface QueryResult {
-  count: number;
-  entitiesRead: number;
-  /** Entities with a certificate but without an identification number: nobody, so not counted. */
-  entitiesWithoutIdentifier: number;
-  daysScanned: number;
-  daysReused: number;
-  /** ISO time at which the oldest of the scans behind the answer began. */
-  oldestScanAt: string;
+@ApiSchema({ description: 'The answer.' })
+export class QueryResult {
+  @ApiProperty(count('The distinct identification numbers; exact.'))
+  count!: number;
+
+  @ApiProperty(count('The entities behind the count.'))
+  entitiesRead!: number;
+
+  @ApiProperty(count('Entities with a certificate and without an identification number; they are not counted.'))
+  entitiesWithoutIdentifier!: number;
+
+  @ApiProperty(count('The days that were read for this query.'))
+  daysScanned!: number;
+
+  @ApiProperty(count('The days that were read before it.'))
+  daysReused!: number;
+
+  @ApiProperty(time('When the oldest of the readings behind the count began.'))
+  oldestScanAt!: string;
 }
 
-interface QueryFailure {
-  code: FailureCode;
-  message: string;
+@ApiSchema({ description: 'Why the query has no result.' })
+export class QueryFailure {
+  @ApiProperty({ enum: FAILURE_CODES, enumName: 'FailureCode' })
+  code!: FailureCode;
+
+  @ApiProperty({ type: 'string', pattern: '^.+$', maxLength: 500, description: 'For people.' })
+  message!: string;
 }
 
 /**

@@ -1,5 +1,7 @@
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IsInt, Max, Min, ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
 import { isCalendarDay, type CalendarDay } from './calendar-day';
+import { count, day } from './json-schema';
 
 /** A year: older day sets are never kept, so asking for them could only be a mistake of units. */
 const MAX_AGE_LIMIT_SECONDS = 31_536_000;
@@ -32,15 +34,24 @@ function IsNotBeforeStart(): PropertyDecorator {
 }
 
 /** What a caller asks: how many distinct people got a certificate from `start` to `end`, both inclusive. */
+@ApiSchema({ description: 'What was asked.' })
 export class QueryRequest {
+  @ApiProperty(day('The first day, inclusive.'))
   @IsCalendarDay()
   start!: CalendarDay;
 
+  @ApiProperty(day('The last day, inclusive: the same day as `start`, or a later one.'))
   @IsNotBeforeStart()
   @IsCalendarDay()
   end!: CalendarDay;
 
-  /** A day that was scanned no longer ago than this, in seconds, may be reused; 0 reads everything anew. */
+  // The schema has no `default`: generators of clients would make the member required in a submission.
+  @ApiProperty(
+    count(
+      'A day that was read no longer ago than this may be reused; 0, the default, reads everything anew.',
+      MAX_AGE_LIMIT_SECONDS,
+    ),
+  )
   @ValidateIf((_, value) => value !== undefined)
   @IsInt({ message: MAX_AGE_RULE })
   @Min(0, { message: MAX_AGE_RULE })

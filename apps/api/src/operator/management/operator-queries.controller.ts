@@ -11,8 +11,15 @@ import {
   RestartQueryOperation,
   RewindQueryOperation,
   TerminateOperatorQueryOperation,
-} from '../../openapi/management-operations';
-import { OperatorListRequest, PurgeRequest, ShowRequest, TerminateRequest } from './management-requests';
+} from '../../openapi/operator-operations';
+import {
+  LONGEST_CALLER,
+  LONGEST_REASON,
+  OperatorListRequest,
+  PurgeRequest,
+  ShowRequest,
+  TerminateRequest,
+} from './management-requests';
 import { toListItem, toOperatorQueryDocument } from './operator-query-document';
 import { Purges } from './purges';
 import { QueryList } from '../../queue/query-list';
@@ -30,7 +37,7 @@ export class OperatorQueriesController {
   ) {}
 
   @Get()
-  @ListOperatorQueriesOperation()
+  @ListOperatorQueriesOperation(LONGEST_CALLER)
   async listAll(
     @Query(ParametersPipe) request: OperatorListRequest,
     @Query() query: object,
@@ -49,7 +56,7 @@ export class OperatorQueriesController {
   }
 
   @Post(':id/terminate')
-  @TerminateOperatorQueryOperation()
+  @TerminateOperatorQueryOperation(LONGEST_REASON)
   async terminate(
     @Param('id') id: string,
     @Query(ParametersPipe) { reason }: TerminateRequest,

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { GetPurgeOperation } from '../../openapi/management-operations';
+import { GetPurgeOperation } from '../../openapi/operator-operations';
 import { type PurgeDocument, Purges } from './purges';
 
 @Controller('operator/purges')

@@ -16,7 +16,7 @@ import {
   ListWorkersOperation,
   ResumeOperation,
   SuspendOperation,
-} from '../../openapi/service-operations';
+} from '../../openapi/operator-operations';
 import type { WorkerSighting } from '#shared/contract/worker-beat';
 
 const MOST_AUDIT_ENTRIES = 1_000;
