@@ -1506,6 +1506,12 @@ export interface operations {
     submitOriginalQuery: {
         parameters: {
             query: {
+                /** @description The first day, inclusive. */
+                start: string;
+                /** @description The last day, inclusive: the same day as `start`, or a later one. */
+                end: string;
+                /** @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew. */
+                maxAgeSeconds: number;
                 /** @description The first day. Day first, as in 10/12/2021 for 10 December; or ISO. */
                 s: string;
                 /** @description The last day, at least one after the first. Day first, as in 10/12/2021 for 10 December; or ISO. */
@@ -1542,6 +1548,12 @@ export interface operations {
     postOriginalQuery: {
         parameters: {
             query: {
+                /** @description The first day, inclusive. */
+                start: string;
+                /** @description The last day, inclusive: the same day as `start`, or a later one. */
+                end: string;
+                /** @description A day that was read no longer ago than this may be reused; 0, the default, reads everything anew. */
+                maxAgeSeconds: number;
                 /** @description The first day. Day first, as in 10/12/2021 for 10 December; or ISO. */
                 s: string;
                 /** @description The last day, at least one after the first. Day first, as in 10/12/2021 for 10 December; or ISO. */
