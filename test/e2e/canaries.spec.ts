@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createKey, toKeyList } from '../support/api-key-file';
@@ -6,7 +6,8 @@ import { type EntraDouble, startEntra } from '../support/azure/entra-double';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
 import { dumpRedis } from '../support/dump-redis';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import type { Fault } from '../support/table-double/fault-rules';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
@@ -24,8 +25,6 @@ const SECRETS = { table: 'storage-account-connection-string', hash: 'identifier-
 
 /** Whatever left the service, and where it was seen. */
 const seen: { where: string; bytes: Buffer }[] = [];
-const keyPrefix = `{t-${randomUUID()}}`;
-const processes: ServiceProcess[] = [];
 let redis: Redis;
 let proxy: TcpProxy;
 let identity: IdentityEndpoint;
@@ -33,7 +32,7 @@ let vault: KeyVaultDouble;
 let entra: EntraDouble;
 let double: TableDouble;
 let token: string;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
 let entraApi: ServiceProcess;
 let worker: ServiceProcess;
@@ -50,21 +49,20 @@ beforeAll(async () => {
     [SECRETS.keys]: toKeyList({ a: [KEY] }),
   });
   token = await entra.sign();
-  env = {
-    REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
-    KEY_PREFIX: keyPrefix,
-    KEY_VAULT_URL: vault.url,
-    PAGE_RETRY_SECONDS: '1',
-    LOG_LEVEL: 'debug',
-    ...identity.env,
-  };
-  api = await start(startApi({ ...env, AUTH_MODE: 'api-key', API_KEYS_SECRET: SECRETS.keys }));
-  entraApi = await start(startApi({ ...env, ...entra.env, KEY_VAULT_URL: '' }));
-  worker = await start(startWorker(env));
+  system = await startSystem({
+    redisUrl: `redis://127.0.0.1:${proxy.port}`,
+    env: { KEY_VAULT_URL: vault.url, PAGE_RETRY_SECONDS: '1', LOG_LEVEL: 'debug', ...identity.env },
+    apiEnv: { AUTH_MODE: 'api-key', API_KEYS_SECRET: SECRETS.keys },
+    workers: 1,
+  });
+  ({ api } = system);
+  worker = system.workers[0]!;
+  entraApi = await system.addApi({ ...entra.env, API_KEYS_SECRET: '', KEY_VAULT_URL: '' });
+  await waitUntilReady(entraApi);
 });
 
 afterAll(async () => {
-  await Promise.all(processes.map((process) => process.end()));
+  await system.stop();
   await Promise.all([identity.stop(), entra.stop(), vault.stop(), double.stop(), proxy.stop(), redis.quit()]);
 });
 
@@ -76,13 +74,6 @@ function rows() {
     identificationNumber: `${MARK}-${i % 900}`,
     CertNumber: `C${i}`,
   }));
-}
-
-async function start(starting: Promise<ServiceProcess>): Promise<ServiceProcess> {
-  const process = await starting;
-  processes.push(process);
-  await waitUntilReady(process);
-  return process;
 }
 
 async function ask(url: string, init: RequestInit = {}): Promise<{ status: number; text: string }> {
@@ -205,7 +196,8 @@ describe('no secret and no identification number', () => {
     expect(await follow(id)).toMatchObject({ status: 'Terminated' });
     await worker.end();
     double.configure({ faults: [] });
-    worker = await start(startWorker({ ...env, QUERY_TIME_LIMIT_SECONDS: '1' }));
+    worker = await system.addWorker({ QUERY_TIME_LIMIT_SECONDS: '1' });
+    await waitUntilReady(worker);
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const late = await submitted();
     expect(await follow(late)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
@@ -244,24 +236,24 @@ describe('no secret and no identification number', () => {
     await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
     vault.set(SECRETS.table, `${MARK} is no connection string`);
     vault.set(SECRETS.hash, MARK);
-    const lost = await startWorker(env);
-    processes.push(lost);
+    const lost = await system.addWorker();
     const { text } = await waitUntil(
       'the worker to say what is wrong',
       () => ask(`${lost.url}/health/ready`),
       (answer) => answer.text.includes('SECRET_INVALID'),
     );
     expect(text).toContain(SECRETS.table);
-    const plain = { ...env, KEY_VAULT_URL: '', TABLE_CONNECTION_STRING: MARK, IDENTIFIER_HASH_KEY: MARK };
-    const refusal = await startWorker({ ...plain, NODE_ENV: 'production' }).then(() => 'it started', String);
+    const plain = { KEY_VAULT_URL: '', TABLE_CONNECTION_STRING: MARK, IDENTIFIER_HASH_KEY: MARK };
+    const refusal = await system.addWorker({ ...plain, NODE_ENV: 'production' }).then(() => 'it started', String);
     expect(refusal).toContain('TABLE_CONNECTION_STRING');
     seen.push({ where: 'the output of a worker that does not start', bytes: Buffer.from(refusal) });
   });
 
   it('was in any answer, log line, record, metric or page of the board', async () => {
     await lookAsOperator(ids);
-    for (const process of processes) seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
-    const entries = await dumpRedis(redis, keyPrefix);
+    for (const process of [api, entraApi, ...system.workers])
+      seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
+    const entries = await dumpRedis(redis, system.keyPrefix);
     seen.push(...entries.map(({ key, bytes }) => ({ where: `Redis at ${key}`, bytes })));
     expect(entries.length).toBeGreaterThan(20);
     expect(seen.length).toBeGreaterThan(120);

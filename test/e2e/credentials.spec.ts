@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
 import { startEntra } from '../support/azure/entra-double';
 import { findChromium, launchChromium } from '../support/browser';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 
 const NO_BROWSER = findChromium() === undefined;
 const KEY = createKey();
@@ -15,25 +15,24 @@ const RANGE = { start: '2021-10-10', end: '2021-12-10' };
 describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
   let browser: Browser;
   let file: ApiKeyFile;
+  let system: System;
   let api: ServiceProcess;
 
   beforeAll(async () => {
     browser = await launchChromium();
     file = await createApiKeyFile({ a: [KEY] });
-    api = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...file.env });
-    await waitUntilReady(api);
+    system = await startSystem({ apiEnv: file.env });
+    ({ api } = system);
   });
 
   afterAll(async () => {
     await browser.close();
+    await system.stop();
     await file.remove();
-    expect(await api.end()).toBe(0);
   });
 
   async function submit(): Promise<string> {
-    const submission = toSubmission(RANGE);
-    const headers = { ...(submission.headers as Record<string, string>), 'x-api-key': KEY };
-    const answer = await checkedFetch(`${api.url}/api/queries`, { ...submission, headers });
+    const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE, { 'x-api-key': KEY }));
     return ((await answer.json()) as { links: { self: string } }).links.self;
   }
 
@@ -64,13 +63,12 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
 
   it('can give an access token to the page of the routes', async () => {
     const entra = await startEntra();
-    const own = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...entra.env });
-    await waitUntilReady(own);
+    const own = await startSystem({ apiEnv: entra.env });
     const page = await browser.newPage();
-    expect(await tryList(page, own.url, 'bearer', await entra.sign())).toBe('200');
-    expect(await tryList(page, own.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');
+    expect(await tryList(page, own.api.url, 'bearer', await entra.sign())).toBe('200');
+    expect(await tryList(page, own.api.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');
     await page.close();
-    expect(await own.end()).toBe(0);
+    await own.stop();
     await entra.stop();
   });
 

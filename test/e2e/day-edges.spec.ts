@@ -7,7 +7,7 @@ import { readRedisClock } from '#shared/redis/redis-clock';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { connectTable } from '../../apps/local/src/load-table';
 import { followLocation, toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 
 const TABLE_NAME = 'dayedges';
 const KEY_PREFIX = `{t-${randomUUID()}}`;
@@ -34,27 +34,31 @@ function toKeyOfNoDay(key: string): [string, undefined] {
 
 const redis = connectForWork(inject('redisUrl'));
 const client = connectTable(inject('tableConnectionString'), TABLE_NAME);
-let api: ServiceProcess;
-let worker: ServiceProcess;
+let system: System;
 
 beforeAll(async () => {
   await client.createTable();
   for (const [partitionKey] of KEYS) {
     await client.createEntity({ partitionKey, rowKey: '1', CertNumber: 'C', identificationNumber: partitionKey });
   }
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX };
-  const table = { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME, IDENTIFIER_HASH_KEY: HASH_KEY };
-  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  system = await startSystem({
+    env: { KEY_PREFIX },
+    workerEnv: {
+      TABLE_CONNECTION_STRING: inject('tableConnectionString'),
+      TABLE_NAME,
+      IDENTIFIER_HASH_KEY: HASH_KEY,
+    },
+    workers: 1,
+  });
 });
 
 afterAll(async () => {
   redis.disconnect();
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+  await system.stop();
 });
 
 async function count(start: string, end: string, maxAgeSeconds = 0): Promise<unknown> {
-  const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ start, end, maxAgeSeconds }));
+  const answer = await followLocation(`${system.api.url}/api/queries`, toSubmission({ start, end, maxAgeSeconds }));
   const { result } = (await answer.json()) as { result: { count: number; entitiesRead: number; daysReused: number } };
   const { count, entitiesRead, daysReused } = result;
   return { count, entitiesRead, daysReused };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { resolve } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -8,11 +8,10 @@ import { connectTable, isLoaded } from '../../apps/local/src/load-table';
 import { generateSampleData } from '../../apps/local/src/sample-data';
 import { startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { startKeyVault } from '../support/azure/key-vault-double';
-import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTableDouble } from '../support/table-double/start-table-double';
-import { waitUntil } from '../support/wait-until';
 
 // Containers and pods start before the names of their neighbours can be resolved, and name servers fail now and then.
 
@@ -81,34 +80,24 @@ describe('a service', () => {
     const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
     const rows = { partitions: generateDays('2021-10-01', 4, 100), distinctIdentifiers: 200 };
     const double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
-    const processes: ServiceProcess[] = [];
-    onTestFinished(async () => {
-      for (const process of processes) expect(await process.end()).toBe(0);
-      await Promise.all([identity.stop(), vault.stop(), double.stop()]);
-    });
     vault.set('storage-account-connection-string', toLate(double.connectionString, 'late-table'));
     vault.set('identifier-hash-key', randomBytes(32).toString('hex'));
-    const env = {
-      // A vault is asked over http on this machine only.
-      ...toEnvironment({ 'late-redis': [...LATE, ...LATE], 'late-table': LATE, localhost: LATE }),
-      ...{ REDIS_URL: toLate(inject('redisUrl'), 'late-redis'), KEY_PREFIX: `{t-${randomUUID()}}` },
-    };
-    processes.push(await startApi(env));
-    processes.push(await startWorker({ ...env, ...identity.env, KEY_VAULT_URL: toLate(vault.url, 'localhost') }));
-    const [api, worker] = processes as [ServiceProcess, ServiceProcess];
-    await Promise.all([api, worker].map(waitUntilReady));
-    const read = async (address: string, init?: RequestInit) =>
-      (await (await fetch(address, init)).json()) as { id: string; status: string; result: { count: number } | null };
-    const { id } = await read(`${api.url}/api/queries`, toSubmission({ start: '2021-10-01', end: '2021-10-04' }));
-    const ended = await waitUntil(
-      'the end of the query',
-      () => read(`${api.url}/api/queries/${id}`),
-      ({ status }) => status !== 'Pending' && status !== 'Running',
-      60_000,
-    );
+    const system = await startSystem({
+      redisUrl: toLate(inject('redisUrl'), 'late-redis'),
+      env: toEnvironment({ 'late-redis': [...LATE, ...LATE], 'late-table': LATE, localhost: LATE }),
+      // The worker reads a vault over http on this machine only.
+      workerEnv: { ...identity.env, KEY_VAULT_URL: toLate(vault.url, 'localhost') },
+      workers: 1,
+    });
+    onTestFinished(async () => {
+      await system.stop();
+      await Promise.all([identity.stop(), vault.stop(), double.stop()]);
+    });
+    const id = await system.client.submit({ start: '2021-10-01', end: '2021-10-04' });
     const { count } = double.truth('audit', '2021-10-01', '2021-10-04');
-    expect(ended).toMatchObject({ status: 'Completed', result: { count } });
-    for (const process of processes) {
+    expect(await system.client.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
+    const [worker] = system.workers as [ServiceProcess];
+    for (const process of [system.api, worker]) {
       expect(process.output()).toMatch(/"code":"EAI_AGAIN".*"Redis is away"/);
       expect(process.output()).toContain('Redis is back');
     }

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
+import { checkedOperatorFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';
 import { hasRedisServer } from '../support/redis-servers/has-redis-server';
 import { RedisCluster } from '../support/redis-servers/redis-cluster';
 import { RedisProcess } from '../support/redis-servers/redis-process';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
@@ -53,36 +53,32 @@ async function startCluster(): Promise<Rights> {
 }
 
 let rights: Rights;
+let system: System;
 let double: TableDouble;
 let api: ServiceProcess;
 let worker: ServiceProcess;
 
 async function start(startRedis: () => Promise<Rights>, ...less: string[]): Promise<void> {
-  const rows = { partitions: generateDays(RANGE.start, 4, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 };
-  [rights, double] = await Promise.all([
-    startRedis(),
-    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-  ]);
+  rights = await startRedis();
   await rights.set(...RULES, ...less);
-  const env = {
-    REDIS_URL: rights.host,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    BOARD_READ_ONLY: 'false',
-    LOCK_SECONDS: '1',
-  };
-  [api, worker] = await Promise.all([startApi(env), startWorker(env)]);
+  system = await startSystem({
+    redisUrl: rights.host,
+    rows: { partitions: generateDays(RANGE.start, 4, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 },
+    // The rights of the page are for the keys of the default prefix.
+    env: { KEY_PREFIX: '{audit-query}', BOARD_READ_ONLY: 'false', LOCK_SECONDS: '1' },
+    workers: 1,
+    waitsForReady: false,
+  });
+  ({ double, api } = system);
+  worker = system.workers[0]!;
 }
 
 afterEach(async () => {
-  const ends = await Promise.all([api, worker].map((process) => process.end()));
-  await Promise.all([rights.stop(), double.stop()]);
-  expect(ends).toEqual([0, 0]);
+  await system.stop();
+  await rights.stop();
 });
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as Document).id;
-}
+const submit = () => system.client.submit(RANGE);
 
 async function ask<T = Document>(path: string, method = 'GET'): Promise<T> {
   const answer = await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method });

@@ -1,47 +1,30 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listFiring, NO_PROMTOOL, readSamples } from '../support/promtool';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 const ALERTS = ['AuditQueryNoWorker', 'AuditQueryFailures', 'AuditQueryThrottled', 'AuditQueryRedisAway'];
 
-let double: TableDouble;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async () => {
-  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
-  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    PAGE_RETRY_SECONDS: '1',
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
+  system = await startSystem({
+    rows: { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 },
+    env: { PAGE_RETRY_SECONDS: '1' },
+  });
+  ({ api } = system);
 });
 
-afterEach(async () => {
-  await Promise.all([api, ...workers].map((process) => process.end()));
-  await double.stop();
-});
+afterEach(() => system.stop());
 
-async function addWorker(): Promise<ServiceProcess> {
-  const worker = await startWorker(env);
-  workers.push(worker);
-  return worker;
-}
+const addWorker = (env?: Record<string, string>) => system.addWorker(env);
+const submit = () => system.client.submit(RANGE);
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
 
 async function scrape(url: string | undefined): Promise<string> {
   const answer = await fetch(`${url}/metrics`);
@@ -50,20 +33,6 @@ async function scrape(url: string | undefined): Promise<string> {
     'text/plain; version=0.0.4; charset=utf-8',
   ]);
   return answer.text();
-}
-
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as { id: string }).id;
-}
-
-function waitForEnd(id: string): Promise<{ status: string }> {
-  return waitUntil(
-    'the end of the query',
-    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
 }
 
 /** The sum over all series of a metric that have these labels. */
@@ -80,7 +49,7 @@ describe('the metrics', () => {
     const waiting = await scrape(api.operatorUrl);
     expect(read(waiting, 'audit_query_queue_jobs', 'state="wait"')).toBe(1);
     expect(read(waiting, 'audit_query_workers')).toBe(0);
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
     const worker = await addWorker();
     await waitForEnd(id);
     const ofWorker = await scrape(worker.url);
@@ -113,7 +82,7 @@ describe('the metrics', () => {
       (text) => read(text, 'audit_query_waiting_clients') === 2,
     );
     expect(read(waiting, 'audit_query_waiting_clients', 'kind="event_stream"')).toBe(1);
-    await checkedFetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
+    await system.client.terminate(id);
     await poll;
     stop.abort();
     await stream.body?.cancel().catch(() => {});
@@ -127,7 +96,7 @@ describe('the metrics', () => {
   });
 
   it('tell how many queries there are of each status, the same from every API process', async () => {
-    const another = await startApi(env);
+    const another = await system.addApi();
     const readStatuses = async ({ operatorUrl }: ServiceProcess) => {
       const samples = [...readSamples(await scrape(operatorUrl))];
       const own = samples.filter(([series]) => series.startsWith('audit_query_queries{'));
@@ -142,30 +111,26 @@ describe('the metrics', () => {
         { ...none, ...expected },
       ]);
     };
-    try {
-      await waitUntilReady(another);
-      const completed = await submit();
-      await addWorker();
-      await waitForEnd(completed);
-      await expectStatuses({ Completed: 1 });
-      await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
-      const [terminated] = [await submit(), await submit()];
-      await expectStatuses({ Completed: 1, Suspended: 2 });
-      await checkedFetch(`${api.url}/api/queries/${terminated}`, { method: 'DELETE' });
-      await expectStatuses({ Completed: 1, Suspended: 1, Terminated: 1 });
-      double.configure({ faults: [{ fault: { kind: 'hang' } }] });
-      await fetch(`${another.operatorUrl}/operator/resume`, { method: 'POST' });
-      const isRunning = (statuses: Record<string, number>) => statuses['Running'] === 1;
-      await waitUntil('the query to run', () => readStatuses(another), isRunning);
-      await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
-    } finally {
-      await another.end();
-    }
+    await waitUntilReady(another);
+    const completed = await submit();
+    await addWorker();
+    await waitForEnd(completed);
+    await expectStatuses({ Completed: 1 });
+    await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
+    const [terminated = ''] = [await submit(), await submit()];
+    await expectStatuses({ Completed: 1, Suspended: 2 });
+    await system.client.terminate(terminated);
+    await expectStatuses({ Completed: 1, Suspended: 1, Terminated: 1 });
+    system.double.configure({ faults: [{ fault: { kind: 'hang' } }] });
+    await fetch(`${another.operatorUrl}/operator/resume`, { method: 'POST' });
+    const isRunning = (statuses: Record<string, number>) => statuses['Running'] === 1;
+    await waitUntil('the query to run', () => readStatuses(another), isRunning);
+    await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
   });
 
   it('have every metric that the dashboard and the alert rules name', async () => {
     const worker = await addWorker();
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
     await waitForEnd(await submit());
     const there = new Set(
       [await scrape(api.operatorUrl), await scrape(worker.url)]
@@ -193,8 +158,7 @@ describe('a worker that is stopped', () => {
       if (NO_PROMTOOL === undefined) {
         expect(listFiring({ api: [{ text, minutes: 5 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
       }
-      const document = await checkedFetch(`${api.url}/api/queries/${await submit()}`);
-      expect(await document.json()).toMatchObject({ status: 'Pending' });
+      expect(await system.client.read(await submit())).toMatchObject({ status: 'Pending' });
     } finally {
       worker.child.kill('SIGCONT');
     }
@@ -208,9 +172,8 @@ describe.skipIf(NO_PROMTOOL)(`the alerts${NO_PROMTOOL ? ` (skipped: ${NO_PROMTOO
     const alone = await scrape(api.operatorUrl);
     expect(listFiring({ api: [{ text: alone, minutes: 10 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
 
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
-    env['PAGE_RETRY_SECONDS'] = '10';
-    const worker = await addWorker();
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+    const worker = await addWorker({ PAGE_RETRY_SECONDS: '10' });
     // Each refusal stands for a minute of them.
     const texts: string[] = [];
     await waitUntil(

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
@@ -7,15 +6,16 @@ import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-d
 import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
 import { followLocation } from '../support/conversation';
 import { OriginalClient } from '../support/original-client';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 
 const { count } = EXAMPLE_QUERY;
 const [START, END] = ['10/10/2021', '10/12/2021'];
 const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
 
+let system: System;
 let api: ServiceProcess;
-let worker: ServiceProcess;
 let frontEnd: TcpProxy;
 /** The name that clients have always had, behind which the service was exchanged. */
 let origin: string;
@@ -27,20 +27,20 @@ beforeAll(async () => {
   const target = { host: '127.0.0.1', port: 0 };
   frontEnd = await startTcpProxy(target);
   origin = `http://127.0.0.1:${frontEnd.port}`;
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
   await loadTable(table, generateSampleData());
-  [api, worker] = await Promise.all([
-    startApi({ ...common, PUBLIC_BASE_URL: origin }),
-    startWorker({ ...common, TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'original' }),
-  ]);
+  system = await startSystem({
+    apiEnv: { PUBLIC_BASE_URL: origin },
+    workerEnv: { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'original' },
+    workers: 1,
+  });
+  ({ api } = system);
   target.port = Number(new URL(api.url).port);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
   client = new OriginalClient(origin);
 });
 
 afterAll(async () => {
   await frontEnd.stop();
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+  await system.stop();
 });
 
 describe('a client that was written for the original', () => {

@@ -8,8 +8,8 @@ import { RedisCluster } from '../support/redis-servers/redis-cluster';
 import { RedisProcess } from '../support/redis-servers/redis-process';
 import { WatchedRedis } from '../support/redis-servers/watched-redis';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
@@ -49,32 +49,36 @@ describe.runIf(hasRedisServer()).each([
   ['a cluster of three over TLS', startCluster],
 ])('with %s', (_name, startRedis) => {
   let redis: Topology;
+  let system: System;
   let double: TableDouble;
   let api: ServiceProcess;
   let worker: ServiceProcess;
 
   beforeAll(async () => {
-    const partitions = generateDays(RANGE.start, 4, 1_500);
-    const rows = { partitions, distinctIdentifiers: 900, withoutIdentifier: 0.01 };
-    [redis, double] = await Promise.all([
-      startRedis(),
-      startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-    ]);
-    const env = {
-      REDIS_URL: redis.url,
-      REDIS_TLS_CA_FILE: inject('testAuthority').certFile,
-      NODE_EXTRA_CA_CERTS: '',
-      LOG_LEVEL: 'debug',
-    };
-    const table = { TABLE_CONNECTION_STRING: double.connectionString };
-    [api, worker] = await Promise.all([startApi(env), startWorker({ ...env, ...table })]);
-    await Promise.all([api, worker].map(waitUntilReady));
+    redis = await startRedis();
+    system = await startSystem({
+      redisUrl: redis.url,
+      rows: {
+        partitions: generateDays(RANGE.start, 4, 1_500),
+        distinctIdentifiers: 900,
+        withoutIdentifier: 0.01,
+      },
+      env: {
+        // `Topology.client` is connected to the server of the cluster that holds these keys.
+        KEY_PREFIX: '{audit-query}',
+        REDIS_TLS_CA_FILE: inject('testAuthority').certFile,
+        NODE_EXTRA_CA_CERTS: '',
+        LOG_LEVEL: 'debug',
+      },
+      workers: 1,
+    });
+    ({ double, api } = system);
+    worker = system.workers[0]!;
   });
 
   afterAll(async () => {
-    const ends = await Promise.all([api.end(), worker.end()]);
-    await Promise.all([double.stop(), redis.stop()]);
-    expect(ends).toEqual([0, 0]);
+    await system.stop();
+    await redis.stop();
   });
 
   const operator = async (path: string, init?: RequestInit) => {
@@ -99,8 +103,7 @@ describe.runIf(hasRedisServer()).each([
 
   it('operators suspend, look, terminate and purge', async () => {
     expect((await operator('/operator/suspend', { method: 'POST' })).status).toBe(200);
-    const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-    const { id } = (await submitted.json()) as { id: string };
+    const id = await system.client.submit(RANGE);
     expect(JSON.parse((await operator('/operator/state')).text)).toMatchObject({
       suspended: true,
       queries: { waiting: 1 },

@@ -4,13 +4,10 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisProcess } from '../support/redis-servers/redis-process';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
 import { listFiring, NO_PROMTOOL, type ScrapeHistory } from '../support/promtool';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
@@ -33,44 +30,41 @@ const blocks = new Map(
 );
 
 let redis: RedisProcess;
-let double: TableDouble;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async (context) => {
   if (MISSING.length > 0) return context.skip(`there is no ${MISSING.join(', ')} on the PATH`);
-  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
-  [redis, double] = await Promise.all([
-    RedisProcess.create({}),
-    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-  ]);
-  const REDIS_URL = `redis://127.0.0.1:${redis.port}`;
-  env = { REDIS_URL, KEY_PREFIX, TABLE_CONNECTION_STRING: double.connectionString, LOCK_SECONDS: '1' };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
+  redis = await RedisProcess.create({});
+  system = await startSystem({
+    redisUrl: `redis://127.0.0.1:${redis.port}`,
+    rows: { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 },
+    env: { KEY_PREFIX, LOCK_SECONDS: '1' },
+  });
+  ({ api } = system);
 });
 
 afterEach(async () => {
   if (MISSING.length > 0) return;
-  for (const { child } of workers) child.kill('SIGCONT');
   redis.signal('SIGCONT');
-  await Promise.all([api, ...workers].map((process) => process.end()));
-  await Promise.all([redis.stop(), double.stop()]);
+  await system.stop();
+  await redis.stop();
 });
 
-async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
-  const worker = await startWorker({ ...env, ...more });
-  workers.push(worker);
-  return worker;
-}
+const addWorker = (env?: Record<string, string>) => system.addWorker(env);
+const submit = () => system.client.submit(RANGE);
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
 
 /** What a block of a chapter prints to whoever pastes it after the one that comes before all. */
 function paste(chapter: string, block: number, more: Record<string, string> = {}): Promise<string> {
   const commands = [blocks.get('Before you begin')?.[0], blocks.get(chapter)?.[block]];
   if (commands.includes(undefined)) throw new Error(`${chapter} has no block ${block}`);
-  const own = { API: api.url, OPERATOR: api.operatorUrl, WORKER: workers.at(-1)?.url, REDIS_URL: env['REDIS_URL'] };
+  const own = {
+    API: api.url,
+    OPERATOR: api.operatorUrl,
+    WORKER: system.workers.at(-1)?.url,
+    REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+  };
   const options = { env: { PATH: process.env['PATH'], ...own, ...more }, timeout: 60_000 };
   return new Promise((done) => {
     execFile('bash', ['--norc', '-c', commands.join('\n')], options, (_error, stdout, stderr) => done(stdout + stderr));
@@ -86,23 +80,9 @@ function expectFiring(alert: string, isFiring: boolean, histories: Record<string
   if (NO_PROMTOOL === undefined) expect(listFiring(histories, [alert])).toEqual(isFiring ? [alert] : []);
 }
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as { id: string }).id;
-}
-
-async function waitForEnd(id: string): Promise<object> {
-  return waitUntil(
-    'the end of the query',
-    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
-}
-
 const completed = () => ({
   status: 'Completed',
-  result: { count: double.truth('audit', RANGE.start, RANGE.end).count },
+  result: { count: system.double.truth('audit', RANGE.start, RANGE.end).count },
 });
 
 describe('the runbook holds for', () => {
@@ -125,7 +105,7 @@ describe('the runbook holds for', () => {
   it('AuditQueryNotObserved: a wrong key, and an API that is gone', async () => {
     const key = createKey();
     const keys = await createApiKeyFile({ prometheus: [key] });
-    const guarded = await startApi({ ...env, OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: keys.path });
+    const guarded = await system.addApi({ OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: keys.path });
     try {
       const own = { API: guarded.url, OPERATOR: guarded.operatorUrl ?? '' };
       const look = (credential: string) =>
@@ -135,7 +115,6 @@ describe('the runbook holds for', () => {
       await guarded.end();
       expect(await look('')).toContain('Failed to connect');
     } finally {
-      await guarded.end();
       await keys.remove();
     }
     const worker = await addWorker();
@@ -183,7 +162,7 @@ describe('the runbook holds for', () => {
   it('AuditQueryFailures: a table that refuses', async () => {
     const worker = await addWorker();
     const before = await scrape(api.operatorUrl);
-    double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
     const id = await submit();
     expect(await waitForEnd(id)).toMatchObject({ status: 'Failed', error: { code: 'TABLE_FORBIDDEN' } });
     const told = await paste('AuditQueryFailures', 0);
@@ -197,13 +176,13 @@ describe('the runbook holds for', () => {
     const after = await scrape(api.operatorUrl);
     const history = [before, after].map((text) => ({ text, minutes: 3 }));
     expectFiring('AuditQueryFailures', true, { api: history });
-    double.configure({ faults: [] });
+    system.double.configure({ faults: [] });
     const rewound = JSON.parse(await paste('AuditQueryFailures', 1, { QUERY: id })) as { id: string };
     expect(await waitForEnd(rewound.id)).toMatchObject(completed());
   });
 
   it('AuditQueryThrottled: an account that is too busy', async () => {
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
     const worker = await addWorker();
     const id = await submit();
     const look = () => paste('AuditQueryThrottled', 0);
@@ -211,7 +190,7 @@ describe('the runbook holds for', () => {
     expect(told).toMatch(/^audit_query_scan_requests_total\{end="pressed",app="worker"\} [1-9]/m);
     expect(told).toMatch(/^audit_query_table_faults_total\{code="TABLE_THROTTLED",app="worker"\} [1-9]/m);
     expect(await worker.end()).toBe(0);
-    double.configure({ faults: [] });
+    system.double.configure({ faults: [] });
     await addWorker({ SCAN_CONCURRENCY: '2' });
     expect(await waitForEnd(id)).toMatchObject(completed());
   });

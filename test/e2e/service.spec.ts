@@ -5,26 +5,24 @@ import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import { checkedFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, startApi } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { waitUntil } from '../support/wait-until';
 
 const { start, end, count } = EXAMPLE_QUERY;
 const EXAMPLE = { start, end };
 
+let system: System;
 let api: ServiceProcess;
-let worker: ServiceProcess;
 
 beforeAll(async () => {
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
   const table = { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'endtoend' };
   await loadTable(connectTable(table.TABLE_CONNECTION_STRING, table.TABLE_NAME), generateSampleData());
-  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  system = await startSystem({ workerEnv: table, workers: 1 });
+  ({ api } = system);
 });
 
-afterAll(async () => {
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
-});
+afterAll(() => system.stop());
 
 describe('the service, with the original’s own example', () => {
   it('answers whoever follows Location', async () => {
@@ -69,7 +67,7 @@ describe('the service, with the original’s own example', () => {
   });
 
   it('is alive and ready', async () => {
-    for (const { url } of [api, worker]) {
+    for (const { url } of [api, ...system.workers]) {
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
       expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     }

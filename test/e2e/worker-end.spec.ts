@@ -1,10 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
@@ -13,69 +9,39 @@ const GRACE_SECONDS = 2;
 /** What a scan may lose when its process is killed, and the pages that were being answered. */
 const PAGES_LOST = 50 + 1;
 
-let double: TableDouble;
+let system: System;
 let proxy: TcpProxy;
-let env: Record<string, string>;
-let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async () => {
-  const rows = { partitions: [{ key: DAY, entities: 300_000 }], distinctIdentifiers: 50_000 };
-  double = await startTableDouble({
-    tables: { audit: { kind: 'generated', rows } },
+  system = await startSystem({
+    rows: { partitions: [{ key: DAY, entities: 300_000 }], distinctIdentifiers: 50_000 },
     faults: [{ fault: { kind: 'latency', ms: 10 } }],
+    env: { LOCK_SECONDS: '1', SHUTDOWN_GRACE_SECONDS: String(GRACE_SECONDS) },
   });
   const { hostname, port } = new URL(inject('redisUrl'));
   proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    LOCK_SECONDS: '1',
-    SHUTDOWN_GRACE_SECONDS: String(GRACE_SECONDS),
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
 });
 
 afterEach(async () => {
-  for (const { child } of workers) child.kill('SIGCONT');
-  await Promise.all([api, ...workers].map((process) => process.end()));
+  await system.stop();
   await proxy.stop();
-  await double.stop();
 });
 
-async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
-  const worker = await startWorker({ ...env, ...more });
-  workers.push(worker);
+async function addWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const worker = await system.addWorker(env);
   await waitUntilReady(worker);
   return worker;
 }
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
-  expect(answer.status).toBe(202);
-  return ((await answer.json()) as { id: string }).id;
-}
-
-const pagesServed = () => double.requests.filter(({ end, entities }) => end === 'answered' && entities > 0);
+const submit = () => system.client.submit({ start: DAY, end: DAY });
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
+const pagesServed = () => system.double.requests.filter(({ end, entities }) => end === 'answered' && entities > 0);
 
 function waitForPages(count: number) {
   return waitUntil(
     'pages to be read',
     () => pagesServed().length,
     (pages) => pages >= count,
-  );
-}
-
-function waitForEnd(id: string) {
-  return waitUntil(
-    'the end of the query',
-    async () =>
-      (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string; result: object },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
   );
 }
 
@@ -88,7 +54,7 @@ describe('a worker that is killed in the middle of a giant day', () => {
       await worker.end('SIGKILL');
     }
     await addWorker();
-    const { count } = double.truth('audit', DAY, DAY);
+    const { count } = system.double.truth('audit', DAY, DAY);
     expect(await waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
     const distinct = new Set(pagesServed().map(({ continuation }) => JSON.stringify(continuation)));
     expect(pagesServed().length - distinct.size).toBeLessThanOrEqual(2 * PAGES_LOST);
@@ -125,7 +91,7 @@ describe('a worker that was thought lost', () => {
       () => late.output(),
       (output) => output.includes('LOCK_LOST'),
     );
-    const { count, entitiesRead } = double.truth('audit', DAY, DAY);
+    const { count, entitiesRead } = system.double.truth('audit', DAY, DAY);
     const document = await waitForEnd(id);
     expect(document).toMatchObject({ status: 'Completed', result: { count, entitiesRead } });
     expect(await waitForEnd(id)).toEqual(document);

@@ -9,15 +9,8 @@ import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { createPublicApp, type PublicListenerOptions } from '../../apps/api/src/public/public.app';
+import { NO_LIMITS } from './service-processes';
 import { waitUntil } from './wait-until';
-
-const NO_LIMITS = {
-  SUBMISSIONS_PER_MINUTE: '100000',
-  LIVE_QUERIES_PER_CALLER: '100000',
-  POLLS_PER_MINUTE: '100000',
-  REQUESTS_PER_MINUTE: '1000000',
-  EVENT_STREAMS_PER_CALLER: '100000',
-};
 
 /** The callers' listener in this process, at a port that the system chose. */
 export interface PublicListener {
