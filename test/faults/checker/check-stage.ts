@@ -1,14 +1,12 @@
 import type { History } from '../harness/history';
 import { profile } from '../harness/profile';
 import type { Stage, StageRedis } from '../harness/stage';
-import { findBackwardSteps } from './find-backward-steps';
+import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
 import { findDoubledQueries } from './find-doubled-queries';
 import { findLateExits } from './find-late-exits';
 import { findLeaksToOthers } from './find-leaks-to-others';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
-import { findUnfinished } from './find-unfinished';
-import { findUnforeseenEnds } from './find-unforeseen-ends';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
 import { findWrongQueries } from './find-wrong-queries';

@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedRequest } from '../../support/table-double/request-log';
 import type { Call, CallAnswer, History, ProcessEnd, QueryDocument } from '../harness/history';
-import { findBackwardSteps } from './find-backward-steps';
+import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
 import { findDoubledQueries } from './find-doubled-queries';
 import { findGrowth } from './find-growth';
 import { findLateExits } from './find-late-exits';
 import { findLeaksToOthers } from './find-leaks-to-others';
 import { findSecrets } from './find-secrets';
-import { findUnfinished } from './find-unfinished';
-import { findUnforeseenEnds } from './find-unforeseen-ends';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
 import { findWrongQueries } from './find-wrong-queries';
