@@ -2,14 +2,12 @@ import type { History } from '../harness/history';
 import { profile } from '../harness/profile';
 import type { Stage, StageRedis } from '../harness/stage';
 import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
-import { findDoubledQueries } from './find-doubled-queries';
+import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-wrong-queries';
 import { findLateExits } from './find-late-exits';
-import { findLeaksToOthers } from './find-leaks-to-others';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
-import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
 import { readOutcomes } from './read-outcomes';
 

@@ -2,14 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { RecordedRequest } from '../../support/table-double/request-log';
 import type { Call, CallAnswer, History, ProcessEnd, QueryDocument } from '../harness/history';
 import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
-import { findDoubledQueries } from './find-doubled-queries';
+import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-wrong-queries';
 import { findGrowth } from './find-growth';
 import { findLateExits } from './find-late-exits';
-import { findLeaksToOthers } from './find-leaks-to-others';
 import { findSecrets } from './find-secrets';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
-import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals } from './find-wrong-refusals';
 
 const ID = 'a'.repeat(32);
