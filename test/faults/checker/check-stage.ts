@@ -3,7 +3,7 @@ import { profile } from '../harness/profile';
 import type { Stage, StageRedis } from '../harness/stage';
 import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
 import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-wrong-queries';
-import { findLateExits } from './find-late-exits';
+import { findLateExits } from './find-wrong-processes';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
 import { findUnwantedPages } from './find-unwanted-pages';

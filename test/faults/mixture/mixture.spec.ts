@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { readResidentBytes } from '../../support/resident-bytes';
 import type { ServiceProcess } from '../../support/service-processes';
 import { generateDays } from '../../support/table-double/generated-table';
-import { findGrowth } from '../checker/find-growth';
+import { findGrowth } from '../checker/find-wrong-processes';
 import { blockingFor } from '../harness/blocking';
 import { LOGGING_HELD_BYTES, readHeldBytes } from '../harness/held-bytes';
 import { listAccepted, now } from '../harness/history';
