@@ -6,10 +6,9 @@ import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-
 import { findLateExits } from './find-wrong-processes';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
-import { findUnwantedPages } from './find-unwanted-pages';
+import { findUnwantedPages, readOutcomes } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
-import { readOutcomes } from './read-outcomes';
 
 const KEY_PREFIX = '{audit-query}';
 

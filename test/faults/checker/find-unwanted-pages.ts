@@ -1,13 +1,6 @@
 import type { RecordedRequest } from '../../support/table-double/request-log';
-import {
-  type Call,
-  type History,
-  isOver,
-  listAccepted,
-  listSightings,
-  type QueryRange,
-  type Sighting,
-} from '../harness/history';
+import { type Call, type History, isOver, listAccepted, listSightings, type QueryRange, type Sighting } from '../harness/history';
+import type { Redis } from 'ioredis';
 
 /** A run looks whether it may go on once a second, and stops within this. */
 const STOPS_WITHIN_MS = 2_000;
@@ -16,7 +9,7 @@ const STOPS_WITHIN_MS = 2_000;
 const DISCARDED_WITHIN_MS = 2_000 + STOPS_WITHIN_MS;
 
 /** What an outcome in Redis says of its query. Milliseconds since 1970. */
-export interface KeptOutcome {
+interface KeptOutcome {
   request: QueryRange;
   createdAt: number;
   finishedAt: number;
@@ -78,4 +71,11 @@ function findEnd(id: string, since: number, seen: readonly Sighting[], unknown: 
     ...losses.map(({ endedAt }) => endedAt),
   ];
   return Math.min(Infinity, ...times) + STOPS_WITHIN_MS;
+}
+
+/** All that Redis keeps, whoever submitted them. */
+export async function readOutcomes(redis: Redis, prefix: string): Promise<KeptOutcome[]> {
+  const keys = await redis.keys(`${prefix}:outcome:*`);
+  const texts = await Promise.all(keys.map((key) => redis.get(key)));
+  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as KeptOutcome]));
 }
