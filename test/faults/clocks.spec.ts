@@ -2,11 +2,10 @@ import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../support/table-double/fault-rules';
 import { waitUntil } from '../support/wait-until';
-import { blockingFor } from './harness/blocking';
+import { blockingFor, canSkewClocks, skewed } from './harness/process-options';
 import { now } from './harness/history';
 import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { canSkewClocks, skewed } from './harness/skewed-clock';
 import { failUnforeseen } from './harness/unforeseen-failure';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };

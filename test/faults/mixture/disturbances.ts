@@ -5,7 +5,7 @@ import { PAGE_LATENCY } from '../harness/on-stage';
 import { profile } from '../harness/profile';
 import { REFUSALS } from '../harness/refuse-writes';
 import { RIGHTS, setRights } from '../harness/rights';
-import { canSkewClocks, skewed } from '../harness/skewed-clock';
+import { canSkewClocks, skewed } from '../harness/process-options';
 import type { Stage } from '../harness/stage';
 import type { Random } from './random';
 
