@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
-import { RIGHTS, setRights } from './harness/rights';
+import { RIGHTS, setRights } from './harness/redis-refusals';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };

@@ -3,7 +3,7 @@ import { generateDays } from '../support/table-double/generated-table';
 import { waitUntil } from '../support/wait-until';
 import { onStage } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { REFUSALS } from './harness/refuse-writes';
+import { REFUSALS } from './harness/redis-refusals';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };

@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RedisProcess } from '../../support/redis-servers/redis-process';
+import { type RedisProcess, SERVICE_USER } from '../../support/redis-servers/redis-process';
 import { waitUntil } from '../../support/wait-until';
+import type { Stage } from './stage';
 
 /** A port at which no server listens. */
 const DEAD_PORT = 1;
@@ -37,3 +38,15 @@ export const REFUSALS = {
     return { mend: () => client.replicaof('NO', 'ONE') };
   },
 } satisfies Record<string, Refuse>;
+
+/** What the user of the service's processes may lose, as rules of `ACL SETUSER`, and what gives it back. */
+export const RIGHTS = [
+  { name: 'INFO', take: ['-info'], give: ['+info'] },
+  { name: 'EVAL', take: ['-eval', '-evalsha'], give: ['+eval', '+evalsha'] },
+  { name: 'the keys of the service', take: ['resetkeys', '~other*'], give: ['~*'] },
+] as const;
+
+/** Changes the rights of the service's processes, also on the connections that they have. */
+export async function setRights({ redis }: Stage, rules: readonly string[]): Promise<void> {
+  await redis.client.call('ACL', 'SETUSER', SERVICE_USER, ...rules);
+}
