@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readResidentBytes } from '../support/resident-bytes';
+import { readResidentBytes } from '../support/service-processes';
 import { type Call, isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { countScripts, startPolling } from './harness/polling';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { waitUntil } from './wait-until';
+import { readFileSync } from 'node:fs';
 
 /** A process of the service under test. */
 export interface ServiceProcess {
@@ -96,4 +97,11 @@ export async function waitUntilReady({ url }: ServiceProcess): Promise<void> {
     ({ status }) => status === 200,
     START_LIMIT_MS,
   );
+}
+
+/** What the process has in memory now. @throws Error when it has ended, or the system does not tell. */
+export function readResidentBytes({ child }: ServiceProcess): number {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
+  if (kibibytes === undefined) throw new Error('the resident memory of a process is not to be had');
+  return Number(kibibytes) * 1_024;
 }

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { readResidentBytes } from '../../support/resident-bytes';
-import type { ServiceProcess } from '../../support/service-processes';
+import { readResidentBytes, type ServiceProcess } from '../../support/service-processes';
 import { generateDays } from '../../support/table-double/generated-table';
 import { findGrowth } from '../checker/find-wrong-processes';
 import { blockingFor, LOGGING_HELD_BYTES, readHeldBytes } from '../harness/process-options';
