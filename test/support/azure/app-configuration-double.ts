@@ -1,6 +1,5 @@
-import { type ScriptedServer, startScriptedServer } from './scripted-server';
+import { isFor, type ScriptedServer, startScriptedServer } from './scripted-server';
 import type { AuthorityFiles } from './share-test-authority';
-import { isFor } from './is-for';
 
 const RESOURCE = 'https://appconfig.azure.com';
 const REFERENCE_TYPE = 'application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8';

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { json } from 'node:stream/consumers';
-import { isFor } from './is-for';
-import { type ScriptedServer, startScriptedServer } from './scripted-server';
+import { isFor, type ScriptedServer, startScriptedServer } from './scripted-server';
 import type { AuthorityFiles } from './share-test-authority';
 
 /** Key Vault's "Get Secret" and "Set Secret" (learn.microsoft.com), for whoever has a token for vaults. */
