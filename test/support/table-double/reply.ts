@@ -1,11 +1,47 @@
+import type { TableRow } from './sorted-table';
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { ContinuationToken } from './continuation-token';
-import { abandonment, waitMs } from './abandonment';
-import type { TransferFault } from './fault-rules';
-import type { MetadataLevel } from './page-body';
+import type { ReplyFault, TransferFault } from './fault-rules';
 import type { RecordedRequest } from './request-log';
-import { toErrorBody } from './service-error';
+import { toErrorBody, toErrorCode, toErrorMessage } from './service-error';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How much OData metadata a page carries, as asked for with `Accept`. */
+export type MetadataLevel = 'nometadata' | 'minimalmetadata';
+
+export interface PageForm {
+  readonly metadata: MetadataLevel;
+  /** The properties to return; null means all. */
+  readonly select: readonly string[] | null;
+  /** What becomes of a selected property that a row lacks: Azure answers null, Azurite leaves it out. */
+  readonly missingProperty: 'null' | 'absent';
+  /** `http://host/account/$metadata#table`: a page with metadata names its table by this. */
+  readonly metadataUrl: string;
+}
+
+/** A page of rows as the service writes it. */
+export function toPageBody(rows: readonly TableRow[], form: PageForm): string {
+  const { select } = form;
+  const projected = select === null ? rows : rows.map((row) => project(row, select, form.missingProperty));
+  if (form.metadata === 'nometadata') return JSON.stringify({ value: projected });
+  const value = projected.map((row, i) => ({ 'odata.etag': toEtag(rows[i]), ...row }));
+  return JSON.stringify({ 'odata.metadata': form.metadataUrl, value });
+}
+
+function project(row: TableRow, select: readonly string[], missingProperty: 'null' | 'absent'): object {
+  const projected: Record<string, unknown> = {};
+  for (const name of select) {
+    const value = row[name];
+    if (value !== undefined) projected[name] = value;
+    else if (missingProperty === 'null') projected[name] = null;
+  }
+  return projected;
+}
+
+function toEtag(row: TableRow | undefined): string {
+  return `W/"datetime'${encodeURIComponent(String(row?.['Timestamp']))}'"`;
+}
 
 /** A response and what is noted about it. */
 export interface Exchange {
@@ -70,4 +106,48 @@ function setHeaders({ response, metadata }: Exchange): void {
   response.setHeader('x-ms-version', '2019-02-02');
   // The service's replies have no length, so a client notices a cut only by the missing last chunk.
   response.setHeader('Transfer-Encoding', 'chunked');
+}
+
+/** A signal that aborts when the connection is gone or the reply is complete: nothing is to be waited for then. */
+export function abandonment(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  if (response.destroyed) controller.abort();
+  response.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+/** Waits and gives true, or false as soon as `signal` aborts. 0 does not wait. */
+export async function waitMs(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (ms <= 0) return !signal.aborted;
+  return delay(ms, true, { signal }).catch(() => false);
+}
+
+/** Answers with the fault in place of a page. */
+export function sendFault(exchange: Exchange, fault: ReplyFault): void {
+  switch (fault.kind) {
+    case 'hang':
+      return;
+    case 'reset':
+      exchange.record.end = 'cut';
+      exchange.response.destroy();
+      return;
+    case 'status': {
+      const likely = toErrorCode(fault.status);
+      const { status, errorCode: code = likely, retryAfterSeconds } = fault;
+      return sendError(exchange, { status, code, message: toErrorMessage(likely), retryAfterSeconds });
+    }
+    case 'html':
+      return sendText(exchange, 'text/html', '<!doctype html><title>Sign in</title><h1>Please sign in</h1>');
+    case 'empty-body':
+      return sendText(exchange, 'application/json', '');
+    case 'empty-object':
+      return sendText(exchange, 'application/json', '{}');
+    case 'wrong-shape':
+      return sendText(exchange, 'application/json', fault.body ?? '{"value":"none"}');
+  }
+}
+
+function sendText({ response, record }: Exchange, contentType: string, text: string): void {
+  record.status = 200;
+  response.writeHead(200, { 'Content-Type': `${contentType};charset=utf-8` }).end(text);
 }
