@@ -2,13 +2,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerControl, CONTROL_PATH } from './control-routes';
 import { toGeneratedTable } from './generated-table';
-import { PageCache } from './page-cache';
+import { PageCache, TableService } from './table-service';
 import { countByQuery } from './request-log';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY } from './shared-key';
 import { toSortedTable } from './sorted-table';
 import type { TableDouble } from './table-double';
 import type { TableDoubleOptions } from './table-double-options';
-import { TableService } from './table-service';
 import { countTruth } from './table-truth';
 
 /**
