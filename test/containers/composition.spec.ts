@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { toCommands } from '../../apps/local/src/commands';
@@ -7,14 +7,15 @@ import { EXAMPLE_QUERY } from '../../apps/local/src/sample-data';
 import { type ComposeFile, parseComposeFile } from '../support/compose-file';
 import { waitUntil } from '../support/wait-until';
 import { Composition, execute, readLogs, readState, stopContainer } from './composition';
-import { findFreePort } from './find-free-port';
 import { readImage } from './image';
 import { toImageName } from './image-name';
-import { createOperatorKeys, type OperatorKeys } from './operators';
 import { podman } from './podman';
-import { readConfinement } from './read-confinement';
 import { createServiceClient, type ServiceClient } from './service-client';
 import { toHealthCommand } from './to-run-arguments';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 // docker compose up --scale worker=3, with a list of operators' keys. Each test goes on with what the one before it left.
 
@@ -206,3 +207,74 @@ describe('docker stop', () => {
     }
   });
 });
+
+/** A port that nobody listens at, to be named before what will listen there is started. */
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A list of keys as docs/operators.md has it made, with one operator in it. */
+interface OperatorKeys {
+  file: string;
+  authorization: string;
+  remove(): void;
+}
+
+function createOperatorKeys(): OperatorKeys {
+  const text = execFileSync(process.execPath, ['apps/api/create-api-key.mjs', 'alice'], { encoding: 'utf8' });
+  const [key] = /\baq_\S+/.exec(text) ?? [];
+  const [entry] = /\{.*\}/.exec(text) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'audit-query-operators-'));
+  const file = join(folder, 'operators.json');
+  writeFileSync(file, `[${entry}]`, { mode: 0o644 });
+  return {
+    file,
+    authorization: `Basic ${Buffer.from(`alice:${key}`).toString('base64')}`,
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+/** What the kernel says of process 1 of a container. */
+interface Confinement {
+  program: string;
+  /** Its number within the container. */
+  pid: number;
+  /** Real, effective, saved and file system's. */
+  users: number[];
+  /** All sets of them, the bounding set among them. */
+  hasCapabilities: boolean;
+  canGainPrivileges: boolean;
+  hasSyscallFilter: boolean;
+  /** Where it may write: mount points that are not read-only, but for those of the kernel. */
+  writableMounts: string[];
+}
+
+async function readConfinement(container: string): Promise<Confinement> {
+  const { Pid } = await readState(container);
+  const status = readFileSync(`/proc/${Pid}/status`, 'utf8');
+  const read = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? '';
+  return {
+    program: read('Name'),
+    pid: Number(read('NSpid').split(/\s+/).at(-1)),
+    users: read('Uid').split(/\s+/).map(Number),
+    hasCapabilities: ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].some((set) => !/^0+$/.test(read(set))),
+    canGainPrivileges: read('NoNewPrivs') !== '1',
+    hasSyscallFilter: read('Seccomp') === '2',
+    writableMounts: readWritableMounts(readFileSync(`/proc/${Pid}/mounts`, 'utf8')),
+  };
+}
+
+/** Device nodes, and what the kernel itself shows, are none of the image's. */
+function readWritableMounts(mounts: string): string[] {
+  return mounts
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, path = '', , options = '']) => options.split(',').includes('rw') && !/^\/(dev|proc|sys)\b/.test(path))
+    .map(([, path = '']) => path);
+}
