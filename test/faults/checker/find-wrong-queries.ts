@@ -1,6 +1,6 @@
 import { type Call, type History, listAccepted, listSightings, type Sighting } from '../harness/history';
 
-/** I4: whoever submits is answered with a query for what was asked, and whoever names one with that one. */
+/** I4: the answer to a submission is a query of the submitted range, and the answer to a call with an id has that id. */
 export function findWrongQueries({ calls }: History): string[] {
   const isWrong = ({ id, range, answer }: Call) => {
     const document = answer?.document;
@@ -15,7 +15,7 @@ export function findWrongQueries({ calls }: History): string[] {
   });
 }
 
-/** What was created once, under one id, and asked for one thing. */
+/** The sightings of one id with one creation time and one request. */
 interface Life {
   name: string;
   createdAt: number;
@@ -24,8 +24,8 @@ interface Life {
 }
 
 /**
- * I4: one caller's submissions under one key are one query, created once: as ids are derived from keys, it is the time of
- * its creation and what it asks for that would tell of a second one. Only one that may be lost may be created again.
+ * I4: all submissions of a caller under one key are one query, created once. Ids are derived from keys, so a second query
+ * shows by its creation time or its request. Only a query that may be lost may be created again.
  */
 export function findDoubledQueries(history: History, { mayBeLost = false } = {}): string[] {
   const isLost = ({ createdAt, firstSeen }: Life) =>
@@ -71,7 +71,7 @@ function listLives(seen: readonly Sighting[]): Life[] {
   return [...lives.values()].sort((a, b) => a.createdAt - b.createdAt);
 }
 
-/** I5: no caller is answered anything with the id of another's query in it, but that there is no such query. */
+/** I5: no answer contains the id of another caller's query, except a refusal that repeats the requested id. */
 export function findLeaksToOthers(history: History): string[] {
   const accepted = listAccepted(history);
   const violations: string[] = [];

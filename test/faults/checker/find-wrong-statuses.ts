@@ -1,8 +1,16 @@
-import { type Call, type History, isOver, listAccepted, listSightings, type QueryDocument, type Sighting } from '../harness/history';
+import {
+  type Call,
+  type History,
+  isOver,
+  listAccepted,
+  listSightings,
+  type QueryDocument,
+  type Sighting,
+} from '../harness/history';
 
 /**
- * I1: every accepted query has ended, within `limitMs` of its acceptance or of the last disturbance after it: a process
- * that ended or was added, a time in which a worker could not know better.
+ * I1: every accepted query has ended, within `limitMs` of its acceptance or of the last disturbance after it. A
+ * disturbance is the end or start of a process, or a time in which a worker cannot learn the state of its query.
  */
 export function findUnfinished(
   history: History,
@@ -22,12 +30,13 @@ export function findUnfinished(
       continue;
     }
     const tookMs = endedAt - Math.max(accepted.endedAt, findLastDisturbance(history, endedAt));
-    if (tookMs > limitMs) violations.push(`I1: ${id} took ${Math.round(tookMs)} ms in peace, more than ${limitMs}`);
+    if (tookMs > limitMs)
+      violations.push(`I1: ${id} took ${Math.round(tookMs)} ms without a disturbance, more than ${limitMs}`);
   }
   return violations;
 }
 
-/** By Redis' clock, which is the machine's: nobody may have looked at that moment. */
+/** By Redis' clock, which is the machine's, since no caller may have read the query at that moment. */
 function findEnd(seen: readonly Sighting[]): number | undefined {
   const ends = seen.map(({ document }) => document).filter(isOver);
   return ends.length === 0 ? undefined : Math.min(...ends.map(({ finishedAt }) => Date.parse(finishedAt ?? '')));
@@ -39,7 +48,7 @@ function findLastDisturbance({ blindnesses, ends, starts }: History, before: num
   return isInOne ? before : Math.max(-Infinity, ...times.filter((time) => time <= before));
 }
 
-/** I1: a query fails only for a reason that was made, and is terminated only by its caller: all others are completed. */
+/** I1: a query fails only with a code that the test causes, and only its caller terminates it. All others complete. */
 export function findUnforeseenEnds({ calls }: History, { mayFailAs = [] as readonly string[] } = {}): string[] {
   const wished = new Set(calls.filter(({ kind }) => kind === 'terminate').map(({ caller, id }) => `${caller} ${id}`));
   const isForeseen = (caller: string, { id, status, error }: QueryDocument) => {
@@ -54,7 +63,7 @@ export function findUnforeseenEnds({ calls }: History, { mayFailAs = [] as reado
     .map(({ document: { id, status, error } }) => `I1: ${id} was ${status}${error ? ` as ${error.code}` : ''}`);
 }
 
-/** I2: what is seen of a query never goes back; an end is for good; what was known is not unknown later. */
+/** I2: status and progress never go back, a terminal status never changes, and an accepted query is never unknown. */
 export function findBackwardSteps(history: History, { mayBeLost: mayAllBeLost = false } = {}): string[] {
   const ids = listAccepted(history);
   const sightings = listSightings(history);
@@ -73,20 +82,20 @@ function findForgotten(history: History, sightings: ReadonlyMap<string, Sighting
     if (call.id === undefined || call.answer?.status !== 404 || acceptance?.caller !== call.caller) return [];
     const isLate = call.startedAt > acceptance.endedAt;
     if (!isLate || mayBeLost(history, sightings.get(call.id) ?? [], call)) return [];
-    return [`I2: ${call.id} was accepted and is unknown later`];
+    return [`I2: ${call.id} was accepted and then unknown`];
   });
 }
 
 function findSteps({ losses }: History, id: string, seen: readonly Sighting[]): string[] {
   const isLost = ({ call, document }: Sighting, after: Sighting) =>
     losses.some(({ from, to }) => {
-      // An end is lost with its outcome, which is as old as it says.
+      // A terminal status is lost with its outcome, which was written at `finishedAt`.
       const since = document.finishedAt === null ? call.endedAt : Date.parse(document.finishedAt);
       return call.startedAt <= to && since >= from && after.call.endedAt >= from;
     });
   const findStepTo = (after: Sighting): string | undefined => {
-    // Two calls at the same time may be answered in any order. One that was created anew is another one: whether it may
-    // be is asked elsewhere (I4).
+    // The order of concurrent calls is not judged. A query with a later creation time is another query; I4 judges whether
+    // it may exist.
     const isBefore = ({ call, document }: Sighting) =>
       call.endedAt <= after.call.startedAt && document.createdAt >= after.document.createdAt;
     for (const before of seen) {
@@ -113,10 +122,10 @@ function findStep(before: QueryDocument, after: QueryDocument): string | undefin
 }
 
 /**
- * Whether a query may be unknown to a call that began after its acceptance: when a loss took its creation, and nobody has
- * seen it since.
+ * Whether a call that began after the acceptance of a query may get 404: a loss covers its creation, and no later call
+ * has seen the query.
  *
- * @param seen Of the query, by its caller, in their order.
+ * @param seen The caller's sightings of the query, in order.
  */
 function mayBeLost({ losses }: History, seen: readonly Sighting[], unknown: Call): boolean {
   const before = seen.filter(({ call }) => call.endedAt < unknown.startedAt);

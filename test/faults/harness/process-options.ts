@@ -2,27 +2,27 @@ import { join } from 'node:path';
 import type { ServiceProcess } from '../../support/service-processes';
 import { existsSync } from 'node:fs';
 
-/** What has a process block its event loop for so long whenever it gets SIGUSR2. */
+/** Environment of a process that blocks its event loop for `ms` at each SIGUSR2. */
 export function blockingFor(ms: number): Record<string, string> {
   const preload = join(process.cwd(), 'test/faults/harness/preload-blocking.cjs');
   return { NODE_OPTIONS: `--require ${preload}`, BLOCK_MS: String(ms) };
 }
 
-/** An option of Node: the process logs every 5 s how many bytes it holds after garbage collection. */
+/** An option of Node: the process logs its heap after garbage collection in bytes, every 5 s. */
 export const LOGGING_HELD_BYTES = `--require ${join(process.cwd(), 'test/faults/harness/preload-held-bytes.cjs')}`;
 
-/** What a process that runs with `LOGGING_HELD_BYTES` has logged so far, in its order. */
+/** The values that a process with `LOGGING_HELD_BYTES` has logged so far. */
 export function readHeldBytes(process: ServiceProcess): number[] {
   return [...process.output().matchAll(/^\{"heldBytes":(\d+)\}$/gm)].map(([, bytes]) => Number(bytes));
 }
 
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 
-/** Whether a process can be given another time of day here: with libfaketime, from the package faketime. */
+/** Whether libfaketime (package faketime) is installed. */
 export const canSkewClocks = existsSync(LIBRARY);
 
 /**
- * What gives a process another time of day, while what is measured passes as it does.
+ * Environment of a process with another time of day; its monotonic clock is unchanged.
  *
  * @param offset Such as `+2h`.
  */

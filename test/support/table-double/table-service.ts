@@ -1,6 +1,15 @@
 import { type Page, readPage } from './read-page';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { abandonment, type Exchange, type MetadataLevel, sendError, sendFault, sendPage, toPageBody, waitMs } from './reply';
+import {
+  abandonment,
+  type Exchange,
+  type MetadataLevel,
+  sendError,
+  sendFault,
+  sendPage,
+  toPageBody,
+  waitMs,
+} from './reply';
 import { type ContinuationToken, toContinuationToken } from './continuation-token';
 import { type EntityQuery, parseEntityQuery } from './entity-query';
 import { EntityRate } from './entity-rate';
