@@ -99,9 +99,9 @@ export async function waitUntilReady({ url }: ServiceProcess): Promise<void> {
   );
 }
 
-/** What the process has in memory now. @throws Error when it has ended, or the system does not tell. */
+/** The resident memory of a process. @throws Error if it has ended or the system has no /proc. */
 export function readResidentBytes({ child }: ServiceProcess): number {
   const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? [];
-  if (kibibytes === undefined) throw new Error('the resident memory of a process is not to be had');
+  if (kibibytes === undefined) throw new Error('the system does not show the resident memory of the process');
   return Number(kibibytes) * 1_024;
 }
