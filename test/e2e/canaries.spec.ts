@@ -22,7 +22,7 @@ const WRONG_KEY = createKey();
 const RANGE = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0 };
 const SECRETS = { table: 'storage-account-connection-string', hash: 'identifier-hash-key', keys: 'api-keys' };
 
-/** Whatever left the service, and where it was seen. */
+/** Everything that left the service, with its place. */
 const seen: { where: string; bytes: Buffer }[] = [];
 let redis: Redis;
 let proxy: TcpProxy;
@@ -65,7 +65,7 @@ afterAll(async () => {
   await Promise.all([identity.stop(), entra.stop(), vault.stop(), double.stop(), proxy.stop(), redis.quit()]);
 });
 
-/** More than a page a day, some numbers more than once. */
+/** More than a page a day; some numbers repeat. */
 function rows() {
   return Array.from({ length: 4_500 }, (_, i) => ({
     PartitionKey: `2021-10-${10 + (i % 3)}`,
@@ -96,7 +96,7 @@ async function submitted(headers: Record<string, string> = withKey(), to = api):
   return (JSON.parse(text) as { id: string }).id;
 }
 
-/** Asks for a query in every form that there is, once it has ended. */
+/** Waits for the end of a query, then requests it in every form. */
 async function follow(id: string, headers: Record<string, string> = withKey(), to = api) {
   const url = `${to.url}/api/queries/${id}`;
   const state = await waitUntil(
@@ -112,7 +112,7 @@ async function follow(id: string, headers: Record<string, string> = withKey(), t
   return state;
 }
 
-/** All that operators can see: the board, the routes, the audit log, the metrics of both. */
+/** Requests all that operators can see: board, routes, audit log, and the metrics of API and worker. */
 async function lookAsOperator(ids: readonly string[]): Promise<void> {
   const board = `${api.operatorUrl}/queues`;
   for (const status of ['latest', 'active', 'waiting', 'completed', 'failed']) {
@@ -131,7 +131,7 @@ async function lookAsOperator(ids: readonly string[]): Promise<void> {
   for (const url of [api.operatorUrl, worker.url]) expect((await ask(`${url}/metrics`)).text).toContain('audit_query_');
 }
 
-/** Each secret as it is, and in the forms in which it travels. */
+/** Each secret, also in its encoded forms. */
 function canaries(): [name: string, bytes: Buffer][] {
   const digest = (key: string, encoding: 'hex' | 'base64') => createHash('sha256').update(key).digest(encoding);
   const texts: [string, string][] = [
@@ -140,9 +140,9 @@ function canaries(): [name: string, bytes: Buffer][] {
     ['the account key', ACCOUNT_KEY],
     ['the account key, escaped', encodeURIComponent(ACCOUNT_KEY)],
     ['an API key', KEY],
-    ['an API key that is not known', WRONG_KEY],
+    ['an unknown API key', WRONG_KEY],
     ['the digest of an API key', digest(KEY, 'hex')],
-    ['a part of a token', token.split('.')[1] ?? ''],
+    ['the payload of a token', token.split('.')[1] ?? ''],
     ['any token', 'eyJ'],
     ['a connection string', 'AccountKey='],
     ['a signature', 'SharedKey'],
@@ -188,7 +188,7 @@ describe('no secret and no identification number', () => {
     double.configure({ faults: [] });
   });
 
-  it('leaves with a query that is terminated, or runs into its time limit', async () => {
+  it('leaves with a query that is terminated or reaches its time limit', async () => {
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const id = await submitted();
     await ask(`${api.url}/api/queries/${id}`, { method: 'DELETE', headers: withKey() });
@@ -227,7 +227,7 @@ describe('no secret and no identification number', () => {
     expect(statuses).toEqual([400, 400, 413, 415, 401, 401, 401, 401, 403, 202, 422, 404, 400, 400, 405, 406]);
   });
 
-  it('leaves when something that is needed is away, or is not what it should be', async () => {
+  it('leaves while Redis is unreachable or a secret is invalid', async () => {
     proxy.setMode('cut');
     expect((await submit()).status).toBe(503);
     await ask(`${api.url}/health/ready`);
@@ -237,7 +237,7 @@ describe('no secret and no identification number', () => {
     vault.set(SECRETS.hash, MARK);
     const lost = await system.addWorker();
     const { text } = await waitUntil(
-      'the worker to say what is wrong',
+      'the invalid secret in the readiness of the worker',
       () => ask(`${lost.url}/health/ready`),
       (answer) => answer.text.includes('SECRET_INVALID'),
     );
@@ -248,7 +248,7 @@ describe('no secret and no identification number', () => {
     seen.push({ where: 'the output of a worker that does not start', bytes: Buffer.from(refusal) });
   });
 
-  it('was in any answer, log line, record, metric or page of the board', async () => {
+  it('was in any answer, log entry, record, metric or page of the board', async () => {
     await lookAsOperator(ids);
     for (const process of [api, entraApi, ...system.workers])
       seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
@@ -261,7 +261,7 @@ describe('no secret and no identification number', () => {
   });
 });
 
-/** What lies in Redis under a key, as bytes, its name included. */
+/** A key of Redis, with its name and value as bytes. */
 interface RedisEntry {
   key: string;
   bytes: Buffer;
@@ -269,7 +269,7 @@ interface RedisEntry {
 
 type Read = (redis: Redis, key: string) => Promise<unknown>;
 
-/** Not DUMP, which packs texts so that they are not found in it. */
+/** Not DUMP, which compresses texts. */
 const READ_BY_TYPE: Record<string, Read> = {
   string: (redis, key) => redis.getBuffer(key),
   hash: (redis, key) => redis.hgetallBuffer(key).then((fields) => Object.entries(fields).flat()),
@@ -279,14 +279,14 @@ const READ_BY_TYPE: Record<string, Read> = {
   stream: (redis, key) => redis.xrangeBuffer(key, '-', '+'),
 };
 
-/** Everything whose name begins with the prefix: every key, value, member and entry of a stream. */
+/** All keys with the prefix: values, fields, members and stream entries. */
 async function dumpRedis(redis: Redis, prefix: string): Promise<RedisEntry[]> {
   const keys = (await redis.keys('*')).filter((key) => key.startsWith(prefix));
   return Promise.all(
     keys.map(async (key) => {
       const type = await redis.type(key);
       const read = READ_BY_TYPE[type];
-      if (read === undefined) throw new Error(`${key} is a ${type}, which nobody has taught this to read`);
+      if (read === undefined) throw new Error(`${key} is a ${type}, which dumpRedis cannot read`);
       return { key, bytes: Buffer.concat([Buffer.from(key), ...toBuffers(await read(redis, key))]) };
     }),
   );

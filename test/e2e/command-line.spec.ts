@@ -22,7 +22,7 @@ interface Document {
   error: { code: string; message: string } | null;
 }
 
-/** Takes three seconds and more with the latency below. */
+/** Takes at least three seconds with the latency below. */
 const RANGE = ['2021-10-01', '2021-10-20'];
 const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
 
@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(() => system.stop());
 
-/** Slows the table down until the end of the test, so that commands have to wait. */
+/** Slows the table down until the end of the test, so that commands wait. */
 function slowDown(ms = 150): void {
   double.configure({ faults: [{ fault: { kind: 'latency', ms } }] });
   onTestFinished(() => double.configure({ faults: [] }));

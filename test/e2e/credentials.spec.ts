@@ -36,7 +36,7 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     return ((await answer.json()) as { links: { self: string } }).links.self;
   }
 
-  /** Gives a credential to the page of the routes, and tries one of them. */
+  /** Enters a credential on the Swagger page and tries one route. */
   async function tryList(page: Page, origin: string, scheme: 'apiKey' | 'bearer', credential: string): Promise<string> {
     await page.goto(`${origin}/api/docs`);
     await page.locator('.auth-wrapper .authorize').first().click();
@@ -52,16 +52,16 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     return ((await status.textContent()) ?? '').slice(0, 3);
   }
 
-  it.each(['apiKey', 'bearer'] as const)('can give an API key to the page of the routes, as %s', async (scheme) => {
+  it.each(['apiKey', 'bearer'] as const)('the Swagger page sends an API key, as %s', async (scheme) => {
     const page = await browser.newPage();
     expect(await tryList(page, api.url, scheme, KEY)).toBe('200');
     expect(await tryList(page, api.url, scheme, createKey())).toBe('401');
-    // Not kept: whoever loads the page next has to give one again.
+    // The page does not store the key.
     expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage, document.cookie])')).toBe('[{},{},""]');
     await page.close();
   });
 
-  it('can give an access token to the page of the routes', async () => {
+  it('the Swagger page sends an access token', async () => {
     const entra = await startEntra();
     const own = await startSystem({ apiEnv: entra.env });
     const page = await browser.newPage();
@@ -72,7 +72,7 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     await entra.stop();
   });
 
-  it('is told what to do when it cannot send a credential for the page of a query', async () => {
+  it('the page of a query without a credential is a 401 that links to the Swagger page', async () => {
     const page = await browser.newPage();
     const answer = await page.goto(api.url + (await submit()));
     expect([answer?.status(), await page.innerText('h1')]).toEqual([401, 'This page needs a credential']);
@@ -81,7 +81,7 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     await page.close();
   });
 
-  it('sees the page of a query live behind a proxy that sends the credential', async () => {
+  it('the page of a query updates behind a proxy that sends the credential', async () => {
     const path = await submit();
     const context = await browser.newContext({ extraHTTPHeaders: { 'x-api-key': KEY } });
     const page = await context.newPage();

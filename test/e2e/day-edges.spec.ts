@@ -13,7 +13,7 @@ const TABLE_NAME = 'dayedges';
 const KEY_PREFIX = `{t-${randomUUID()}}`;
 const HASH_KEY = 'a key for tests, of more than 32 characters';
 
-/** Keys of a table, and the day to which each belongs. */
+/** Keys of a table, and the day of each. */
 const KEYS: [key: string, day: string | undefined][] = [
   ['2021-11-30', '2021-11-30'],
   ['2021-11-30x', '2021-11-30'],
@@ -76,14 +76,14 @@ describe('a table with keys at the edges of days', () => {
     ['2021-12-08', '2021-12-08'],
     ['2021-12-01', '2021-12-01'],
     ['2021-11-29', '2021-12-10'],
-  ])('has those counted from %s to %s that begin with a day', async (start, end) => {
+  ])('counts the keys from %s to %s that begin with a day', async (start, end) => {
     expect(await count(start, end)).toEqual(toTruth(start, end));
   });
 
   it.each([
     [1, 'counted more keys for a day'],
     [2, 'hashed identifiers by SipHash'],
-  ])('is read anew where a day was stored by version %i, which %s', async (version) => {
+  ])('is read again although version %i, which %s, stored the day', async (version) => {
     const keyId = createHmac('sha256', HASH_KEY).update('day sets').digest('hex');
     const tableFingerprint = createHash('sha256')
       .update(JSON.stringify([version, client.url, TABLE_NAME, keyId]))
@@ -91,7 +91,7 @@ describe('a table with keys at the edges of days', () => {
       .slice(0, 16);
     const keys = new RecordKeys(KEY_PREFIX);
     const daySets = new RedisDaySets(redis, keys, { tableFingerprint, ttlSeconds: 600, onFull: () => {} });
-    // As fresh as any query could ask for.
+    // Fresh enough for every query.
     const scannedAt = (await readRedisClock(redis, KEY_PREFIX)) + 60_000;
     const read = { scannedAt, demandedAt: scannedAt, entitiesRead: 3, entitiesWithoutIdentifier: 0 };
     const identifiers = randomBytes(3 * 16);

@@ -35,7 +35,7 @@ const waitFor: System['client']['waitFor'] = (...args) => system.client.waitFor(
 const firstPages = () => system.double.requests.filter(({ continuation }) => continuation === null);
 
 describe('a query whose worker is lost', () => {
-  it('goes on with another one: the same count, and no stored day read again', async () => {
+  it('continues on another worker, with the same count and without reading a stored day again', async () => {
     const first = await addWorker();
     const id = await submit();
     await waitFor(id, 'some days to be done', ({ progress }) => progress.daysDone >= 4);
@@ -50,7 +50,7 @@ describe('a query whose worker is lost', () => {
     expect(document.progress.percent).toBe(100);
   });
 
-  it('is still Running, and no further back, while there is none', async () => {
+  it('stays Running, and its progress does not go back, while there is no worker', async () => {
     const first = await addWorker();
     const id = await submit();
     const before = await waitFor(id, 'some progress', ({ progress }) => progress.daysDone >= 2);
@@ -61,8 +61,8 @@ describe('a query whose worker is lost', () => {
   });
 });
 
-describe('a query whose worker is told to go', () => {
-  it('goes on at once with another one, at the very page', async () => {
+describe('a query whose worker gets SIGTERM', () => {
+  it('continues at once on another worker, at the same page', async () => {
     const first = await addWorker();
     const id = await submit();
     await waitFor(id, 'some days to be done', ({ progress }) => progress.daysDone >= 2);
@@ -78,8 +78,8 @@ describe('a query whose worker is told to go', () => {
   });
 });
 
-describe('a query that is terminated', () => {
-  it('reaches the table no more after two seconds', async () => {
+describe('a terminated query', () => {
+  it('sends no request to the table after two seconds', async () => {
     await addWorker();
     const id = await submit();
     await waitFor(id, 'some progress', ({ progress }) => progress.daysDone >= 1);
@@ -91,12 +91,12 @@ describe('a query that is terminated', () => {
     const late = system.double.requests.filter(({ filter, receivedAtMs, day }) => {
       return filter !== null && day !== null && receivedAtMs > terminatedAt + 2_000;
     });
-    // Of the other query alone, which reads each day once.
+    // Only requests of the other query, which reads each day once.
     expect(new Set(late.map(({ day, continuation }) => JSON.stringify([day, continuation]))).size).toBe(late.length);
     expect(await read(id)).toMatchObject({ status: 'Terminated', error: { code: 'QUERY_TERMINATED' } });
   });
 
-  it('is never begun when no worker had taken it', async () => {
+  it('is never started if no worker had taken it', async () => {
     const id = await submit();
     await system.client.terminate(id);
     await addWorker();
@@ -107,11 +107,11 @@ describe('a query that is terminated', () => {
   });
 });
 
-describe('a query whose job BullMQ fails by itself', () => {
-  it('ends for those who wait for it, who do not have to ask', async () => {
+describe('a query whose job BullMQ fails without a worker', () => {
+  it('ends the long polls and event streams of the query', async () => {
     const redis = new Redis(inject('redisUrl'));
     const id = await submit();
-    // As if it had lost so many workers that BullMQ starts it no more.
+    // As after so many lost workers that BullMQ does not start the job again.
     await redis.hset(`${system.keyPrefix}:queries:${id}`, 'ats', 1_000);
     redis.disconnect();
     const events = readEvents(await checkedFetch(`${system.api.url}/api/queries/${id}/events`));
@@ -122,7 +122,7 @@ describe('a query whose job BullMQ fails by itself', () => {
     const { value } = await events.next();
     expect(value).toMatchObject({ event: 'end', data: { status: 'Failed', error: { code: 'WORKER_LOST' } } });
     expect(await (await poll).json()).toMatchObject({ status: 'Failed' });
-    // Before the API looks by itself.
+    // Before the API's own check of quiet streams.
     expect(performance.now() - openedAt).toBeLessThan(EVENT_TIMES.quietMs);
   });
 });
@@ -136,11 +136,11 @@ describe('a query that cannot succeed', () => {
       'TABLE_FORBIDDEN',
     ],
     [
-      'the table service is away',
+      'the table service is unreachable',
       () => ({ TABLE_CONNECTION_STRING: toConnectionString(1, 'c2VjcmV0LWNhbmFyeQ==') }),
       'TABLE_UNREACHABLE',
     ],
-  ])('is Failed with a code that tells why: %s', async (_name, more, code) => {
+  ])('is Failed with a code for the cause: %s', async (_name, more, code) => {
     const worker = await addWorker(more());
     const id = await submit();
     const document = await waitFor(id, 'the end', hasEnded);

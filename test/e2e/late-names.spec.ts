@@ -13,9 +13,9 @@ import { startSystem } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTableDouble } from '../support/table-double/start-table-double';
 
-// Containers and pods start before the names of their neighbours can be resolved, and name servers fail now and then.
+// Containers and pods start before the names of other services resolve, and name servers fail now and then.
 
-/** The first lookups of each name fail in the ways in which a name server fails that is not ready. */
+/** The outcomes of the first lookups of a name, as of a name server that is not ready. */
 const LATE = ['EAI_AGAIN', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_AGAIN', 'ENOTFOUND'];
 
 const toLate = (url: string, name: string) => url.replace('127.0.0.1', name);
@@ -36,7 +36,7 @@ async function runNode(args: string[], env: Record<string, string>): Promise<{ e
 }
 
 describe('the loader of the sample data', () => {
-  it('loads all of it although lookups of the name of the table service fail now and then', async () => {
+  it('loads all entities although lookups of the table service fail now and then', async () => {
     const connectionString = inject('tableConnectionString');
     const tableName = `late${randomBytes(8).toString('hex')}`;
     const { exitCode, output } = await runNode(['dist/apps/local/src/load-sample-data.js'], {
@@ -51,7 +51,7 @@ describe('the loader of the sample data', () => {
 });
 
 describe('npm start', () => {
-  /** The Redis of REDIS_URL, as `npm start` tries it before it starts anything that uses it. */
+  /** Connects to the Redis of REDIS_URL as `npm start` does before it starts API and worker. */
   async function tryRedis(url: string, outcomes: readonly string[]) {
     const program = `
       const { startRedis } = require('./dist/apps/local/src/redis-server.js');
@@ -62,21 +62,21 @@ describe('npm start', () => {
     return runNode(['--eval', program], toEnvironment({ 'late-redis': outcomes }));
   }
 
-  it('waits for the name of a given Redis', async () => {
+  it('waits until the name of a given Redis resolves', async () => {
     const url = toLate(inject('redisUrl'), 'late-redis');
     const { exitCode, output } = await tryRedis(url, LATE);
     expect([exitCode, output]).toEqual([0, expect.stringContaining('the one of REDIS_URL, at late-redis') as string]);
     expect(output).toContain('getaddrinfo EAI_AGAIN late-redis: trying again for up to 15 s');
   });
 
-  it('waits for no Redis that refuses the connection', async () => {
+  it('does not wait for a Redis that refuses the connection', async () => {
     const { exitCode, output } = await tryRedis('redis://late-redis:1', []);
     expect([exitCode, output]).toEqual([1, expect.stringContaining('ECONNREFUSED') as string]);
   });
 });
 
 describe('a service', () => {
-  it('completes queries after Redis, the vault and the table had names that did not resolve yet', async () => {
+  it('completes queries after the names of Redis, the vault and the table did not resolve at first', async () => {
     const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
     const rows = { partitions: generateDays('2021-10-01', 4, 100), distinctIdentifiers: 200 };
     const double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });

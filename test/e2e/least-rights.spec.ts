@@ -15,7 +15,7 @@ import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
-/** The rules of the page: of the user, and what a cluster needs besides. */
+/** The rules of docs/redis.md: for the user, and the additional ones of a cluster. */
 const [RULES = [], CLUSTER_RULES = []] = [
   ...readFileSync('docs/redis.md', 'utf8').matchAll(/^ACL SETUSER audit-query (.+)$/gm),
 ].map(([, rules = '']) => rules.split(' '));
@@ -27,7 +27,7 @@ interface Document {
 
 interface Rights {
   host: string;
-  /** The server that holds the records. */
+  /** Connected to the server that has the records. */
   client: Redis;
   set: (...rules: string[]) => Promise<unknown>;
   stop: () => Promise<void>;
@@ -106,7 +106,7 @@ const readHealth = async ({ url }: ServiceProcess) => {
   return { status: answer.status, text: await answer.text() };
 };
 
-/** The commands that Redis has refused to the user. */
+/** The commands of the user that Redis has refused. */
 async function listRefused(): Promise<unknown[]> {
   const entries = (await rights.client.call('ACL', 'LOG')) as unknown[][];
   return entries.map((entry) => entry[entry.indexOf('object') + 1]).sort();
@@ -116,7 +116,7 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
   it.each([
     ['one server', startServer],
     ['a cluster', startCluster],
-  ])('are all that callers, operators, workers and the dashboard need of %s', async (_name, startRedis) => {
+  ])('suffice for callers, operators, workers and the dashboard on %s', async (_name, startRedis) => {
     await start(startRedis);
     await Promise.all([api, worker].map(waitUntilReady));
     const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
@@ -155,14 +155,14 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     const purge = await ask('queries?createdBefore=2099-01-01', 'DELETE');
     await ends(`purges/${purge.id}`, 'Completed');
     await Promise.all([api, worker].map(waitUntilReady));
-    // The dashboard shows no workers without the first, and `GET /operator/state` no `appendfsync` without the second.
+    // Without the first the dashboard shows no workers; without the second `GET /operator/state` shows no `appendfsync`.
     expect(await listRefused()).toEqual(['client|list', 'config|get']);
   });
 
-  it.each(['-xadd', '-eval', '-subscribe'])('are missed, named once and waited for: %s', async (less) => {
+  it.each(['-xadd', '-eval', '-subscribe'])('API and worker log a missing right once and wait for it: %s', async (less) => {
     await start(startServer, less);
     const log = await waitUntil(
-      'the entry of the API',
+      'the log entry of the API',
       () => api.output(),
       (text) => text.includes('Redis cannot be used'),
     );
@@ -173,13 +173,13 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
       () => readHealth(api),
       ({ status }) => status === 503,
     );
-    // What the probe of readiness itself needs is refused, with a code.
+    // Without EVAL the readiness check itself is refused, with a code.
     const isProbed = less === '-eval';
     expect(unfit.text).toContain(isProbed ? 'refused: NOPERM' : 'lacks something that this service needs');
     if (less !== '-subscribe') {
       expect(
         await waitUntil(
-          'the worker to say so',
+          'the missing right in the readiness of the worker',
           () => readHealth(worker),
           ({ text }) => text.includes(isProbed ? 'refused' : 'unfit'),
         ),
@@ -202,7 +202,7 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
   });
 
-  it('are missed, and end no process, when SUBSCRIBE was taken away before a reconnect', async () => {
+  it('no process ends without SUBSCRIBE after a reconnect; the API is not ready', async () => {
     await start(startServer);
     await Promise.all([api, worker].map(waitUntilReady));
     await rights.set('-subscribe');
@@ -217,7 +217,7 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     expect(api.child.exitCode).toBe(null);
   });
 
-  it('are missed when they were taken away before a reconnect', async () => {
+  it('API and worker are not ready without LPOS after a reconnect', async () => {
     await start(startServer);
     await Promise.all([api, worker].map(waitUntilReady));
     await rights.set('-lpos');

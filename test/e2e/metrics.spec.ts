@@ -35,7 +35,7 @@ async function scrape(url: string | undefined): Promise<string> {
   return answer.text();
 }
 
-/** The sum over all series of a metric that have these labels. */
+/** The sum of all series of a metric with these labels. */
 function read(text: string, name: string, ...labels: string[]): number | undefined {
   const values = [...readSamples(text)].filter(
     ([series]) => series.split('{')[0] === name && labels.every((label) => series.includes(label)),
@@ -44,7 +44,7 @@ function read(text: string, name: string, ...labels: string[]): number | undefin
 }
 
 describe('the metrics', () => {
-  it('tell what became of a query and what its pages were like, and nothing of whose it was', async () => {
+  it('count queries by their ends and pages by their faults, without ids, days or callers', async () => {
     const id = await submit();
     const waiting = await scrape(api.operatorUrl);
     expect(read(waiting, 'audit_query_queue_jobs', 'state="wait"')).toBe(1);
@@ -71,13 +71,13 @@ describe('the metrics', () => {
     for (const text of [ofApi, ofWorker]) expect(text).not.toMatch(new RegExp(`${id}|2021-10|anonymous`));
   });
 
-  it('tell who waits, and which answers were held back for it', async () => {
+  it('count waiting clients, and label the answers that were held back', async () => {
     const id = await submit();
     const stop = new AbortController();
     const stream = await fetch(`${api.url}/api/queries/${id}/events`, { signal: stop.signal });
     const poll = fetch(`${api.url}/api/queries/${id}?wait=50`);
     const waiting = await waitUntil(
-      'both to wait',
+      'two waiting clients',
       () => scrape(api.operatorUrl),
       (text) => read(text, 'audit_query_waiting_clients') === 2,
     );
@@ -87,7 +87,7 @@ describe('the metrics', () => {
     stop.abort();
     await stream.body?.cancel().catch(() => {});
     const after = await waitUntil(
-      'nobody to wait',
+      'no waiting client',
       () => scrape(api.operatorUrl),
       (text) => read(text, 'audit_query_waiting_clients') === 0,
     );
@@ -95,7 +95,7 @@ describe('the metrics', () => {
     expect(read(after, 'audit_query_queries_ended_total', 'status="Terminated"')).toBe(1);
   });
 
-  it('tell how many queries there are of each status, the same from every API process', async () => {
+  it('count the queries of each status, with the same result in every API process', async () => {
     const another = await system.addApi();
     const readStatuses = async ({ operatorUrl }: ServiceProcess) => {
       const samples = [...readSamples(await scrape(operatorUrl))];
@@ -128,7 +128,7 @@ describe('the metrics', () => {
     await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
   });
 
-  it('have every metric that the dashboard and the alert rules name', async () => {
+  it('contain every metric that the dashboard and the alert rules use', async () => {
     const worker = await addWorker();
     system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
     await waitForEnd(await submit());
@@ -146,14 +146,14 @@ describe('the metrics', () => {
   });
 });
 
-describe('a worker that is stopped', () => {
-  it('is not alive, whatever its connections say, and is when it goes on; what it would run is Pending', async () => {
+describe('a worker that gets SIGSTOP', () => {
+  it('counts as not alive until it continues, although its connections are open; its queries are Pending', async () => {
     const worker = await addWorker();
     const alive = async () => read(await scrape(api.operatorUrl), 'audit_query_workers');
-    await waitUntil('the worker to be seen', alive, (count) => count === 1);
+    await waitUntil('the worker to be alive', alive, (count) => count === 1);
     worker.child.kill('SIGSTOP');
     try {
-      await waitUntil('the worker to be missed', alive, (count) => count === 0);
+      await waitUntil('the worker not to be alive', alive, (count) => count === 0);
       const text = await scrape(api.operatorUrl);
       if (NO_PROMTOOL === undefined) {
         expect(listFiring({ api: [{ text, minutes: 5 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
@@ -162,19 +162,19 @@ describe('a worker that is stopped', () => {
     } finally {
       worker.child.kill('SIGCONT');
     }
-    await waitUntil('the worker to be seen again', alive, (count) => count === 1);
+    await waitUntil('the worker to be alive again', alive, (count) => count === 1);
   });
 });
 
 describe.skipIf(NO_PROMTOOL)(`the alerts${NO_PROMTOOL ? ` (skipped: ${NO_PROMTOOL})` : ''}`, () => {
-  it('fire on what the processes tell: first without a worker, then with a table that refuses', async () => {
+  it('fire on the metrics of the processes: without a worker, and with a table that refuses', async () => {
     const id = await submit();
     const alone = await scrape(api.operatorUrl);
     expect(listFiring({ api: [{ text: alone, minutes: 10 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
 
     system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
     const worker = await addWorker({ PAGE_RETRY_SECONDS: '10' });
-    // Each refusal stands for a minute of them.
+    // Each refusal is repeated for a minute.
     const texts: string[] = [];
     await waitUntil(
       'many refusals',

@@ -61,21 +61,21 @@ function waitFor(id: string, what: string, isReached: (document: Document) => bo
 
 const count = () => system.double.truth('audit', RANGE.start, RANGE.end).count;
 
-/** Of the day that is read now, which has nine. */
+/** The pages read so far of the current day, which has nine. */
 function countPagesOfDay(): number {
   const day = system.double.requests.at(-1)?.day;
   return system.double.requests.filter((request) => request.day === day).length;
 }
 
 describe('the history of a query', () => {
-  it('has every run and every day, by which worker, through a drain and a lost worker', async () => {
+  it('contains every run and every day with its worker, through a drain and a lost worker', async () => {
     const first = await addWorker();
     const id = await submit();
     const running = await waitFor(id, 'a day to be done', ({ progress }) => progress.daysDone >= 1);
     const { items } = await ask<Workers>('workers');
     expect(items).toMatchObject([{ pid: first.child.pid, isAlive: true, version: '0.1.0' }]);
     expect(running.worker).toMatchObject({ id: items[0]?.id, isAlive: true });
-    await waitUntil('a day to be read in part', countPagesOfDay, (pages) => pages >= 3 && pages <= 6);
+    await waitUntil('a partly read day', countPagesOfDay, (pages) => pages >= 3 && pages <= 6);
     expect(await first.end('SIGTERM')).toBe(0);
     expect(await ask<Workers>('workers')).toEqual({ items: [] });
     expect((await read(id)).worker).toBeNull();
@@ -83,7 +83,7 @@ describe('the history of a query', () => {
     const second = await addWorker();
     await waitFor(id, 'more days to be done', ({ progress }) => progress.daysDone >= 3);
     await second.end('SIGKILL');
-    const lost = await waitFor(id, 'the worker to be missed', ({ worker }) => worker?.isAlive === false);
+    const lost = await waitFor(id, 'the worker not to be alive', ({ worker }) => worker?.isAlive === false);
     expect(lost.status).toBe('Running');
 
     system.double.configure({ faults: [] });
@@ -110,8 +110,8 @@ describe('the history of a query', () => {
   });
 });
 
-describe('a query that failed', () => {
-  it('goes on by a rewind with the days that it has, and says so', async () => {
+describe('a failed query', () => {
+  it('continues after a rewind with its stored days, and reports them as reused', async () => {
     const busy = { fault: { kind: 'status', status: 503 }, day: '2021-10-06' } as const;
     system.double.configure({ faults: [busy] });
     await addWorker();
@@ -134,10 +134,10 @@ describe('a query that failed', () => {
 });
 
 describe('suspended work', () => {
-  it('is taken up when it is resumed; what was running is finished', async () => {
+  it('starts after a resume; running queries complete', async () => {
     await addWorker();
     const running = await submit();
-    await waitFor(running, 'it to run', ({ status }) => status === 'Running');
+    await waitFor(running, 'the query to run', ({ status }) => status === 'Running');
     await ask('suspend', 'POST');
     const waiting = await submit();
     await waitFor(running, 'the end', hasEnded);
@@ -149,7 +149,7 @@ describe('suspended work', () => {
 });
 
 describe('purging many queries', () => {
-  it('is done by a worker, and can be followed', async () => {
+  it('runs in a worker, and has a status', async () => {
     system.double.configure({ faults: [] });
     const ids = await Promise.all([submit(), submit(), submit()]);
     await ask(`queries/${ids[0]}/terminate`, 'POST');

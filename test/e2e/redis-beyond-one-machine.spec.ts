@@ -13,14 +13,14 @@ import { generateDays } from '../support/table-double/generated-table';
 import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
-/** In every password; the characters have to be escaped in a URL. */
+/** In every password; a URL must escape these characters. */
 const MARK = 'canary/5e?c:r@t';
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
 interface Topology {
   url: string;
   servers: readonly RedisProcess[];
-  /** A client of the server that holds what the service keeps. */
+  /** Connected to the server that has the records. */
   client: Redis;
   stop: () => Promise<unknown>;
 }
@@ -38,7 +38,7 @@ async function startWatched(): Promise<Topology> {
 
 async function startCluster(): Promise<Topology> {
   const cluster = await RedisCluster.start({ password: MARK, tls: inject('testAuthority') });
-  // What a managed service gives is one address.
+  // Like the one address of a managed service.
   const url = cluster.url.split(',')[0]!;
   return { url, servers: cluster.servers, client: cluster.client, stop: () => cluster.stop() };
 }
@@ -86,7 +86,7 @@ describe.runIf(hasRedisServer()).each([
     return { status: answer.status, text: await answer.text() };
   };
 
-  it('a query is submitted, followed by its events, and answered', async () => {
+  it('a query completes, with its events and its result', async () => {
     const { count } = double.truth('audit', RANGE.start, RANGE.end);
     double.configure({ faults: [{ fault: { kind: 'latency', ms: 100 } }] });
     const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
@@ -101,7 +101,7 @@ describe.runIf(hasRedisServer()).each([
     expect(await reused.json()).toMatchObject({ result: { count, daysReused: 4 } });
   });
 
-  it('operators suspend, look, terminate and purge', async () => {
+  it('operators suspend, list, terminate and purge', async () => {
     expect((await operator('/operator/suspend', { method: 'POST' })).status).toBe(200);
     const id = await system.client.submit(RANGE);
     expect(JSON.parse((await operator('/operator/state')).text)).toMatchObject({
@@ -114,7 +114,7 @@ describe.runIf(hasRedisServer()).each([
     expect((await operator('/operator/resume', { method: 'POST' })).status).toBe(200);
     expect((await operator('/operator/queries', { method: 'DELETE' })).status).toBe(202);
     await waitUntil(
-      'nothing to be left of the queries',
+      'the queries to be purged',
       async () => (await operator('/operator/queries')).text,
       (text) => !text.includes(id),
     );
@@ -123,18 +123,18 @@ describe.runIf(hasRedisServer()).each([
     expect(text).toMatch(/^audit_query_workers\S* 1$/m);
   });
 
-  it('is not ready while the server that holds its records may evict, whatever the others do', async () => {
+  it('API and worker are not ready while the server with the records may evict; other servers do not matter', async () => {
     const holder = redis.client;
     for (const { client } of redis.servers.filter((server) => server.client !== holder)) {
       await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
-      // Of a cluster, one holds all.
+      // In a cluster one server has all records.
       if (redis.servers.length === 3) expect(await client.call('DBSIZE')).toBe(0);
     }
     await Promise.all([api, worker].map(waitUntilReady));
     await holder.config('SET', 'maxmemory-policy', 'allkeys-lru');
     for (const process of [api, worker]) {
       await waitUntil(
-        'the process to notice',
+        'the policy in the readiness of the process',
         async () => (await fetch(`${process.url}/health/ready`)).text(),
         (text) => text.includes('evict'),
       );
@@ -143,10 +143,10 @@ describe.runIf(hasRedisServer()).each([
     await Promise.all([api, worker].map(waitUntilReady));
   });
 
-  it('tells its password nobody, nor who is not sure whom it speaks with', async () => {
+  it('no log contains a password, also if the certificate is not trusted or the URL is invalid', async () => {
     const doubtful = await startApi({ REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: '', LOG_LEVEL: 'debug' });
     await waitUntil(
-      'a refusal',
+      'the failed connection in the log',
       () => doubtful.output(),
       (text) => text.includes('is away'),
     );

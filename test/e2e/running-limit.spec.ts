@@ -36,7 +36,7 @@ async function submitAll(): Promise<void> {
   for (let i = 0; i < QUERIES; i += 1) await system.client.submit(RANGE);
 }
 
-/** @returns The most that were run at the same time. */
+/** @returns The largest number of queries that ran at the same time. */
 async function untilAllHaveEnded(): Promise<number> {
   let most = 0;
   const look = ({ waiting, active }: State['queries']) => {
@@ -47,7 +47,7 @@ async function untilAllHaveEnded(): Promise<number> {
   return most;
 }
 
-it('two workers run one query at a time where MAX_RUNNING_QUERIES=1, until one begins that has no bound', async () => {
+it('two workers with MAX_RUNNING_QUERIES=1 run one query at a time, until a worker without a limit starts', async () => {
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await submitAll();
@@ -57,7 +57,7 @@ it('two workers run one query at a time where MAX_RUNNING_QUERIES=1, until one b
   expect(await untilAllHaveEnded()).toBeGreaterThan(1);
 });
 
-it('the query of a lost worker keeps its place no longer than it takes to be taken over', async () => {
+it('the query of a lost worker holds its slot until another worker takes it over', async () => {
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await submitAll();
   await waitUntil('a query to run', readState, ({ active }) => active === 1);

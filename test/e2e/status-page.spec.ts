@@ -13,7 +13,7 @@ const NO_BROWSER = findChromium() === undefined;
 
 let browser: Browser;
 let system: System;
-/** What no page may do: errors, refusals by the policy, requests to anywhere but the service. */
+/** Errors, violations of the security policy, and requests to other servers: no page may cause any. */
 let complaints: string[];
 
 describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
@@ -38,7 +38,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     expect(complaints).toEqual([]);
   });
 
-  it('goes from waiting to the answer before the reader’s eyes', async () => {
+  it('updates from waiting to the answer without a reload', async () => {
     const page = await open(await submit());
     expect(await page.title()).toBe('Waiting - Audit Query');
     await startWork();
@@ -58,23 +58,23 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     expect(await page.getByRole('status').textContent()).toBe(`Completed: exactly ${count()} distinct people.`);
   });
 
-  it('gets there by polling where no stream gets through', async () => {
+  it('polls if no event stream works', async () => {
     const page = await open(await submit(), {}, async (page) => page.route('**/events', (route) => route.abort()));
     await startWork();
     await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
     await expectAnswer(page);
-    // The stream that the test has cut is the one thing that the browser complains of.
+    // The aborted stream is the only complaint of the browser.
     expect(complaints.splice(0).filter((complaint) => !complaint.includes('net::ERR_FAILED'))).toEqual([]);
   });
 
-  it('tells the same, and renews itself, where no script may run', async () => {
+  it('shows the same, by reloading itself, without scripts', async () => {
     const page = await open(await submit(), { javaScriptEnabled: false });
     await startWork();
     await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
     await expectAnswer(page);
   });
 
-  it('tells why there is no answer', async () => {
+  it('shows why there is no answer', async () => {
     const path = await submit();
     const page = await open(path);
     await checkedFetch(system.api.url + path, { method: 'DELETE' });
@@ -83,7 +83,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     expect(await page.innerText('main')).toContain('The query was terminated.');
   });
 
-  it('fits telephones and desks, by day and by night', async () => {
+  it('fits narrow and wide windows, with light and dark colours', async () => {
     const path = await submit();
     for (const [width, colorScheme, background] of [
       [320, 'light', 'rgb(245, 246, 248)'],
@@ -96,7 +96,7 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     }
   });
 
-  it('is for browsers alone, and under a policy of its own each time', async () => {
+  it('is returned to browsers only, with a new nonce in the policy each time', async () => {
     const path = await submit();
     const ask = (accept: string) => checkedFetch(system.api.url + path, { headers: { accept } });
     const answers = [await ask('text/html,application/xhtml+xml;q=0.9,*/*;q=0.8'), await ask('text/html')];
@@ -163,7 +163,7 @@ async function expectAnswer(page: Page): Promise<void> {
   expect(await page.innerText('main')).toContain(`${DAYS} of ${DAYS}`);
 }
 
-/** As a reader is shown it. */
+/** Formatted as on the page. */
 function count(): string {
   return new Intl.NumberFormat('en-GB').format(system.double.truth('audit', RANGE.start, RANGE.end).count);
 }

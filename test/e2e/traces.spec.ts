@@ -32,14 +32,14 @@ async function start(env: Record<string, string> = {}) {
   return { ...system, worker: await system.addWorker() };
 }
 
-/** The names under a span, as a tree; those of one name are told once. */
+/** The names of the spans under a span, as a tree; equal names are merged. */
 function toTree(spans: readonly CollectedSpan[], parent: CollectedSpan): object {
   const children = spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId);
   return Object.fromEntries(children.map((child) => [child.name, toTree(spans, child)]));
 }
 
 describe('the trace of a query', () => {
-  it('is one, from the caller through the queue to each page, and is sent before the processes end', async () => {
+  it('is one trace from the caller through the queue to each page, exported before the processes end', async () => {
     const { api, worker, client, double } = await start();
     double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 1 }] });
     const headers = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01`, baggage: 'person=canary' };
@@ -78,9 +78,9 @@ describe('the trace of a query', () => {
   });
 
   it.each([
-    ['alone', ''],
-    ['before the other', 'http://127.0.0.1:1'],
-  ])('is sent where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says, %s', async (_name, other) => {
+    ['without the general one', ''],
+    ['and not to the general one', 'http://127.0.0.1:1'],
+  ])('is sent to OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, %s', async (_name, other) => {
     const { api, worker, client } = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: other,
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
@@ -99,7 +99,7 @@ describe('the trace of a query', () => {
       'TableEndpoint=http://127.0.0.1:1/devstoreaccount1;' +
         'SharedAccessSignature=sv=2022-11-02&tn=audit&sp=r&se=2999-01-01&sig=c2VjcmV0LWNhbmFyeQ%3D%3D',
     ],
-  ])('is in the log of what goes wrong, and tells of a failed run its code alone: %s', async (_name, table) => {
+  ])('has its id in the log entry of a failed run, and only the code of the failure: %s', async (_name, table) => {
     const { api, worker, client } = await start({ TABLE_CONNECTION_STRING: table });
     const id = await client.submit(RANGE);
     await client.waitForEnd(id);
@@ -119,8 +119,8 @@ describe('the trace of a query', () => {
   });
 });
 
-describe('a collector that is away', () => {
-  it('costs neither the answer nor the end of the processes', async () => {
+describe('an unreachable collector', () => {
+  it('delays neither the answer nor the end of the processes', async () => {
     const { api, worker, client } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     const id = await client.submit(RANGE);
     expect(await client.waitForEnd(id)).toMatchObject({ status: 'Completed' });
@@ -131,10 +131,10 @@ describe('a collector that is away', () => {
 });
 
 describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
-  it('nothing of the SDK of OpenTelemetry is loaded', async () => {
+  it('no process loads the SDK of OpenTelemetry', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'audit-query-modules-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    const hook = join(folder, 'tell-modules.cjs');
+    const hook = join(folder, 'print-modules.cjs');
     const own = `Object.keys(require.cache).map((file) => /node_modules.(@opentelemetry.[^\\\\/]+|prom-client)/.exec(file)?.[1])`;
     writeFileSync(hook, `process.on('exit', () => console.log('modules', ...new Set(${own})));`);
     const { api, worker } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: '', NODE_OPTIONS: `--require=${hook}` });

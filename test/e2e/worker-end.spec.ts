@@ -6,7 +6,7 @@ import { waitUntil } from '../support/wait-until';
 
 const DAY = '2021-10-10';
 const GRACE_SECONDS = 2;
-/** What a scan may lose when its process is killed, and the pages that were being answered. */
+/** The pages since the last checkpoint, which a killed scan loses, and the page in flight. */
 const PAGES_LOST = 50 + 1;
 
 let system: System;
@@ -39,14 +39,14 @@ const pagesServed = () => system.double.requests.filter(({ end, entities }) => e
 
 function waitForPages(count: number) {
   return waitUntil(
-    'pages to be read',
+    'answered pages',
     () => pagesServed().length,
     (pages) => pages >= count,
   );
 }
 
 describe('a worker that is killed in the middle of a giant day', () => {
-  it('loses at most 50 pages of it, each time', async () => {
+  it('loses at most 50 pages each time', async () => {
     const id = await submit();
     for (const pages of [80, 180]) {
       const worker = await addWorker();
@@ -61,9 +61,9 @@ describe('a worker that is killed in the middle of a giant day', () => {
   });
 });
 
-describe('a worker that is told to go', () => {
+describe('a worker that gets SIGTERM', () => {
   it.each(['cut', 'silent'] as const)(
-    'goes within its grace period though Redis is away, and says that it was not in order (%s)',
+    'exits within its grace period while Redis is unreachable, and logs that the period ran out (%s)',
     async (mode) => {
       const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
       await submit();
@@ -77,8 +77,8 @@ describe('a worker that is told to go', () => {
   );
 });
 
-describe('a worker that was thought lost', () => {
-  it('publishes nothing and stops when it comes back, while another one has its query', async () => {
+describe('a worker that counted as lost', () => {
+  it('publishes nothing and stops when it continues, while another worker has its query', async () => {
     const late = await addWorker();
     const id = await submit();
     await waitForPages(20);
@@ -87,7 +87,7 @@ describe('a worker that was thought lost', () => {
     await waitForPages(60);
     late.child.kill('SIGCONT');
     await waitUntil(
-      'the late one to notice',
+      'the late worker to log LOCK_LOST',
       () => late.output(),
       (output) => output.includes('LOCK_LOST'),
     );
@@ -98,20 +98,20 @@ describe('a worker that was thought lost', () => {
   });
 });
 
-describe('a worker whose Redis is away', () => {
-  it('says so in one line, and in one that it is back', async () => {
+describe('a worker without Redis', () => {
+  it('logs one entry, and one when Redis is back', async () => {
     const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
     const count = (text: string) => worker.output().split(text).length - 1;
     proxy.setMode('cut');
     await waitUntil(
-      'many attempts to reach it',
+      'many attempts to connect',
       () => proxy.refused,
       (refused) => refused > 10,
     );
     proxy.setMode('pass');
     await waitUntilReady(worker);
     await waitUntil(
-      'its return to be told',
+      'the log entry of the reconnect',
       () => worker.output(),
       () => count('Redis is back') > 0,
     );
