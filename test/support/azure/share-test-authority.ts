@@ -13,7 +13,7 @@ const BOOLEAN = 0x01;
 const UTC_TIME = 0x17;
 const UTF8_STRING = 0x0c;
 
-/** Object identifiers as they are written in DER. */
+/** Object identifiers in DER. */
 const ECDSA_WITH_SHA256 = Buffer.from('06082a8648ce3d040302', 'hex');
 const COMMON_NAME = Buffer.from('0603550403', 'hex');
 const SUBJECT_ALTERNATIVE_NAME = Buffer.from('0603551d11', 'hex');
@@ -23,8 +23,8 @@ const SUBJECT_KEY_IDENTIFIER = Buffer.from('0603551d0e', 'hex');
 const DAY_MS = 24 * 3_600_000;
 
 /**
- * A certificate for 127.0.0.1, localhost and the tables of Azure that is its own authority (X.509 version 3, RFC 5280), for a day. Written
- * by hand, since Node makes none, not every image has openssl, and a key in the repository would be one more secret.
+ * A self-signed certificate of one day for 127.0.0.1, localhost and Azure's tables (X.509 version 3, RFC 5280). Encoded
+ * here, since Node creates no certificates, not every image has openssl, and a key in the repository would be a secret.
  */
 function createTestAuthority(): { cert: string; key: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -60,7 +60,7 @@ function createTestAuthority(): { cert: string; key: string } {
   };
 }
 
-/** Tag, length, content: the distinguished encoding of X.690. */
+/** Tag, length, content: DER of X.690. */
 function der(tag: number, ...content: Buffer[]): Buffer {
   const body = Buffer.concat(content);
   const { length } = body;
@@ -80,15 +80,15 @@ function toLines(base64: string): string {
 
 const FOLDER_VARIABLE = 'AUDIT_QUERY_TEST_AUTHORITY';
 
-/** Of the doubles that speak https, as files. */
+/** The authority of the doubles with https, as files. */
 export interface AuthorityFiles {
   certFile: string;
   keyFile: string;
 }
 
 /**
- * Makes one authority for all suites of a run, which are set up one beside the other in this process, and has every
- * process that is started from now on trust it. Gone when this process ends.
+ * Creates one authority for all suites of a run, which are set up in this process. Every process that starts later trusts
+ * it. Its files are removed when this process ends.
  */
 export function shareTestAuthority(): AuthorityFiles {
   const known = process.env[FOLDER_VARIABLE];
@@ -98,7 +98,7 @@ export function shareTestAuthority(): AuthorityFiles {
   const { cert, key } = createTestAuthority();
   writeFileSync(files.certFile, cert);
   writeFileSync(files.keyFile, key);
-  // Node reads one file when it starts: what it should trust anyway has to be in it, too.
+  // Node reads one file at its start, so the file also contains the certificates that were configured before.
   const trustedFile = join(folder, 'trusted.pem');
   const { NODE_EXTRA_CA_CERTS: before } = process.env;
   writeFileSync(trustedFile, before ? `${readFileSync(before, 'utf8')}\n${cert}` : cert);

@@ -20,18 +20,18 @@ import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, verifySharedKey } from './shared-
 import type { SortedTable } from './sorted-table';
 import type { TableDoubleSettings } from './table-double-options';
 
-/** A page as it was written, so that it need not be read and written again. */
+/** A written page, which the cache can send again. */
 export interface WrittenPage {
   readonly page: Page;
   readonly body: Buffer;
 }
 
-/** What a page costs beside its body; the rows themselves are not kept. */
+/** Memory of a cached page without its body; the cache does not keep the rows. */
 const PAGE_OVERHEAD_BYTES = 1_000;
 
 /**
- * Keeps written pages until `maxBytes` are full, then takes no more: a scan that is larger than the cache goes through
- * it in the same order every time, and throwing out the oldest would keep nothing that is asked for again.
+ * Keeps written pages until `maxBytes` are full, then adds no more. Repeated scans read pages in the same order: evicting
+ * the oldest would leave no page that is read next.
  */
 export class PageCache {
   private readonly pages = new Map<string, WrittenPage>();
@@ -75,7 +75,7 @@ export class TableService {
     private readonly nowMs: () => number,
   ) {}
 
-  /** Sets what `change` names. Fault rules begin to count anew, and rates with full buckets, when they are named. */
+  /** Changes the given settings. New fault rules start to count at 1, and new rates start with full buckets. */
   configure(change: Partial<TableDoubleSettings>): void {
     this.settings = { ...this.settings, ...change };
     if (change.faults || change.faultSeed !== undefined) {
@@ -165,7 +165,7 @@ export class TableService {
   }
 }
 
-/** The level that is asked for; plain JSON means minimal (version 2013-08-15 on); undefined for what is not served. */
+/** The requested level; plain JSON means minimal (since version 2013-08-15); undefined for an unsupported format. */
 function readMetadata(accept: string | undefined): MetadataLevel | undefined {
   const [, level] = /application\/json(?:;\s*odata=(\w+))?/i.exec(accept ?? '') ?? [];
   if (level === 'nometadata' || level === 'minimalmetadata') return level;
