@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from '../support/otlp-collector';
-import { startSystem, type System } from '../support/start-system';
+import { startSystem } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
 import { toConnectionString } from '../support/table-double/start-table-double';
 
