@@ -159,48 +159,51 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     expect(await listRefused()).toEqual(['client|list', 'config|get']);
   });
 
-  it.each(['-xadd', '-eval', '-subscribe'])('API and worker log a missing right once and wait for it: %s', async (less) => {
-    await start(startServer, less);
-    const log = await waitUntil(
-      'the log entry of the API',
-      () => api.output(),
-      (text) => text.includes('Redis cannot be used'),
-    );
-    const named = less.slice(1).toUpperCase();
-    expect(log).toMatch(new RegExp(`"level":"error".*"missing":"[^"]*${named}\\b.*See docs/redis.md`));
-    const unfit = await waitUntil(
-      'the API not to be ready',
-      () => readHealth(api),
-      ({ status }) => status === 503,
-    );
-    // Without EVAL the readiness check itself is refused, with a code.
-    const isProbed = less === '-eval';
-    expect(unfit.text).toContain(isProbed ? 'refused: NOPERM' : 'lacks something that this service needs');
-    if (less !== '-subscribe') {
-      expect(
-        await waitUntil(
-          'the missing right in the readiness of the worker',
-          () => readHealth(worker),
-          ({ text }) => text.includes(isProbed ? 'refused' : 'unfit'),
-        ),
-      ).toEqual({
-        status: 503,
-        text: expect.stringMatching(
-          isProbed
-            ? /"redis":"refused: NOPERM","queue":"not taking jobs"/
-            : new RegExp(`"redis":"unfit: lacks [^"]*${named}\\b.*"queue":"not taking jobs"`),
-        ) as string,
-      });
-    }
-    await rights.set(...RULES);
-    await Promise.all([api, worker].map(waitUntilReady));
-    for (const process of [api, worker]) {
-      const findings = process.output().match(/Redis cannot be used|Redis has all that this service needs/g) ?? [];
-      expect(findings.length).toBe(process === worker && less === '-subscribe' ? 0 : 2);
-    }
-    const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
-    expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
-  });
+  it.each(['-xadd', '-eval', '-subscribe'])(
+    'API and worker log a missing right once and wait for it: %s',
+    async (less) => {
+      await start(startServer, less);
+      const log = await waitUntil(
+        'the log entry of the API',
+        () => api.output(),
+        (text) => text.includes('Redis cannot be used'),
+      );
+      const named = less.slice(1).toUpperCase();
+      expect(log).toMatch(new RegExp(`"level":"error".*"missing":"[^"]*${named}\\b.*See docs/redis.md`));
+      const unfit = await waitUntil(
+        'the API not to be ready',
+        () => readHealth(api),
+        ({ status }) => status === 503,
+      );
+      // Without EVAL the readiness check itself is refused, with a code.
+      const isProbed = less === '-eval';
+      expect(unfit.text).toContain(isProbed ? 'refused: NOPERM' : 'lacks something that this service needs');
+      if (less !== '-subscribe') {
+        expect(
+          await waitUntil(
+            'the missing right in the readiness of the worker',
+            () => readHealth(worker),
+            ({ text }) => text.includes(isProbed ? 'refused' : 'unfit'),
+          ),
+        ).toEqual({
+          status: 503,
+          text: expect.stringMatching(
+            isProbed
+              ? /"redis":"refused: NOPERM","queue":"not taking jobs"/
+              : new RegExp(`"redis":"unfit: lacks [^"]*${named}\\b.*"queue":"not taking jobs"`),
+          ) as string,
+        });
+      }
+      await rights.set(...RULES);
+      await Promise.all([api, worker].map(waitUntilReady));
+      for (const process of [api, worker]) {
+        const findings = process.output().match(/Redis cannot be used|Redis has all that this service needs/g) ?? [];
+        expect(findings.length).toBe(process === worker && less === '-subscribe' ? 0 : 2);
+      }
+      const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
+      expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
+    },
+  );
 
   it('no process ends without SUBSCRIBE after a reconnect; the API is not ready', async () => {
     await start(startServer);

@@ -154,22 +154,25 @@ describe('a worker that starts without its secrets', () => {
       () => identity.disturb({ kind: 'away' }),
       () => identity.disturb(undefined),
     ],
-  ])('is live, shows why it takes no query, and starts when the secret is readable: %s', async (_name, code, secret, spoil, mend) => {
-    spoil();
-    const id = await submit();
-    const waiting = await addWorker();
-    expect(await waitForCode(waiting, code)).toMatchObject({
-      isReady: false,
-      checks: { redis: 'ok', queue: 'not taking jobs', secrets: code, table: 'waiting for secrets' },
-      missing: expect.arrayContaining([expect.stringMatching(`^${code}: .*${secret}`)]) as string[],
-    });
-    expect((await fetch(`${waiting.url}/health/live`)).status).toBe(200);
-    await waitForOutput(waiting, `${code} for the `);
-    expect((await read(id)).status).toBe('Pending');
-    mend();
-    await waitUntilReady(waiting);
-    expect(await waitForEnd(id)).toMatchObject(completed());
-  });
+  ])(
+    'is live, shows why it takes no query, and starts when the secret is readable: %s',
+    async (_name, code, secret, spoil, mend) => {
+      spoil();
+      const id = await submit();
+      const waiting = await addWorker();
+      expect(await waitForCode(waiting, code)).toMatchObject({
+        isReady: false,
+        checks: { redis: 'ok', queue: 'not taking jobs', secrets: code, table: 'waiting for secrets' },
+        missing: expect.arrayContaining([expect.stringMatching(`^${code}: .*${secret}`)]) as string[],
+      });
+      expect((await fetch(`${waiting.url}/health/live`)).status).toBe(200);
+      await waitForOutput(waiting, `${code} for the `);
+      expect((await read(id)).status).toBe('Pending');
+      mend();
+      await waitUntilReady(waiting);
+      expect(await waitForEnd(id)).toMatchObject(completed());
+    },
+  );
 
   it('waits as long as Retry-After of the vault says', async () => {
     vault.disturb({ kind: 'status', status: 429, retryAfterSeconds: 3 });
