@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const DEBIAN = 'localhost/audit-query-debian:bookworm';
 const BASES = join(__dirname, 'bases');
 
-/** What an image that others begin with is assembled from, where it cannot be pulled. */
+/** The sources of a base image that cannot be pulled. */
 const STAND_INS: Readonly<Record<string, (image: string, version: string) => Promise<void>>> = {
   'docker.io/library/node': assembleNode,
   'docker.io/library/redis': async (image) => {
@@ -24,8 +24,8 @@ const STAND_INS: Readonly<Record<string, (image: string, version: string) => Pro
 };
 
 /**
- * Has an image ready under its name: from an earlier run, from its registry, or else assembled under the same name from
- * Debian's packages and the npm registry.
+ * Provides an image: from an earlier run, from its registry, or assembled under the same name from Debian's packages and
+ * the npm registry.
  *
  * @param image With its registry, such as `docker.io/library/node:24.21.0-bookworm-slim`.
  */
@@ -39,7 +39,7 @@ export async function assembleBase(image: string): Promise<void> {
   await standIn(image, tag.split('-')[0] ?? '');
 }
 
-/** The full name of an image of Docker Hub that is named in the short way, as its own are. */
+/** The full name of an image of Docker Hub with a short name. */
 export function toFullName(image: string): string {
   return image.includes('/') ? image : `docker.io/library/${image}`;
 }

@@ -15,15 +15,15 @@ export interface ImageBuild {
   variables?: Readonly<Record<string, string>>;
 }
 
-/** Builds an image of the kind that Docker's builder makes, and reaches the npm registry as this machine does. */
+/** Builds an image in Docker's format, with the npm configuration of this machine. */
 export async function buildImage({ image, dockerfile, context, variables = {} }: ImageBuild): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'audit-query-npm-'));
   try {
     await podman(
       ...['build', '--quiet', '--layers', '--tag', image, '--file', dockerfile],
-      // The other format, OCI's, has no HEALTHCHECK.
+      // The OCI format has no HEALTHCHECK.
       ...['--format', 'docker'],
-      // The steps need no more confinement than `npm ci` has outside of a container, and the registry.
+      // The steps need the registry, and no more confinement than `npm ci` outside a container.
       ...['--isolation', 'chroot', '--network', 'host'],
       ...(await toNpmOptions(folder)),
       ...Object.entries(variables).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
@@ -34,14 +34,14 @@ export async function buildImage({ image, dockerfile, context, variables = {} }:
   }
 }
 
-/** Mounted for the time of a step: nothing of it gets into an image. */
+/** Mounted during a step only: the image contains none of it. */
 async function toNpmOptions(folder: string): Promise<string[]> {
   const [registry, authorities] = await Promise.all(['registry', 'cafile'].map(readNpmSetting));
   const npmrc = join(folder, 'npmrc');
   const hasAuthorities = authorities !== undefined && authorities.startsWith('/');
   writeFileSync(npmrc, `registry=${registry}\n${hasAuthorities ? 'cafile=/run/npm-authorities.pem\n' : ''}`);
   const mounts = [
-    // The home, in the image, of the user as whom its steps run.
+    // The home folder of the user of the steps.
     `${npmrc}:/root/.npmrc:ro`,
     ...(hasAuthorities ? [`${authorities}:/run/npm-authorities.pem:ro`] : []),
   ];

@@ -5,7 +5,7 @@ import { toImageName } from './image-name';
 import { LIMIT_OPTIONS, podman, runPodman } from './podman';
 import { toHealthCommand, toRunArguments } from './to-run-arguments';
 
-/** What a busy machine takes to start a container and be healthy in it, or to load the sample data. */
+/** Limit for the start of a container until it is healthy, or for the sample data, on a busy machine. */
 const START_LIMIT_MS = 120_000;
 
 export interface StoppedContainer {
@@ -13,14 +13,14 @@ export interface StoppedContainer {
   seconds: number;
 }
 
-/** The containers of one docker-compose.yml, with a network of their own in which services have names. */
+/** The containers of a docker-compose.yml, in a network of their own with the names of the services. */
 export class Composition {
   private constructor(
     private readonly file: ComposeFile,
     private readonly network: string,
   ) {}
 
-  /** Removes what a run before this one has left behind: the names are the same each time, as compose's are. */
+  /** Also removes containers of an earlier run, which have the same names. */
   static async create(file: ComposeFile): Promise<Composition> {
     const composition = new Composition(file, `${file.name}_default`);
     await composition.remove();
@@ -35,10 +35,10 @@ export class Composition {
   }
 
   /**
-   * Starts a container of a service as `docker compose up` does: once what it depends on is as far as the file says.
+   * Starts a container of a service as `docker compose up` does: after the conditions of its `depends_on`.
    *
-   * @param definition Instead of the file's.
-   * @returns Its name.
+   * @param definition Replaces that of the file.
+   * @returns The name of the container.
    */
   async start(service: ServiceName, number = 1, definition = this.file.services[service]): Promise<string> {
     for (const [other, { condition }] of Object.entries(definition.depends_on ?? {})) {
@@ -60,7 +60,7 @@ export class Composition {
     return `${this.file.name}-${service}-${number}`;
   }
 
-  /** Runs the service's health check in the container, as the engine does, until it is passed. */
+  /** Runs the service's health check in the container, as the engine does, until it passes. */
   async waitUntilHealthy(service: ServiceName, number = 1): Promise<void> {
     const name = this.toName(service, number);
     const command = toHealthCommand(this.file.services[service].healthcheck?.test ?? []);
@@ -91,7 +91,7 @@ export async function stopContainer(name: string): Promise<StoppedContainer> {
   return { exitCode: (await readState(name)).ExitCode, seconds };
 }
 
-/** What it printed, on both streams. */
+/** Its stdout and stderr. */
 export async function readLogs(name: string): Promise<string> {
   const { stdout, stderr } = await runPodman(['logs', name]);
   return stdout + stderr;
@@ -100,7 +100,7 @@ export async function readLogs(name: string): Promise<string> {
 export interface ContainerState {
   readonly Status: string;
   readonly ExitCode: number;
-  /** Of process 1, as the host numbers it. */
+  /** The id of process 1 on the host. */
   readonly Pid: number;
 }
 
@@ -108,7 +108,7 @@ export async function readState(name: string): Promise<ContainerState> {
   return JSON.parse(await podman('container', 'inspect', '--format', '{{json .State}}', name)) as ContainerState;
 }
 
-/** Runs a command in a container; its end, whatever that is. */
+/** Runs a command in a container. Does not throw if the command fails. */
 export function execute(name: string, ...command: string[]) {
   return runPodman(['exec', name, ...command]);
 }

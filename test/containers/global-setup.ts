@@ -4,7 +4,7 @@ import { assembleBase, toFullName } from './assemble-base';
 import { buildImage } from './build-image';
 import { toImageName } from './image-name';
 
-/** Builds the images of docker-compose.yml; a step that has not changed is taken from the last run. */
+/** Builds the images of docker-compose.yml; unchanged steps come from the cache. */
 export default async function setup(): Promise<void> {
   const { services } = parseComposeFile(readFileSync('docker-compose.yml', 'utf8'));
   const built = Object.entries(services).flatMap(([name, { build }]) => (build ? [[name, build] as const] : []));

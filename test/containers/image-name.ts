@@ -1,4 +1,4 @@
-/** What the image of a service that compose builds is called here. */
+/** The name of the image of a service in these tests. */
 export function toImageName(service: string): string {
   return `localhost/audit-query-${service}`;
 }

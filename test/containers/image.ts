@@ -2,9 +2,9 @@ import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { podman } from './podman';
 
-/** A mounted image, to be looked into. */
+/** The content and configuration of a mounted image. */
 export interface Image {
-  /** Every file, link and folder by its path in the image, such as `app/package.json`. */
+  /** All files, links and folders by their path in the image, such as `app/package.json`. */
   readonly entries: ReadonlyMap<string, Stats>;
   /** Digests, the lowest one first. */
   readonly layers: readonly string[];
@@ -15,7 +15,7 @@ export interface Image {
     readonly WorkingDir: string;
     readonly Labels: Readonly<Record<string, string>> | null;
   };
-  /** The command that asks for its health, with `CMD` before it; absent with `HEALTHCHECK NONE`. */
+  /** The command of the health check, after `CMD`; absent with `HEALTHCHECK NONE`. */
   readonly healthcheck: readonly string[] | undefined;
 }
 

@@ -4,7 +4,6 @@ import { parseComposeFile } from '../support/compose-file';
 import { toFullName } from './assemble-base';
 import { type Image, readImage } from './image';
 import { toImageName } from './image-name';
-import { toSizeTable } from './to-size-table';
 
 interface LockedPackage {
   dev?: boolean;
@@ -35,11 +34,11 @@ describe.each(SERVICES)('the image of %s', (service) => {
   const added = () => [...images[service].entries.keys()].filter((path) => !base.entries.has(path));
   const ours = () => added().filter((path) => path.startsWith('app/') && !path.startsWith('app/node_modules/'));
 
-  it('adds nothing to its base outside of /app: no cache, no settings of npm, no leftovers', () => {
+  it('adds nothing to its base outside /app: no cache, no npm configuration, no temporary files', () => {
     expect(added().filter((path) => path !== 'app' && !path.startsWith('app/'))).toEqual([]);
   });
 
-  it('has of this project what the build made of the libraries and the one app, and package.json', () => {
+  it('contains of this project the built libraries, the one built app and package.json', () => {
     const kinds = ours().filter((path) => !new RegExp(`^app/dist/(libs/shared|apps/${app})/.`).test(path));
     expect(kinds.sort()).toEqual([
       'app/dist',
@@ -55,7 +54,7 @@ describe.each(SERVICES)('the image of %s', (service) => {
     expect(files).toContain(`app/${images[service].config.Cmd.at(-1)}`);
   });
 
-  it('has the modules that run, all of them and no other', () => {
+  it('contains all production modules and no others', () => {
     const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
       packages: Record<string, LockedPackage>;
     };
@@ -68,11 +67,11 @@ describe.each(SERVICES)('the image of %s', (service) => {
     expect(installed.sort()).toEqual(needed.sort());
   });
 
-  it('has nothing that only people and compilers read, and no file of settings', () => {
+  it('contains no source maps, type declarations or configuration files', () => {
     expect(added().filter((path) => /\.map$|\.d\.[mc]?ts$|\/\.(env[^/]*|npmrc)$/.test(path))).toEqual([]);
   });
 
-  it('runs as somebody who can change nothing of it', () => {
+  it('runs as a user who cannot change its files', () => {
     const { config, entries } = images[service];
     expect(config).toMatchObject({ User: '1000', WorkingDir: '/app' });
     const changeable = added().filter((path) => {
@@ -82,7 +81,7 @@ describe.each(SERVICES)('the image of %s', (service) => {
     expect(changeable).toEqual([]);
   });
 
-  it('has no variable but those of its Dockerfile and of its base', () => {
+  it('has only the variables of its Dockerfile and of its base', () => {
     const dockerfile = readFileSync(services[service].build?.dockerfile ?? '', 'utf8');
     const own = images[service].config.Env.filter((variable) => !base.config.Env.includes(variable));
     expect(own).toEqual(/^ENV (.*)$/m.exec(dockerfile)?.[1]?.split(' ') ?? []);
@@ -95,3 +94,33 @@ it('the three images share all layers but the one of the app', () => {
   for (const other of others) expect(other).toEqual(first);
   expect(new Set(SERVICES.map((service) => images[service].layers.at(-1))).size).toBe(SERVICES.length);
 });
+
+const COLUMNS = ['base', 'modules', 'libraries', 'app'] as const;
+
+/** The parts of the images and their sizes, as a table in Markdown. */
+function toSizeTable(base: Image, images: Readonly<Record<string, Image>>): string {
+  const rows = Object.entries(images).map(([name, { entries }]) => {
+    const sizes: Record<string, { files: number; bytes: number }> = {};
+    for (const [path, stats] of entries) {
+      const part = (sizes[toPart(path, base)] ??= { files: 0, bytes: 0 });
+      if (!stats.isFile()) continue;
+      part.files += 1;
+      part.bytes += stats.size;
+    }
+    const total = Object.values(sizes).reduce((sum, { bytes }) => sum + bytes, 0);
+    const cells = COLUMNS.map((part) => `${toMegabytes(sizes[part]?.bytes ?? 0)} (${sizes[part]?.files ?? 0})`);
+    return [`\`${name}\``, ...cells, toMegabytes(total)];
+  });
+  const header = ['image', ...COLUMNS.map((part) => `${part}, MB (files)`), 'total, MB'];
+  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function toPart(path: string, base: Image): (typeof COLUMNS)[number] {
+  if (base.entries.has(path)) return 'base';
+  if (path.startsWith('app/node_modules')) return 'modules';
+  return path.startsWith('app/dist/apps/') ? 'app' : 'libraries';
+}
+
+function toMegabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Images of these tests, apart from any other of this machine: the cache of the next build. */
+/** Storage of the images of these tests, apart from other images of this machine; also the cache of the next build. */
 export const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'audit-query/containers');
 
-/** runc and the file system of control groups: what works with and without systemd. */
+/** runc with cgroupfs works with and without systemd. */
 const GLOBAL_OPTIONS = [
   ...['--root', join(CACHE, 'storage'), '--runroot', '/run/audit-query-containers'],
   ...['--network-config-dir', join(CACHE, 'networks'), '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'],
@@ -19,7 +19,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs Podman to its end, whatever that is. */
+/** Runs Podman. Does not throw if it fails. */
 export function runPodman(args: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     execFile(
@@ -36,9 +36,9 @@ export function runPodman(args: readonly string[]): Promise<Ended> {
 }
 
 /**
- * Runs Podman and gives what it printed, without the end of the last line.
+ * Runs Podman. @returns Its stdout without the last line end.
  *
- * @throws Error with what it said, when it fails.
+ * @throws Error with its stderr if it fails.
  */
 export async function podman(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await runPodman(args);
@@ -46,5 +46,5 @@ export async function podman(...args: string[]): Promise<string> {
   return stdout.trimEnd();
 }
 
-/** Podman would raise both as far as they go, which not every machine lets it; so many are enough for any service here. */
+/** Podman's own limits are the highest possible ones, which not every machine allows. These suffice for all services. */
 export const LIMIT_OPTIONS = ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096'];

@@ -1,5 +1,5 @@
-// `npm run test:containers`: builds the images of docker-compose.yml, looks at what is in them, and runs them as that file
-// says, with Podman and runc in place of a Docker engine. Arguments go to the runner.
+// `npm run test:containers`: builds the images of docker-compose.yml, checks their content, and runs them as that file
+// says, with Podman and runc in place of a Docker engine. Arguments go to the test runner.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build, ensureDependencies } from '../../apps/local/bootstrap.mjs';
@@ -21,8 +21,7 @@ const { status } = spawnSync(
 process.exit(status ?? 1);
 
 function ensurePrograms() {
-  // Debian's packages, with what Podman only recommends: its network, the names in it, and its init. Its network calls
-  // iptables, which no package depends on.
+  // Packages that Podman only recommends: network, DNS and init. The network calls iptables, on which no package depends.
   const packages = {
     podman: 'podman buildah netavark aardvark-dns catatonit iptables',
     iptables: 'iptables',

@@ -1,6 +1,6 @@
 import { toSubmission } from '../support/conversation';
 
-/** What the tests look at of a query. */
+/** The members of a query that the tests read. */
 interface QueryDocument {
   id: string;
   status: string;
@@ -14,15 +14,15 @@ interface HistoryEvent {
   end?: string;
 }
 
-/** The service in its containers, as callers and operators reach it at the published ports. */
+/** A client of callers and operators, at the published ports. */
 export interface ServiceClient {
-  /** Submits a range of days and gives the query's id. */
+  /** Submits a range of days. @returns The id of the query. */
   submit(range: { start: string; end: string }): Promise<string>;
-  /** As an operator, who may ask as often as a test does. */
+  /** Reads a query as an operator, without a rate limit. */
   readQuery(id: string): Promise<QueryDocument>;
-  /** What has happened to a query, as operators are told. */
+  /** The history of a query, as operators see it. */
   readHistory(id: string): Promise<readonly HistoryEvent[]>;
-  /** The host of each worker, which is its container, by the worker's id; those that have gone as well. */
+  /** The host name of each worker, which is that of its container, by the worker's id; also of ended workers. */
   readHosts(): Promise<ReadonlyMap<string, string>>;
 }
 

@@ -6,7 +6,7 @@ type Translations = { readonly [K in keyof ComposeService]-?: (value: NonNullabl
 const each = (option: string, values: Values): string[] => values.flatMap((value) => [option, value]);
 const NONE = (): Values => [];
 
-/** What each key of a service is on Podman's command line. Compose's default of ten seconds is Podman's, too. */
+/** The options of Podman for each key of a service. Podman also has compose's default of ten seconds. */
 const TRANSLATIONS: Translations = {
   cap_drop: (names) => each('--cap-drop', names),
   environment: (variables) =>
@@ -16,7 +16,7 @@ const TRANSLATIONS: Translations = {
     ),
   init: (isWanted) => (isWanted ? ['--init'] : []),
   ports: (ports) => each('--publish', ports),
-  // Docker's is read-only altogether, Podman's has a writable /tmp and /run unless it is told otherwise.
+  // With Docker the whole file system is read-only. Podman keeps /tmp and /run writable by default.
   read_only: (isReadOnly) => (isReadOnly ? ['--read-only', '--read-only-tmpfs=false'] : []),
   security_opt: (options) => each('--security-opt', options),
   stop_grace_period: (period) => ['--stop-timeout', parseSeconds(period)],
@@ -28,7 +28,7 @@ const TRANSLATIONS: Translations = {
         ? ['--volume', volume]
         : ['--mount', `type=bind,source=${volume.source},target=${volume.target},ro=${volume.read_only}`],
     ),
-  // These say which image is run, when, under which name and with what command; and whoever waits for its health asks.
+  // Keys of image, order, name and command, and of the health check, which the tests run themselves.
   build: NONE,
   command: NONE,
   container_name: NONE,
@@ -38,9 +38,9 @@ const TRANSLATIONS: Translations = {
 };
 
 /**
- * The options with which `podman run` gives a container what docker-compose.yml says of its service.
+ * The options of `podman run` for a service of docker-compose.yml.
  *
- * @throws Error for a key that is not known: nothing of the file is passed over in silence.
+ * @throws Error for an unknown key, so that no key is ignored.
  */
 export function toRunArguments(service: ComposeService): string[] {
   return Object.entries(service).flatMap(([key, value]) => {
@@ -56,7 +56,7 @@ function parseSeconds(period: string): string {
   return seconds;
 }
 
-/** The command of a health check, as it is run in the container. */
+/** The command of a health check in the container. */
 export function toHealthCommand([kind, ...command]: readonly string[]): string[] {
   if (kind === 'CMD') return command;
   if (kind === 'CMD-SHELL') return ['/bin/sh', '-c', ...command];

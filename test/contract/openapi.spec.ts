@@ -134,8 +134,9 @@ interface DocumentNode {
 function listNodes(value: unknown, place = '#'): DocumentNode[] {
   if (typeof value !== 'object' || value === null || /\/examples?$/.test(place)) return [];
   const own = Array.isArray(value) ? [] : [{ place, node: value as Record<string, unknown> }];
-  const steps = Object.entries(value).map(([name, member]) => [name.replace(/~/g, '~0').replace(/\//g, '~1'), member]);
-  return [...own, ...steps.flatMap(([step, member]) => listNodes(member, `${place}/${String(step)}`))];
+  const toStep = (name: string) => name.replace(/~/g, '~0').replace(/\//g, '~1');
+  const members = Object.entries<unknown>(value as Record<string, unknown>);
+  return [...own, ...members.flatMap(([name, member]) => listNodes(member, `${place}/${toStep(name)}`))];
 }
 
 type Case = [string, method: string, path: string, init: RequestInit, status: number];

@@ -1,12 +1,12 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createKey, toKeyList } from '../support/api-key-file';
 import { type EntraDouble, startEntra } from '../support/azure/entra-double';
 import { type IdentityEndpoint, startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { type KeyVaultDouble, startKeyVault } from '../support/azure/key-vault-double';
-import { dumpRedis } from '../support/dump-redis';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import type { Fault } from '../support/table-double/fault-rules';
 import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
@@ -22,10 +22,8 @@ const WRONG_KEY = createKey();
 const RANGE = { start: '2021-10-10', end: '2021-10-12', maxAgeSeconds: 0 };
 const SECRETS = { table: 'storage-account-connection-string', hash: 'identifier-hash-key', keys: 'api-keys' };
 
-/** Whatever left the service, and where it was seen. */
+/** Everything that left the service, with its place. */
 const seen: { where: string; bytes: Buffer }[] = [];
-const keyPrefix = `{t-${randomUUID()}}`;
-const processes: ServiceProcess[] = [];
 let redis: Redis;
 let proxy: TcpProxy;
 let identity: IdentityEndpoint;
@@ -33,7 +31,7 @@ let vault: KeyVaultDouble;
 let entra: EntraDouble;
 let double: TableDouble;
 let token: string;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
 let entraApi: ServiceProcess;
 let worker: ServiceProcess;
@@ -50,25 +48,24 @@ beforeAll(async () => {
     [SECRETS.keys]: toKeyList({ a: [KEY] }),
   });
   token = await entra.sign();
-  env = {
-    REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
-    KEY_PREFIX: keyPrefix,
-    KEY_VAULT_URL: vault.url,
-    PAGE_RETRY_SECONDS: '1',
-    LOG_LEVEL: 'debug',
-    ...identity.env,
-  };
-  api = await start(startApi({ ...env, AUTH_MODE: 'api-key', API_KEYS_SECRET: SECRETS.keys }));
-  entraApi = await start(startApi({ ...env, ...entra.env, KEY_VAULT_URL: '' }));
-  worker = await start(startWorker(env));
+  system = await startSystem({
+    redisUrl: `redis://127.0.0.1:${proxy.port}`,
+    env: { KEY_VAULT_URL: vault.url, PAGE_RETRY_SECONDS: '1', LOG_LEVEL: 'debug', ...identity.env },
+    apiEnv: { AUTH_MODE: 'api-key', API_KEYS_SECRET: SECRETS.keys },
+    workers: 1,
+  });
+  ({ api } = system);
+  worker = system.workers[0]!;
+  entraApi = await system.addApi({ ...entra.env, API_KEYS_SECRET: '', KEY_VAULT_URL: '' });
+  await waitUntilReady(entraApi);
 });
 
 afterAll(async () => {
-  await Promise.all(processes.map((process) => process.end()));
+  await system.stop();
   await Promise.all([identity.stop(), entra.stop(), vault.stop(), double.stop(), proxy.stop(), redis.quit()]);
 });
 
-/** More than a page a day, some numbers more than once. */
+/** More than a page a day; some numbers repeat. */
 function rows() {
   return Array.from({ length: 4_500 }, (_, i) => ({
     PartitionKey: `2021-10-${10 + (i % 3)}`,
@@ -76,13 +73,6 @@ function rows() {
     identificationNumber: `${MARK}-${i % 900}`,
     CertNumber: `C${i}`,
   }));
-}
-
-async function start(starting: Promise<ServiceProcess>): Promise<ServiceProcess> {
-  const process = await starting;
-  processes.push(process);
-  await waitUntilReady(process);
-  return process;
 }
 
 async function ask(url: string, init: RequestInit = {}): Promise<{ status: number; text: string }> {
@@ -106,7 +96,7 @@ async function submitted(headers: Record<string, string> = withKey(), to = api):
   return (JSON.parse(text) as { id: string }).id;
 }
 
-/** Asks for a query in every form that there is, once it has ended. */
+/** Waits for the end of a query, then requests it in every form. */
 async function follow(id: string, headers: Record<string, string> = withKey(), to = api) {
   const url = `${to.url}/api/queries/${id}`;
   const state = await waitUntil(
@@ -122,7 +112,7 @@ async function follow(id: string, headers: Record<string, string> = withKey(), t
   return state;
 }
 
-/** All that operators can see: the board, the routes, the audit log, the metrics of both. */
+/** Requests all that operators can see: board, routes, audit log, and the metrics of API and worker. */
 async function lookAsOperator(ids: readonly string[]): Promise<void> {
   const board = `${api.operatorUrl}/queues`;
   for (const status of ['latest', 'active', 'waiting', 'completed', 'failed']) {
@@ -141,7 +131,7 @@ async function lookAsOperator(ids: readonly string[]): Promise<void> {
   for (const url of [api.operatorUrl, worker.url]) expect((await ask(`${url}/metrics`)).text).toContain('audit_query_');
 }
 
-/** Each secret as it is, and in the forms in which it travels. */
+/** Each secret, also in its encoded forms. */
 function canaries(): [name: string, bytes: Buffer][] {
   const digest = (key: string, encoding: 'hex' | 'base64') => createHash('sha256').update(key).digest(encoding);
   const texts: [string, string][] = [
@@ -150,9 +140,9 @@ function canaries(): [name: string, bytes: Buffer][] {
     ['the account key', ACCOUNT_KEY],
     ['the account key, escaped', encodeURIComponent(ACCOUNT_KEY)],
     ['an API key', KEY],
-    ['an API key that is not known', WRONG_KEY],
+    ['an unknown API key', WRONG_KEY],
     ['the digest of an API key', digest(KEY, 'hex')],
-    ['a part of a token', token.split('.')[1] ?? ''],
+    ['the payload of a token', token.split('.')[1] ?? ''],
     ['any token', 'eyJ'],
     ['a connection string', 'AccountKey='],
     ['a signature', 'SharedKey'],
@@ -198,14 +188,15 @@ describe('no secret and no identification number', () => {
     double.configure({ faults: [] });
   });
 
-  it('leaves with a query that is terminated, or runs into its time limit', async () => {
+  it('leaves with a query that is terminated or reaches its time limit', async () => {
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const id = await submitted();
     await ask(`${api.url}/api/queries/${id}`, { method: 'DELETE', headers: withKey() });
     expect(await follow(id)).toMatchObject({ status: 'Terminated' });
     await worker.end();
     double.configure({ faults: [] });
-    worker = await start(startWorker({ ...env, QUERY_TIME_LIMIT_SECONDS: '1' }));
+    worker = await system.addWorker({ QUERY_TIME_LIMIT_SECONDS: '1' });
+    await waitUntilReady(worker);
     double.configure({ faults: [{ fault: { kind: 'hang' } }] });
     const late = await submitted();
     expect(await follow(late)).toMatchObject({ status: 'Failed', error: { code: 'QUERY_TIME_LIMIT' } });
@@ -236,7 +227,7 @@ describe('no secret and no identification number', () => {
     expect(statuses).toEqual([400, 400, 413, 415, 401, 401, 401, 401, 403, 202, 422, 404, 400, 400, 405, 406]);
   });
 
-  it('leaves when something that is needed is away, or is not what it should be', async () => {
+  it('leaves while Redis is unreachable or a secret is invalid', async () => {
     proxy.setMode('cut');
     expect((await submit()).status).toBe(503);
     await ask(`${api.url}/health/ready`);
@@ -244,24 +235,24 @@ describe('no secret and no identification number', () => {
     await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
     vault.set(SECRETS.table, `${MARK} is no connection string`);
     vault.set(SECRETS.hash, MARK);
-    const lost = await startWorker(env);
-    processes.push(lost);
+    const lost = await system.addWorker();
     const { text } = await waitUntil(
-      'the worker to say what is wrong',
+      'the invalid secret in the readiness of the worker',
       () => ask(`${lost.url}/health/ready`),
       (answer) => answer.text.includes('SECRET_INVALID'),
     );
     expect(text).toContain(SECRETS.table);
-    const plain = { ...env, KEY_VAULT_URL: '', TABLE_CONNECTION_STRING: MARK, IDENTIFIER_HASH_KEY: MARK };
-    const refusal = await startWorker({ ...plain, NODE_ENV: 'production' }).then(() => 'it started', String);
+    const plain = { KEY_VAULT_URL: '', TABLE_CONNECTION_STRING: MARK, IDENTIFIER_HASH_KEY: MARK };
+    const refusal = await system.addWorker({ ...plain, NODE_ENV: 'production' }).then(() => 'it started', String);
     expect(refusal).toContain('TABLE_CONNECTION_STRING');
     seen.push({ where: 'the output of a worker that does not start', bytes: Buffer.from(refusal) });
   });
 
-  it('was in any answer, log line, record, metric or page of the board', async () => {
+  it('was in any answer, log entry, record, metric or page of the board', async () => {
     await lookAsOperator(ids);
-    for (const process of processes) seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
-    const entries = await dumpRedis(redis, keyPrefix);
+    for (const process of [api, entraApi, ...system.workers])
+      seen.push({ where: 'the log', bytes: Buffer.from(process.output()) });
+    const entries = await dumpRedis(redis, system.keyPrefix);
     seen.push(...entries.map(({ key, bytes }) => ({ where: `Redis at ${key}`, bytes })));
     expect(entries.length).toBeGreaterThan(20);
     expect(seen.length).toBeGreaterThan(120);
@@ -269,3 +260,40 @@ describe('no secret and no identification number', () => {
     expect(findLeaks(seen)).toEqual([]);
   });
 });
+
+/** A key of Redis, with its name and value as bytes. */
+interface RedisEntry {
+  key: string;
+  bytes: Buffer;
+}
+
+type Read = (redis: Redis, key: string) => Promise<unknown>;
+
+/** Not DUMP, which compresses texts. */
+const READ_BY_TYPE: Record<string, Read> = {
+  string: (redis, key) => redis.getBuffer(key),
+  hash: (redis, key) => redis.hgetallBuffer(key).then((fields) => Object.entries(fields).flat()),
+  list: (redis, key) => redis.lrangeBuffer(key, 0, -1),
+  set: (redis, key) => redis.smembersBuffer(key),
+  zset: (redis, key) => redis.zrangeBuffer(key, 0, -1),
+  stream: (redis, key) => redis.xrangeBuffer(key, '-', '+'),
+};
+
+/** All keys with the prefix: values, fields, members and stream entries. */
+async function dumpRedis(redis: Redis, prefix: string): Promise<RedisEntry[]> {
+  const keys = (await redis.keys('*')).filter((key) => key.startsWith(prefix));
+  return Promise.all(
+    keys.map(async (key) => {
+      const type = await redis.type(key);
+      const read = READ_BY_TYPE[type];
+      if (read === undefined) throw new Error(`${key} is a ${type}, which dumpRedis cannot read`);
+      return { key, bytes: Buffer.concat([Buffer.from(key), ...toBuffers(await read(redis, key))]) };
+    }),
+  );
+}
+
+function toBuffers(value: unknown): Buffer[] {
+  if (Buffer.isBuffer(value)) return [value];
+  if (Array.isArray(value)) return value.flatMap(toBuffers);
+  return [Buffer.from(String(value))];
+}

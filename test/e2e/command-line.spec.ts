@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
 import { startBufferingProxy } from '../support/buffering-proxy';
 import { runCommandLine, startCommand, startInTerminal, startThroughNpm } from '../support/run-command-line';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
@@ -22,34 +22,30 @@ interface Document {
   error: { code: string; message: string } | null;
 }
 
-/** Takes three seconds and more with the latency below. */
+/** Takes at least three seconds with the latency below. */
 const RANGE = ['2021-10-01', '2021-10-20'];
 const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
 
+let system: System;
 let double: TableDouble;
 let api: ServiceProcess;
-let worker: ServiceProcess;
-let common: Record<string, string>;
 let env: Record<string, string>;
 let count: string;
 
 beforeAll(async () => {
-  const rows = { partitions: generateDays('2021-10-01', 40, 2_500), distinctIdentifiers: 20_000 };
-  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
+  system = await startSystem({
+    rows: { partitions: generateDays('2021-10-01', 40, 2_500), distinctIdentifiers: 20_000 },
+    workerEnv: { SCAN_CONCURRENCY: '2', PAGE_RETRY_SECONDS: '1' },
+    workers: 1,
+  });
+  ({ double, api } = system);
   count = String(double.truth('audit', RANGE[0] ?? '', RANGE[1] ?? '').count);
-  common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
-  const table = { TABLE_CONNECTION_STRING: double.connectionString, SCAN_CONCURRENCY: '2', PAGE_RETRY_SECONDS: '1' };
-  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
   env = { AUDIT_QUERY_URL: api.url };
 });
 
-afterAll(async () => {
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
-  await double.stop();
-});
+afterAll(() => system.stop());
 
-/** Slows the table down until the end of the test, so that commands have to wait. */
+/** Slows the table down until the end of the test, so that commands wait. */
 function slowDown(ms = 150): void {
   double.configure({ faults: [{ fault: { kind: 'latency', ms } }] });
   onTestFinished(() => double.configure({ faults: [] }));
@@ -284,8 +280,7 @@ describe('a wait over a bad connection', () => {
   });
 
   it('waits for Retry-After after a 429', async () => {
-    const limited = await startApi({ ...common, POLLS_PER_MINUTE: '1', SUBMISSIONS_PER_MINUTE: '100' });
-    onTestFinished(async () => void (await limited.end()));
+    const limited = await system.addApi({ POLLS_PER_MINUTE: '1', SUBMISSIONS_PER_MINUTE: '100' });
     await waitUntilReady(limited);
     const toLimited = { AUDIT_QUERY_URL: limited.url };
     const id = await submit();
@@ -379,8 +374,7 @@ describe('Ctrl-C through npx', () => {
 
 describe('a long wait in a process with frequent garbage collection', () => {
   it('ends at a --timeout of more than 15 s', async () => {
-    const workerless = await startApi({ ...common, KEY_PREFIX: `{t-${randomUUID()}}` });
-    onTestFinished(async () => void (await workerless.end()));
+    const workerless = await system.addApi({ KEY_PREFIX: `{t-${randomUUID()}}` });
     await waitUntilReady(workerless);
     const { exitCode, stdout, stderr } = await runCommandLine(
       ['submit', ...RANGE, '--wait', '--timeout', '16', '--url', workerless.url],
@@ -417,8 +411,7 @@ describe('credentials', () => {
     const [key, otherKey] = [createKey(), createKey()];
     const keys = await createApiKeyFile({ reporting: [key], other: [otherKey] });
     onTestFinished(() => keys.remove());
-    const guarded = await startApi({ ...common, ...keys.env });
-    onTestFinished(async () => void (await guarded.end()));
+    const guarded = await system.addApi(keys.env);
     await waitUntilReady(guarded);
     const folder = await mkdtemp(join(tmpdir(), 'audit-query-'));
     onTestFinished(() => rm(folder, { recursive: true }));

@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiKeyFile, createApiKeyFile, createKey } from '../support/api-key-file';
 import { startEntra } from '../support/azure/entra-double';
 import { findChromium, launchChromium } from '../support/browser';
 import { checkedFetch } from '../support/checked-fetch';
 import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 
 const NO_BROWSER = findChromium() === undefined;
 const KEY = createKey();
@@ -15,29 +15,28 @@ const RANGE = { start: '2021-10-10', end: '2021-12-10' };
 describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
   let browser: Browser;
   let file: ApiKeyFile;
+  let system: System;
   let api: ServiceProcess;
 
   beforeAll(async () => {
     browser = await launchChromium();
     file = await createApiKeyFile({ a: [KEY] });
-    api = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...file.env });
-    await waitUntilReady(api);
+    system = await startSystem({ apiEnv: file.env });
+    ({ api } = system);
   });
 
   afterAll(async () => {
     await browser.close();
+    await system.stop();
     await file.remove();
-    expect(await api.end()).toBe(0);
   });
 
   async function submit(): Promise<string> {
-    const submission = toSubmission(RANGE);
-    const headers = { ...(submission.headers as Record<string, string>), 'x-api-key': KEY };
-    const answer = await checkedFetch(`${api.url}/api/queries`, { ...submission, headers });
+    const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE, { 'x-api-key': KEY }));
     return ((await answer.json()) as { links: { self: string } }).links.self;
   }
 
-  /** Gives a credential to the page of the routes, and tries one of them. */
+  /** Enters a credential on the Swagger page and tries one route. */
   async function tryList(page: Page, origin: string, scheme: 'apiKey' | 'bearer', credential: string): Promise<string> {
     await page.goto(`${origin}/api/docs`);
     await page.locator('.auth-wrapper .authorize').first().click();
@@ -53,28 +52,27 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     return ((await status.textContent()) ?? '').slice(0, 3);
   }
 
-  it.each(['apiKey', 'bearer'] as const)('can give an API key to the page of the routes, as %s', async (scheme) => {
+  it.each(['apiKey', 'bearer'] as const)('the Swagger page sends an API key, as %s', async (scheme) => {
     const page = await browser.newPage();
     expect(await tryList(page, api.url, scheme, KEY)).toBe('200');
     expect(await tryList(page, api.url, scheme, createKey())).toBe('401');
-    // Not kept: whoever loads the page next has to give one again.
+    // The page does not store the key.
     expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage, document.cookie])')).toBe('[{},{},""]');
     await page.close();
   });
 
-  it('can give an access token to the page of the routes', async () => {
+  it('the Swagger page sends an access token', async () => {
     const entra = await startEntra();
-    const own = await startApi({ REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}`, ...entra.env });
-    await waitUntilReady(own);
+    const own = await startSystem({ apiEnv: entra.env });
     const page = await browser.newPage();
-    expect(await tryList(page, own.url, 'bearer', await entra.sign())).toBe('200');
-    expect(await tryList(page, own.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');
+    expect(await tryList(page, own.api.url, 'bearer', await entra.sign())).toBe('200');
+    expect(await tryList(page, own.api.url, 'bearer', await entra.sign({ roles: [] }))).toBe('403');
     await page.close();
-    expect(await own.end()).toBe(0);
+    await own.stop();
     await entra.stop();
   });
 
-  it('is told what to do when it cannot send a credential for the page of a query', async () => {
+  it('the page of a query without a credential is a 401 that links to the Swagger page', async () => {
     const page = await browser.newPage();
     const answer = await page.goto(api.url + (await submit()));
     expect([answer?.status(), await page.innerText('h1')]).toEqual([401, 'This page needs a credential']);
@@ -83,7 +81,7 @@ describe.skipIf(NO_BROWSER)(`a browser${NO_BROWSER ? ' (skipped: no Chromium on 
     await page.close();
   });
 
-  it('sees the page of a query live behind a proxy that sends the credential', async () => {
+  it('the page of a query updates behind a proxy that sends the credential', async () => {
     const path = await submit();
     const context = await browser.newContext({ extraHTTPHeaders: { 'x-api-key': KEY } });
     const page = await context.newPage();

@@ -7,13 +7,13 @@ import { readRedisClock } from '#shared/redis/redis-client';
 import { RedisDaySets } from '#shared/redis/redis-day-sets';
 import { connectTable } from '../../apps/local/src/load-table';
 import { followLocation, toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 
 const TABLE_NAME = 'dayedges';
 const KEY_PREFIX = `{t-${randomUUID()}}`;
 const HASH_KEY = 'a key for tests, of more than 32 characters';
 
-/** Keys of a table, and the day to which each belongs. */
+/** Keys of a table, and the day of each. */
 const KEYS: [key: string, day: string | undefined][] = [
   ['2021-11-30', '2021-11-30'],
   ['2021-11-30x', '2021-11-30'],
@@ -34,27 +34,31 @@ function toKeyOfNoDay(key: string): [string, undefined] {
 
 const redis = connectForWork(inject('redisUrl'));
 const client = connectTable(inject('tableConnectionString'), TABLE_NAME);
-let api: ServiceProcess;
-let worker: ServiceProcess;
+let system: System;
 
 beforeAll(async () => {
   await client.createTable();
   for (const [partitionKey] of KEYS) {
     await client.createEntity({ partitionKey, rowKey: '1', CertNumber: 'C', identificationNumber: partitionKey });
   }
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX };
-  const table = { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME, IDENTIFIER_HASH_KEY: HASH_KEY };
-  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  system = await startSystem({
+    env: { KEY_PREFIX },
+    workerEnv: {
+      TABLE_CONNECTION_STRING: inject('tableConnectionString'),
+      TABLE_NAME,
+      IDENTIFIER_HASH_KEY: HASH_KEY,
+    },
+    workers: 1,
+  });
 });
 
 afterAll(async () => {
   redis.disconnect();
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+  await system.stop();
 });
 
 async function count(start: string, end: string, maxAgeSeconds = 0): Promise<unknown> {
-  const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ start, end, maxAgeSeconds }));
+  const answer = await followLocation(`${system.api.url}/api/queries`, toSubmission({ start, end, maxAgeSeconds }));
   const { result } = (await answer.json()) as { result: { count: number; entitiesRead: number; daysReused: number } };
   const { count, entitiesRead, daysReused } = result;
   return { count, entitiesRead, daysReused };
@@ -72,14 +76,14 @@ describe('a table with keys at the edges of days', () => {
     ['2021-12-08', '2021-12-08'],
     ['2021-12-01', '2021-12-01'],
     ['2021-11-29', '2021-12-10'],
-  ])('has those counted from %s to %s that begin with a day', async (start, end) => {
+  ])('counts the keys from %s to %s that begin with a day', async (start, end) => {
     expect(await count(start, end)).toEqual(toTruth(start, end));
   });
 
   it.each([
     [1, 'counted more keys for a day'],
     [2, 'hashed identifiers by SipHash'],
-  ])('is read anew where a day was stored by version %i, which %s', async (version) => {
+  ])('is read again although version %i, which %s, stored the day', async (version) => {
     const keyId = createHmac('sha256', HASH_KEY).update('day sets').digest('hex');
     const tableFingerprint = createHash('sha256')
       .update(JSON.stringify([version, client.url, TABLE_NAME, keyId]))
@@ -87,7 +91,7 @@ describe('a table with keys at the edges of days', () => {
       .slice(0, 16);
     const keys = new RecordKeys(KEY_PREFIX);
     const daySets = new RedisDaySets(redis, keys, { tableFingerprint, ttlSeconds: 600, onFull: () => {} });
-    // As fresh as any query could ask for.
+    // Fresh enough for every query.
     const scannedAt = (await readRedisClock(redis, KEY_PREFIX)) + 60_000;
     const read = { scannedAt, demandedAt: scannedAt, entitiesRead: 3, entitiesWithoutIdentifier: 0 };
     const identifiers = randomBytes(3 * 16);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { resolve } from 'node:path';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
@@ -8,15 +8,14 @@ import { connectTable, isLoaded } from '../../apps/local/src/load-table';
 import { generateSampleData } from '../../apps/local/src/sample-data';
 import { startIdentityEndpoint } from '../support/azure/identity-endpoint';
 import { startKeyVault } from '../support/azure/key-vault-double';
-import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
 import { startTableDouble } from '../support/table-double/start-table-double';
-import { waitUntil } from '../support/wait-until';
 
-// Containers and pods start before the names of their neighbours can be resolved, and name servers fail now and then.
+// Containers and pods start before the names of other services resolve, and name servers fail now and then.
 
-/** The first lookups of each name fail in the ways in which a name server fails that is not ready. */
+/** The outcomes of the first lookups of a name, as of a name server that is not ready. */
 const LATE = ['EAI_AGAIN', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_AGAIN', 'ENOTFOUND'];
 
 const toLate = (url: string, name: string) => url.replace('127.0.0.1', name);
@@ -37,7 +36,7 @@ async function runNode(args: string[], env: Record<string, string>): Promise<{ e
 }
 
 describe('the loader of the sample data', () => {
-  it('loads all of it although lookups of the name of the table service fail now and then', async () => {
+  it('loads all entities although lookups of the table service fail now and then', async () => {
     const connectionString = inject('tableConnectionString');
     const tableName = `late${randomBytes(8).toString('hex')}`;
     const { exitCode, output } = await runNode(['dist/apps/local/src/load-sample-data.js'], {
@@ -52,7 +51,7 @@ describe('the loader of the sample data', () => {
 });
 
 describe('npm start', () => {
-  /** The Redis of REDIS_URL, as `npm start` tries it before it starts anything that uses it. */
+  /** Connects to the Redis of REDIS_URL as `npm start` does before it starts API and worker. */
   async function tryRedis(url: string, outcomes: readonly string[]) {
     const program = `
       const { startRedis } = require('./dist/apps/local/src/redis-server.js');
@@ -63,52 +62,42 @@ describe('npm start', () => {
     return runNode(['--eval', program], toEnvironment({ 'late-redis': outcomes }));
   }
 
-  it('waits for the name of a given Redis', async () => {
+  it('waits until the name of a given Redis resolves', async () => {
     const url = toLate(inject('redisUrl'), 'late-redis');
     const { exitCode, output } = await tryRedis(url, LATE);
     expect([exitCode, output]).toEqual([0, expect.stringContaining('the one of REDIS_URL, at late-redis') as string]);
     expect(output).toContain('getaddrinfo EAI_AGAIN late-redis: trying again for up to 15 s');
   });
 
-  it('waits for no Redis that refuses the connection', async () => {
+  it('does not wait for a Redis that refuses the connection', async () => {
     const { exitCode, output } = await tryRedis('redis://late-redis:1', []);
     expect([exitCode, output]).toEqual([1, expect.stringContaining('ECONNREFUSED') as string]);
   });
 });
 
 describe('a service', () => {
-  it('completes queries after Redis, the vault and the table had names that did not resolve yet', async () => {
+  it('completes queries after the names of Redis, the vault and the table did not resolve at first', async () => {
     const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
     const rows = { partitions: generateDays('2021-10-01', 4, 100), distinctIdentifiers: 200 };
     const double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
-    const processes: ServiceProcess[] = [];
-    onTestFinished(async () => {
-      for (const process of processes) expect(await process.end()).toBe(0);
-      await Promise.all([identity.stop(), vault.stop(), double.stop()]);
-    });
     vault.set('storage-account-connection-string', toLate(double.connectionString, 'late-table'));
     vault.set('identifier-hash-key', randomBytes(32).toString('hex'));
-    const env = {
-      // A vault is asked over http on this machine only.
-      ...toEnvironment({ 'late-redis': [...LATE, ...LATE], 'late-table': LATE, localhost: LATE }),
-      ...{ REDIS_URL: toLate(inject('redisUrl'), 'late-redis'), KEY_PREFIX: `{t-${randomUUID()}}` },
-    };
-    processes.push(await startApi(env));
-    processes.push(await startWorker({ ...env, ...identity.env, KEY_VAULT_URL: toLate(vault.url, 'localhost') }));
-    const [api, worker] = processes as [ServiceProcess, ServiceProcess];
-    await Promise.all([api, worker].map(waitUntilReady));
-    const read = async (address: string, init?: RequestInit) =>
-      (await (await fetch(address, init)).json()) as { id: string; status: string; result: { count: number } | null };
-    const { id } = await read(`${api.url}/api/queries`, toSubmission({ start: '2021-10-01', end: '2021-10-04' }));
-    const ended = await waitUntil(
-      'the end of the query',
-      () => read(`${api.url}/api/queries/${id}`),
-      ({ status }) => status !== 'Pending' && status !== 'Running',
-      60_000,
-    );
+    const system = await startSystem({
+      redisUrl: toLate(inject('redisUrl'), 'late-redis'),
+      env: toEnvironment({ 'late-redis': [...LATE, ...LATE], 'late-table': LATE, localhost: LATE }),
+      // The worker reads a vault over http on this machine only.
+      workerEnv: { ...identity.env, KEY_VAULT_URL: toLate(vault.url, 'localhost') },
+      workers: 1,
+    });
+    onTestFinished(async () => {
+      await system.stop();
+      await Promise.all([identity.stop(), vault.stop(), double.stop()]);
+    });
+    const id = await system.client.submit({ start: '2021-10-01', end: '2021-10-04' });
     const { count } = double.truth('audit', '2021-10-01', '2021-10-04');
-    expect(ended).toMatchObject({ status: 'Completed', result: { count } });
-    for (const process of processes) {
+    expect(await system.client.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
+    const [worker] = system.workers as [ServiceProcess];
+    for (const process of [system.api, worker]) {
       expect(process.output()).toMatch(/"code":"EAI_AGAIN".*"Redis is away"/);
       expect(process.output()).toContain('Redis is back');
     }

@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
+import { checkedOperatorFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
 import { readEvents } from '../support/read-events';
 import { hasRedisServer } from '../support/redis-servers/has-redis-server';
 import { RedisCluster } from '../support/redis-servers/redis-cluster';
 import { RedisProcess } from '../support/redis-servers/redis-process';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
-/** The rules of the page: of the user, and what a cluster needs besides. */
+/** The rules of docs/redis.md: for the user, and the additional ones of a cluster. */
 const [RULES = [], CLUSTER_RULES = []] = [
   ...readFileSync('docs/redis.md', 'utf8').matchAll(/^ACL SETUSER audit-query (.+)$/gm),
 ].map(([, rules = '']) => rules.split(' '));
@@ -27,7 +27,7 @@ interface Document {
 
 interface Rights {
   host: string;
-  /** The server that holds the records. */
+  /** Connected to the server that has the records. */
   client: Redis;
   set: (...rules: string[]) => Promise<unknown>;
   stop: () => Promise<void>;
@@ -53,36 +53,32 @@ async function startCluster(): Promise<Rights> {
 }
 
 let rights: Rights;
+let system: System;
 let double: TableDouble;
 let api: ServiceProcess;
 let worker: ServiceProcess;
 
 async function start(startRedis: () => Promise<Rights>, ...less: string[]): Promise<void> {
-  const rows = { partitions: generateDays(RANGE.start, 4, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 };
-  [rights, double] = await Promise.all([
-    startRedis(),
-    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-  ]);
+  rights = await startRedis();
   await rights.set(...RULES, ...less);
-  const env = {
-    REDIS_URL: rights.host,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    BOARD_READ_ONLY: 'false',
-    LOCK_SECONDS: '1',
-  };
-  [api, worker] = await Promise.all([startApi(env), startWorker(env)]);
+  system = await startSystem({
+    redisUrl: rights.host,
+    rows: { partitions: generateDays(RANGE.start, 4, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 },
+    // The rights of the page are for the keys of the default prefix.
+    env: { KEY_PREFIX: '{audit-query}', BOARD_READ_ONLY: 'false', LOCK_SECONDS: '1' },
+    workers: 1,
+    waitsForReady: false,
+  });
+  ({ double, api } = system);
+  worker = system.workers[0]!;
 }
 
 afterEach(async () => {
-  const ends = await Promise.all([api, worker].map((process) => process.end()));
-  await Promise.all([rights.stop(), double.stop()]);
-  expect(ends).toEqual([0, 0]);
+  await system.stop();
+  await rights.stop();
 });
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as Document).id;
-}
+const submit = () => system.client.submit(RANGE);
 
 async function ask<T = Document>(path: string, method = 'GET'): Promise<T> {
   const answer = await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method });
@@ -110,7 +106,7 @@ const readHealth = async ({ url }: ServiceProcess) => {
   return { status: answer.status, text: await answer.text() };
 };
 
-/** The commands that Redis has refused to the user. */
+/** The commands of the user that Redis has refused. */
 async function listRefused(): Promise<unknown[]> {
   const entries = (await rights.client.call('ACL', 'LOG')) as unknown[][];
   return entries.map((entry) => entry[entry.indexOf('object') + 1]).sort();
@@ -120,7 +116,7 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
   it.each([
     ['one server', startServer],
     ['a cluster', startCluster],
-  ])('are all that callers, operators, workers and the dashboard need of %s', async (_name, startRedis) => {
+  ])('suffice for callers, operators, workers and the dashboard on %s', async (_name, startRedis) => {
     await start(startRedis);
     await Promise.all([api, worker].map(waitUntilReady));
     const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
@@ -159,54 +155,57 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     const purge = await ask('queries?createdBefore=2099-01-01', 'DELETE');
     await ends(`purges/${purge.id}`, 'Completed');
     await Promise.all([api, worker].map(waitUntilReady));
-    // The dashboard shows no workers without the first, and `GET /operator/state` no `appendfsync` without the second.
+    // Without the first the dashboard shows no workers; without the second `GET /operator/state` shows no `appendfsync`.
     expect(await listRefused()).toEqual(['client|list', 'config|get']);
   });
 
-  it.each(['-xadd', '-eval', '-subscribe'])('are missed, named once and waited for: %s', async (less) => {
-    await start(startServer, less);
-    const log = await waitUntil(
-      'the entry of the API',
-      () => api.output(),
-      (text) => text.includes('Redis cannot be used'),
-    );
-    const named = less.slice(1).toUpperCase();
-    expect(log).toMatch(new RegExp(`"level":"error".*"missing":"[^"]*${named}\\b.*See docs/redis.md`));
-    const unfit = await waitUntil(
-      'the API not to be ready',
-      () => readHealth(api),
-      ({ status }) => status === 503,
-    );
-    // What the probe of readiness itself needs is refused, with a code.
-    const isProbed = less === '-eval';
-    expect(unfit.text).toContain(isProbed ? 'refused: NOPERM' : 'lacks something that this service needs');
-    if (less !== '-subscribe') {
-      expect(
-        await waitUntil(
-          'the worker to say so',
-          () => readHealth(worker),
-          ({ text }) => text.includes(isProbed ? 'refused' : 'unfit'),
-        ),
-      ).toEqual({
-        status: 503,
-        text: expect.stringMatching(
-          isProbed
-            ? /"redis":"refused: NOPERM","queue":"not taking jobs"/
-            : new RegExp(`"redis":"unfit: lacks [^"]*${named}\\b.*"queue":"not taking jobs"`),
-        ) as string,
-      });
-    }
-    await rights.set(...RULES);
-    await Promise.all([api, worker].map(waitUntilReady));
-    for (const process of [api, worker]) {
-      const findings = process.output().match(/Redis cannot be used|Redis has all that this service needs/g) ?? [];
-      expect(findings.length).toBe(process === worker && less === '-subscribe' ? 0 : 2);
-    }
-    const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
-    expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
-  });
+  it.each(['-xadd', '-eval', '-subscribe'])(
+    'API and worker log a missing right once and wait for it: %s',
+    async (less) => {
+      await start(startServer, less);
+      const log = await waitUntil(
+        'the log entry of the API',
+        () => api.output(),
+        (text) => text.includes('Redis cannot be used'),
+      );
+      const named = less.slice(1).toUpperCase();
+      expect(log).toMatch(new RegExp(`"level":"error".*"missing":"[^"]*${named}\\b.*See docs/redis.md`));
+      const unfit = await waitUntil(
+        'the API not to be ready',
+        () => readHealth(api),
+        ({ status }) => status === 503,
+      );
+      // Without EVAL the readiness check itself is refused, with a code.
+      const isProbed = less === '-eval';
+      expect(unfit.text).toContain(isProbed ? 'refused: NOPERM' : 'lacks something that this service needs');
+      if (less !== '-subscribe') {
+        expect(
+          await waitUntil(
+            'the missing right in the readiness of the worker',
+            () => readHealth(worker),
+            ({ text }) => text.includes(isProbed ? 'refused' : 'unfit'),
+          ),
+        ).toEqual({
+          status: 503,
+          text: expect.stringMatching(
+            isProbed
+              ? /"redis":"refused: NOPERM","queue":"not taking jobs"/
+              : new RegExp(`"redis":"unfit: lacks [^"]*${named}\\b.*"queue":"not taking jobs"`),
+          ) as string,
+        });
+      }
+      await rights.set(...RULES);
+      await Promise.all([api, worker].map(waitUntilReady));
+      for (const process of [api, worker]) {
+        const findings = process.output().match(/Redis cannot be used|Redis has all that this service needs/g) ?? [];
+        expect(findings.length).toBe(process === worker && less === '-subscribe' ? 0 : 2);
+      }
+      const answer = await followLocation(`${api.url}/api/queries`, toSubmission(RANGE));
+      expect(await answer.json()).toMatchObject({ status: 'Completed', result: { count: count() } });
+    },
+  );
 
-  it('are missed, and end no process, when SUBSCRIBE was taken away before a reconnect', async () => {
+  it('no process ends without SUBSCRIBE after a reconnect; the API is not ready', async () => {
     await start(startServer);
     await Promise.all([api, worker].map(waitUntilReady));
     await rights.set('-subscribe');
@@ -221,7 +220,7 @@ describe.runIf(hasRedisServer())('the rights of docs/redis.md', () => {
     expect(api.child.exitCode).toBe(null);
   });
 
-  it('are missed when they were taken away before a reconnect', async () => {
+  it('API and worker are not ready without LPOS after a reconnect', async () => {
     await start(startServer);
     await Promise.all([api, worker].map(waitUntilReady));
     await rights.set('-lpos');

@@ -10,7 +10,7 @@ import { pickAnyPort } from '../../apps/local/src/ports';
 import { DOCUMENTED_ORIGINS, readCommands, readFirstLine, RUN_AS_THEY_STAND } from '../support/documented-commands';
 import { waitUntil } from '../support/wait-until';
 
-/** A PATH on which there is all that the start needs, and no Redis. */
+/** A PATH with all programs that the start needs, and without Redis. */
 async function createPathWithoutRedis(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'audit-query-path-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -46,7 +46,7 @@ function run(command: string, args: string[], env: NodeJS.ProcessEnv) {
   return { child, exited, output: () => output };
 }
 
-/** All commands of the pages that can run here, in one shell and as they stand there, but for the ports. */
+/** Runs the documented commands of RUN_AS_THEY_STAND in one shell, unchanged but for the ports. */
 async function runDocumented(origins: typeof DOCUMENTED_ORIGINS, env: NodeJS.ProcessEnv) {
   const commands = readCommands().filter((command) => RUN_AS_THEY_STAND[readFirstLine(command)] !== undefined);
   const script = commands
@@ -65,7 +65,7 @@ async function runDocumented(origins: typeof DOCUMENTED_ORIGINS, env: NodeJS.Pro
 }
 
 describe('npm start', () => {
-  it('runs on the embedded Redis, prints the commands of the README, and the commands of all pages work there', async () => {
+  it('runs on the embedded Redis, prints the commands of the README, and the commands of all pages work', async () => {
     const PORT = String(await pickAnyPort());
     const env = { ...process.env, PATH: await createPathWithoutRedis(), NO_COLOR: '1', REDIS_URL: '', PORT };
     const started = run('npm', ['start'], env);
@@ -101,8 +101,8 @@ describe('npm start', () => {
     expect(existsSync(folder)).toBe(true);
     started.child.kill('SIGTERM');
     await started.exited;
-    // npm may go before what it has started.
-    await waitUntil('the end of it all', started.output, (output) => output.includes('all stopped'));
+    // npm may exit before its child processes.
+    await waitUntil('the end of all processes', started.output, (output) => output.includes('all stopped'));
     await expect(fetch(docs)).rejects.toThrow();
     expect(existsSync(folder)).toBe(false);
   }, 180_000);

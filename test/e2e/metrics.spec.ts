@@ -1,47 +1,30 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listFiring, NO_PROMTOOL, readSamples } from '../support/promtool';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 const ALERTS = ['AuditQueryNoWorker', 'AuditQueryFailures', 'AuditQueryThrottled', 'AuditQueryRedisAway'];
 
-let double: TableDouble;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async () => {
-  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
-  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    PAGE_RETRY_SECONDS: '1',
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
+  system = await startSystem({
+    rows: { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 },
+    env: { PAGE_RETRY_SECONDS: '1' },
+  });
+  ({ api } = system);
 });
 
-afterEach(async () => {
-  await Promise.all([api, ...workers].map((process) => process.end()));
-  await double.stop();
-});
+afterEach(() => system.stop());
 
-async function addWorker(): Promise<ServiceProcess> {
-  const worker = await startWorker(env);
-  workers.push(worker);
-  return worker;
-}
+const addWorker = (env?: Record<string, string>) => system.addWorker(env);
+const submit = () => system.client.submit(RANGE);
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
 
 async function scrape(url: string | undefined): Promise<string> {
   const answer = await fetch(`${url}/metrics`);
@@ -52,21 +35,7 @@ async function scrape(url: string | undefined): Promise<string> {
   return answer.text();
 }
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as { id: string }).id;
-}
-
-function waitForEnd(id: string): Promise<{ status: string }> {
-  return waitUntil(
-    'the end of the query',
-    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
-}
-
-/** The sum over all series of a metric that have these labels. */
+/** The sum of all series of a metric with these labels. */
 function read(text: string, name: string, ...labels: string[]): number | undefined {
   const values = [...readSamples(text)].filter(
     ([series]) => series.split('{')[0] === name && labels.every((label) => series.includes(label)),
@@ -75,12 +44,12 @@ function read(text: string, name: string, ...labels: string[]): number | undefin
 }
 
 describe('the metrics', () => {
-  it('tell what became of a query and what its pages were like, and nothing of whose it was', async () => {
+  it('count queries by their ends and pages by their faults, without ids, days or callers', async () => {
     const id = await submit();
     const waiting = await scrape(api.operatorUrl);
     expect(read(waiting, 'audit_query_queue_jobs', 'state="wait"')).toBe(1);
     expect(read(waiting, 'audit_query_workers')).toBe(0);
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
     const worker = await addWorker();
     await waitForEnd(id);
     const ofWorker = await scrape(worker.url);
@@ -102,23 +71,23 @@ describe('the metrics', () => {
     for (const text of [ofApi, ofWorker]) expect(text).not.toMatch(new RegExp(`${id}|2021-10|anonymous`));
   });
 
-  it('tell who waits, and which answers were held back for it', async () => {
+  it('count waiting clients, and label the answers that were held back', async () => {
     const id = await submit();
     const stop = new AbortController();
     const stream = await fetch(`${api.url}/api/queries/${id}/events`, { signal: stop.signal });
     const poll = fetch(`${api.url}/api/queries/${id}?wait=50`);
     const waiting = await waitUntil(
-      'both to wait',
+      'two waiting clients',
       () => scrape(api.operatorUrl),
       (text) => read(text, 'audit_query_waiting_clients') === 2,
     );
     expect(read(waiting, 'audit_query_waiting_clients', 'kind="event_stream"')).toBe(1);
-    await checkedFetch(`${api.url}/api/queries/${id}`, { method: 'DELETE' });
+    await system.client.terminate(id);
     await poll;
     stop.abort();
     await stream.body?.cancel().catch(() => {});
     const after = await waitUntil(
-      'nobody to wait',
+      'no waiting client',
       () => scrape(api.operatorUrl),
       (text) => read(text, 'audit_query_waiting_clients') === 0,
     );
@@ -126,8 +95,8 @@ describe('the metrics', () => {
     expect(read(after, 'audit_query_queries_ended_total', 'status="Terminated"')).toBe(1);
   });
 
-  it('tell how many queries there are of each status, the same from every API process', async () => {
-    const another = await startApi(env);
+  it('count the queries of each status, with the same result in every API process', async () => {
+    const another = await system.addApi();
     const readStatuses = async ({ operatorUrl }: ServiceProcess) => {
       const samples = [...readSamples(await scrape(operatorUrl))];
       const own = samples.filter(([series]) => series.startsWith('audit_query_queries{'));
@@ -142,30 +111,26 @@ describe('the metrics', () => {
         { ...none, ...expected },
       ]);
     };
-    try {
-      await waitUntilReady(another);
-      const completed = await submit();
-      await addWorker();
-      await waitForEnd(completed);
-      await expectStatuses({ Completed: 1 });
-      await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
-      const [terminated] = [await submit(), await submit()];
-      await expectStatuses({ Completed: 1, Suspended: 2 });
-      await checkedFetch(`${api.url}/api/queries/${terminated}`, { method: 'DELETE' });
-      await expectStatuses({ Completed: 1, Suspended: 1, Terminated: 1 });
-      double.configure({ faults: [{ fault: { kind: 'hang' } }] });
-      await fetch(`${another.operatorUrl}/operator/resume`, { method: 'POST' });
-      const isRunning = (statuses: Record<string, number>) => statuses['Running'] === 1;
-      await waitUntil('the query to run', () => readStatuses(another), isRunning);
-      await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
-    } finally {
-      await another.end();
-    }
+    await waitUntilReady(another);
+    const completed = await submit();
+    await addWorker();
+    await waitForEnd(completed);
+    await expectStatuses({ Completed: 1 });
+    await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
+    const [terminated = ''] = [await submit(), await submit()];
+    await expectStatuses({ Completed: 1, Suspended: 2 });
+    await system.client.terminate(terminated);
+    await expectStatuses({ Completed: 1, Suspended: 1, Terminated: 1 });
+    system.double.configure({ faults: [{ fault: { kind: 'hang' } }] });
+    await fetch(`${another.operatorUrl}/operator/resume`, { method: 'POST' });
+    const isRunning = (statuses: Record<string, number>) => statuses['Running'] === 1;
+    await waitUntil('the query to run', () => readStatuses(another), isRunning);
+    await expectStatuses({ Completed: 1, Running: 1, Terminated: 1 });
   });
 
-  it('have every metric that the dashboard and the alert rules name', async () => {
+  it('contain every metric that the dashboard and the alert rules use', async () => {
     const worker = await addWorker();
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 2 }] });
     await waitForEnd(await submit());
     const there = new Set(
       [await scrape(api.operatorUrl), await scrape(worker.url)]
@@ -181,37 +146,35 @@ describe('the metrics', () => {
   });
 });
 
-describe('a worker that is stopped', () => {
-  it('is not alive, whatever its connections say, and is when it goes on; what it would run is Pending', async () => {
+describe('a worker that gets SIGSTOP', () => {
+  it('counts as not alive until it continues, although its connections are open; its queries are Pending', async () => {
     const worker = await addWorker();
     const alive = async () => read(await scrape(api.operatorUrl), 'audit_query_workers');
-    await waitUntil('the worker to be seen', alive, (count) => count === 1);
+    await waitUntil('the worker to be alive', alive, (count) => count === 1);
     worker.child.kill('SIGSTOP');
     try {
-      await waitUntil('the worker to be missed', alive, (count) => count === 0);
+      await waitUntil('the worker not to be alive', alive, (count) => count === 0);
       const text = await scrape(api.operatorUrl);
       if (NO_PROMTOOL === undefined) {
         expect(listFiring({ api: [{ text, minutes: 5 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
       }
-      const document = await checkedFetch(`${api.url}/api/queries/${await submit()}`);
-      expect(await document.json()).toMatchObject({ status: 'Pending' });
+      expect(await system.client.read(await submit())).toMatchObject({ status: 'Pending' });
     } finally {
       worker.child.kill('SIGCONT');
     }
-    await waitUntil('the worker to be seen again', alive, (count) => count === 1);
+    await waitUntil('the worker to be alive again', alive, (count) => count === 1);
   });
 });
 
 describe.skipIf(NO_PROMTOOL)(`the alerts${NO_PROMTOOL ? ` (skipped: ${NO_PROMTOOL})` : ''}`, () => {
-  it('fire on what the processes tell: first without a worker, then with a table that refuses', async () => {
+  it('fire on the metrics of the processes: without a worker, and with a table that refuses', async () => {
     const id = await submit();
     const alone = await scrape(api.operatorUrl);
     expect(listFiring({ api: [{ text: alone, minutes: 10 }] }, ALERTS)).toEqual(['AuditQueryNoWorker']);
 
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
-    env['PAGE_RETRY_SECONDS'] = '10';
-    const worker = await addWorker();
-    // Each refusal stands for a minute of them.
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+    const worker = await addWorker({ PAGE_RETRY_SECONDS: '10' });
+    // Each refusal is repeated for a minute.
     const texts: string[] = [];
     await waitUntil(
       'many refusals',

@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
-import { followLocation, toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { followLocation, hasEnded } from '../support/conversation';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 interface HistoryEvent {
@@ -37,46 +34,23 @@ interface Workers {
 const RANGE = { start: '2021-10-01', end: '2021-10-06' };
 const SLOW = { fault: { kind: 'latency', ms: 60 } } as const;
 
-let double: TableDouble;
-let env: Record<string, string>;
-let api: ServiceProcess;
-let workers: ServiceProcess[];
+let system: System;
 
 beforeEach(async () => {
-  const rows = { partitions: generateDays(RANGE.start, 6, 8_500), distinctIdentifiers: 9_000 };
-  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } }, faults: [SLOW] });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    SCAN_CONCURRENCY: '1',
-    LOCK_SECONDS: '1',
-    PAGE_RETRY_SECONDS: '1',
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
+  system = await startSystem({
+    rows: { partitions: generateDays(RANGE.start, 6, 8_500), distinctIdentifiers: 9_000 },
+    faults: [SLOW],
+    env: { SCAN_CONCURRENCY: '1', LOCK_SECONDS: '1', PAGE_RETRY_SECONDS: '1' },
+  });
 });
 
-afterEach(async () => {
-  const ends = await Promise.all([api, ...workers].map((process) => process.end()));
-  await double.stop();
-  for (const end of ends) expect([0, 'SIGKILL']).toContain(end);
-});
+afterEach(() => system.stop());
 
-async function addWorker(): Promise<ServiceProcess> {
-  const worker = await startWorker(env);
-  workers.push(worker);
-  return worker;
-}
-
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as Document).id;
-}
+const addWorker = () => system.addWorker();
+const submit = () => system.client.submit(RANGE);
 
 async function ask<T = Document>(path: string, method = 'GET'): Promise<T> {
-  return (await (await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method })).json()) as T;
+  return (await (await checkedOperatorFetch(`${system.api.operatorUrl}/operator/${path}`, { method })).json()) as T;
 }
 
 const read = (id: string) => ask(`queries/${id}?showHistory=true&showHistoryOutput=true`);
@@ -85,24 +59,23 @@ function waitFor(id: string, what: string, isReached: (document: Document) => bo
   return waitUntil(what, () => read(id), isReached, 60_000);
 }
 
-const isOver = ({ status }: Document) => status !== 'Pending' && status !== 'Running';
-const count = () => double.truth('audit', RANGE.start, RANGE.end).count;
+const count = () => system.double.truth('audit', RANGE.start, RANGE.end).count;
 
-/** Of the day that is read now, which has nine. */
+/** The pages read so far of the current day, which has nine. */
 function countPagesOfDay(): number {
-  const day = double.requests.at(-1)?.day;
-  return double.requests.filter((request) => request.day === day).length;
+  const day = system.double.requests.at(-1)?.day;
+  return system.double.requests.filter((request) => request.day === day).length;
 }
 
 describe('the history of a query', () => {
-  it('has every run and every day, by which worker, through a drain and a lost worker', async () => {
+  it('contains every run and every day with its worker, through a drain and a lost worker', async () => {
     const first = await addWorker();
     const id = await submit();
     const running = await waitFor(id, 'a day to be done', ({ progress }) => progress.daysDone >= 1);
     const { items } = await ask<Workers>('workers');
     expect(items).toMatchObject([{ pid: first.child.pid, isAlive: true, version: '0.1.0' }]);
     expect(running.worker).toMatchObject({ id: items[0]?.id, isAlive: true });
-    await waitUntil('a day to be read in part', countPagesOfDay, (pages) => pages >= 3 && pages <= 6);
+    await waitUntil('a partly read day', countPagesOfDay, (pages) => pages >= 3 && pages <= 6);
     expect(await first.end('SIGTERM')).toBe(0);
     expect(await ask<Workers>('workers')).toEqual({ items: [] });
     expect((await read(id)).worker).toBeNull();
@@ -110,10 +83,10 @@ describe('the history of a query', () => {
     const second = await addWorker();
     await waitFor(id, 'more days to be done', ({ progress }) => progress.daysDone >= 3);
     await second.end('SIGKILL');
-    const lost = await waitFor(id, 'the worker to be missed', ({ worker }) => worker?.isAlive === false);
+    const lost = await waitFor(id, 'the worker not to be alive', ({ worker }) => worker?.isAlive === false);
     expect(lost.status).toBe('Running');
 
-    double.configure({ faults: [] });
+    system.double.configure({ faults: [] });
     await addWorker();
     const { history, result } = await waitFor(id, 'the end of the last run', ({ history: { events } }) =>
       events.some(({ end }) => end === 'Completed'),
@@ -137,10 +110,10 @@ describe('the history of a query', () => {
   });
 });
 
-describe('a query that failed', () => {
-  it('goes on by a rewind with the days that it has, and says so', async () => {
+describe('a failed query', () => {
+  it('continues after a rewind with its stored days, and reports them as reused', async () => {
     const busy = { fault: { kind: 'status', status: 503 }, day: '2021-10-06' } as const;
-    double.configure({ faults: [busy] });
+    system.double.configure({ faults: [busy] });
     await addWorker();
     const id = await submit();
     const hasFailed = ({ status, history }: Document) =>
@@ -150,46 +123,46 @@ describe('a query that failed', () => {
     const day = failed.history.events.find(({ source }) => source === 'interrupted');
     expect(day?.throttles).toBeGreaterThan(0);
     expect(day?.retries).toBe(day?.throttles);
-    double.configure({ faults: [] });
-    double.reset();
+    system.double.configure({ faults: [] });
+    system.double.reset();
     const { id: successor } = await ask(`queries/${id}/rewind`, 'POST');
-    const done = await waitFor(successor, 'the end', isOver);
+    const done = await waitFor(successor, 'the end', hasEnded);
     expect(done).toMatchObject({ status: 'Completed', result: { count: count(), daysReused: 5, daysScanned: 1 } });
     expect(Date.parse(done.result?.oldestScanAt ?? '')).toBeLessThan(Date.parse(done.createdAt));
-    expect(new Set(double.requests.map((request) => request.day))).toEqual(new Set(['2021-10-06']));
+    expect(new Set(system.double.requests.map((request) => request.day))).toEqual(new Set(['2021-10-06']));
   });
 });
 
 describe('suspended work', () => {
-  it('is taken up when it is resumed; what was running is finished', async () => {
+  it('starts after a resume; running queries complete', async () => {
     await addWorker();
     const running = await submit();
-    await waitFor(running, 'it to run', ({ status }) => status === 'Running');
+    await waitFor(running, 'the query to run', ({ status }) => status === 'Running');
     await ask('suspend', 'POST');
     const waiting = await submit();
-    await waitFor(running, 'the end', isOver);
+    await waitFor(running, 'the end', hasEnded);
     expect(await read(waiting)).toMatchObject({ status: 'Pending', worker: null });
     expect(await ask<object>('state')).toMatchObject({ suspended: true, queries: { waiting: 1 }, workersAlive: 1 });
     await ask('resume', 'POST');
-    expect(await waitFor(waiting, 'the end', isOver)).toMatchObject({ status: 'Completed' });
+    expect(await waitFor(waiting, 'the end', hasEnded)).toMatchObject({ status: 'Completed' });
   });
 });
 
 describe('purging many queries', () => {
-  it('is done by a worker, and can be followed', async () => {
-    double.configure({ faults: [] });
+  it('runs in a worker, and has a status', async () => {
+    system.double.configure({ faults: [] });
     const ids = await Promise.all([submit(), submit(), submit()]);
     await ask(`queries/${ids[0]}/terminate`, 'POST');
     const { links } = await ask<{ links: { self: string } }>('queries?status=Terminated', 'DELETE');
     await addWorker();
     const purge = await waitUntil(
       'the purge to end',
-      async () => (await checkedOperatorFetch(api.operatorUrl + links.self)).json() as Promise<Document>,
+      async () => (await checkedOperatorFetch(system.api.operatorUrl + links.self)).json() as Promise<Document>,
       ({ status }) => status === 'Completed',
     );
     expect(purge).toMatchObject({ progress: { looked: 3, purged: 1 } });
-    expect((await checkedFetch(`${api.url}/api/queries/${ids[0]}`)).status).toBe(404);
-    const answer = await followLocation(`${api.url}/api/queries/${ids[1]}/result`);
+    expect((await checkedFetch(`${system.api.url}/api/queries/${ids[0]}`)).status).toBe(404);
+    const answer = await followLocation(`${system.api.url}/api/queries/${ids[1]}/result`);
     expect(answer.status).toBe(200);
   });
 });

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
@@ -7,45 +6,46 @@ import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-d
 import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
 import { followLocation } from '../support/conversation';
 import { OriginalClient } from '../support/original-client';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import type { ServiceProcess } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 
 const { count } = EXAMPLE_QUERY;
 const [START, END] = ['10/10/2021', '10/12/2021'];
 const UNKNOWN_ID = '0123456789abcdef0123456789abcdef';
 
+let system: System;
 let api: ServiceProcess;
-let worker: ServiceProcess;
 let frontEnd: TcpProxy;
-/** The name that clients have always had, behind which the service was exchanged. */
+/** The address that clients already use, behind which the service was replaced. */
 let origin: string;
 let client: OriginalClient;
 const table = connectTable(inject('tableConnectionString'), 'original');
 
 beforeAll(async () => {
-  // The API must know its public name before it has a port.
+  // The API needs its public URL before it has a port.
   const target = { host: '127.0.0.1', port: 0 };
   frontEnd = await startTcpProxy(target);
   origin = `http://127.0.0.1:${frontEnd.port}`;
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
   await loadTable(table, generateSampleData());
-  [api, worker] = await Promise.all([
-    startApi({ ...common, PUBLIC_BASE_URL: origin }),
-    startWorker({ ...common, TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'original' }),
-  ]);
+  system = await startSystem({
+    apiEnv: { PUBLIC_BASE_URL: origin },
+    workerEnv: { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'original' },
+    workers: 1,
+  });
+  ({ api } = system);
   target.port = Number(new URL(api.url).port);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
   client = new OriginalClient(origin);
 });
 
 afterAll(async () => {
   await frontEnd.stop();
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
+  await system.stop();
 });
 
-describe('a client that was written for the original', () => {
+describe('a client of the original', () => {
   it.each(['GET', 'POST'] as const)(
-    'submits by %s, polls statusUri as it likes, and reads the count',
+    'submits by %s, polls statusUri at its own interval, and reads the count',
     async (method) => {
       const statusUri = await client.submit(START, END, method);
       expect(statusUri).toMatch(new RegExp(`^${origin}/api/status/[0-9a-f]{32}$`));
@@ -54,7 +54,7 @@ describe('a client that was written for the original', () => {
     },
   );
 
-  it('is told of its dates what the original told, and in the same order', async () => {
+  it('gets the original’s texts for invalid dates, checked in the same order', async () => {
     await expect(client.submit('', '')).rejects.toThrow(/^Empty start date\.$/);
     await expect(client.submit('xyz', 'abcd')).rejects.toThrow(/^Invalid start date format\.$/);
     await expect(client.submit(START, '')).rejects.toThrow(/^Empty end date\.$/);
@@ -63,20 +63,20 @@ describe('a client that was written for the original', () => {
     await expect(client.submit(START, START)).rejects.toThrow(/^Invalid date range\.$/);
   });
 
-  it('is told of a job that there is not, as text', async () => {
+  it('gets 404 as text for an unknown job', async () => {
     await expect(client.read(`${origin}/api/status/${UNKNOWN_ID}`)).rejects.toThrow(/^Job not found$/);
     const answer = await checkedFetch(`${origin}/api/status/${UNKNOWN_ID}`);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'text/plain']);
   });
 
-  it('may go on sending a function key, which nobody looks at', async () => {
+  it('may send a function key, which the service ignores', async () => {
     const headers = { 'x-functions-key': 'of-the-function-app' };
     const url = `${origin}/api/submit/query?code=of-the-function-app&s=${START}&e=${END}`;
     const answer = await checkedFetch(url, { headers });
     expect([answer.status, Object.keys((await answer.json()) as object)]).toEqual([202, ['statusUri']]);
   });
 
-  it('sees how operators end its query, whatever waits', async () => {
+  it('sees that an operator terminated its waiting query', async () => {
     const operate = async (path: string) => {
       const answer = await checkedOperatorFetch(`${api.operatorUrl}/operator/${path}`, { method: 'POST' });
       await answer.arrayBuffer();
@@ -94,13 +94,13 @@ describe('a client that was written for the original', () => {
 });
 
 describe('the original’s routes', () => {
-  it('serve those who follow Location, too', async () => {
+  it('work for clients that follow Location', async () => {
     const answer = await followLocation(`${origin}/api/submit/query?s=${START}&e=${END}`);
     const id = new URL(answer.url).pathname.split('/').at(-1);
     expect([answer.status, await answer.json()]).toEqual([200, { id, status: 'Completed', result: count }]);
   });
 
-  it('answer the original’s own requests, made with curl, as the original did', async () => {
+  it('answer the documented requests of the original, sent with curl, as the original did', async () => {
     const curl = async (url: string) => {
       const { stdout } = await promisify(execFile)('curl', ['-s', '-w', ' %{http_code}', `${origin}/api/${url}`]);
       return stdout;
@@ -114,8 +114,8 @@ describe('the original’s routes', () => {
     expect(await curl(`status/${UNKNOWN_ID}`)).toBe('Job not found 404');
   });
 
-  // The last one, since it takes the table away.
-  it('tell a failure as a status, by its code', async () => {
+  // The last test, since it deletes the table.
+  it('return the code of a failure in the status', async () => {
     await table.deleteTable();
     const statusUri = await client.submit(START, END);
     const result = expect.stringMatching(/^TABLE_NOT_FOUND: /) as string;

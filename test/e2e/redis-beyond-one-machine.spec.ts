@@ -8,19 +8,19 @@ import { RedisCluster } from '../support/redis-servers/redis-cluster';
 import { RedisProcess } from '../support/redis-servers/redis-process';
 import { WatchedRedis } from '../support/redis-servers/watched-redis';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
 import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
-/** In every password; the characters have to be escaped in a URL. */
+/** In every password; a URL must escape these characters. */
 const MARK = 'canary/5e?c:r@t';
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
 interface Topology {
   url: string;
   servers: readonly RedisProcess[];
-  /** A client of the server that holds what the service keeps. */
+  /** Connected to the server that has the records. */
   client: Redis;
   stop: () => Promise<unknown>;
 }
@@ -38,7 +38,7 @@ async function startWatched(): Promise<Topology> {
 
 async function startCluster(): Promise<Topology> {
   const cluster = await RedisCluster.start({ password: MARK, tls: inject('testAuthority') });
-  // What a managed service gives is one address.
+  // Like the one address of a managed service.
   const url = cluster.url.split(',')[0]!;
   return { url, servers: cluster.servers, client: cluster.client, stop: () => cluster.stop() };
 }
@@ -49,32 +49,36 @@ describe.runIf(hasRedisServer()).each([
   ['a cluster of three over TLS', startCluster],
 ])('with %s', (_name, startRedis) => {
   let redis: Topology;
+  let system: System;
   let double: TableDouble;
   let api: ServiceProcess;
   let worker: ServiceProcess;
 
   beforeAll(async () => {
-    const partitions = generateDays(RANGE.start, 4, 1_500);
-    const rows = { partitions, distinctIdentifiers: 900, withoutIdentifier: 0.01 };
-    [redis, double] = await Promise.all([
-      startRedis(),
-      startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-    ]);
-    const env = {
-      REDIS_URL: redis.url,
-      REDIS_TLS_CA_FILE: inject('testAuthority').certFile,
-      NODE_EXTRA_CA_CERTS: '',
-      LOG_LEVEL: 'debug',
-    };
-    const table = { TABLE_CONNECTION_STRING: double.connectionString };
-    [api, worker] = await Promise.all([startApi(env), startWorker({ ...env, ...table })]);
-    await Promise.all([api, worker].map(waitUntilReady));
+    redis = await startRedis();
+    system = await startSystem({
+      redisUrl: redis.url,
+      rows: {
+        partitions: generateDays(RANGE.start, 4, 1_500),
+        distinctIdentifiers: 900,
+        withoutIdentifier: 0.01,
+      },
+      env: {
+        // `Topology.client` is connected to the server of the cluster that holds these keys.
+        KEY_PREFIX: '{audit-query}',
+        REDIS_TLS_CA_FILE: inject('testAuthority').certFile,
+        NODE_EXTRA_CA_CERTS: '',
+        LOG_LEVEL: 'debug',
+      },
+      workers: 1,
+    });
+    ({ double, api } = system);
+    worker = system.workers[0]!;
   });
 
   afterAll(async () => {
-    const ends = await Promise.all([api.end(), worker.end()]);
-    await Promise.all([double.stop(), redis.stop()]);
-    expect(ends).toEqual([0, 0]);
+    await system.stop();
+    await redis.stop();
   });
 
   const operator = async (path: string, init?: RequestInit) => {
@@ -82,7 +86,7 @@ describe.runIf(hasRedisServer()).each([
     return { status: answer.status, text: await answer.text() };
   };
 
-  it('a query is submitted, followed by its events, and answered', async () => {
+  it('a query completes, with its events and its result', async () => {
     const { count } = double.truth('audit', RANGE.start, RANGE.end);
     double.configure({ faults: [{ fault: { kind: 'latency', ms: 100 } }] });
     const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
@@ -97,10 +101,9 @@ describe.runIf(hasRedisServer()).each([
     expect(await reused.json()).toMatchObject({ result: { count, daysReused: 4 } });
   });
 
-  it('operators suspend, look, terminate and purge', async () => {
+  it('operators suspend, list, terminate and purge', async () => {
     expect((await operator('/operator/suspend', { method: 'POST' })).status).toBe(200);
-    const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-    const { id } = (await submitted.json()) as { id: string };
+    const id = await system.client.submit(RANGE);
     expect(JSON.parse((await operator('/operator/state')).text)).toMatchObject({
       suspended: true,
       queries: { waiting: 1 },
@@ -111,7 +114,7 @@ describe.runIf(hasRedisServer()).each([
     expect((await operator('/operator/resume', { method: 'POST' })).status).toBe(200);
     expect((await operator('/operator/queries', { method: 'DELETE' })).status).toBe(202);
     await waitUntil(
-      'nothing to be left of the queries',
+      'the queries to be purged',
       async () => (await operator('/operator/queries')).text,
       (text) => !text.includes(id),
     );
@@ -120,18 +123,18 @@ describe.runIf(hasRedisServer()).each([
     expect(text).toMatch(/^audit_query_workers\S* 1$/m);
   });
 
-  it('is not ready while the server that holds its records may evict, whatever the others do', async () => {
+  it('API and worker are not ready while the server with the records may evict; other servers do not matter', async () => {
     const holder = redis.client;
     for (const { client } of redis.servers.filter((server) => server.client !== holder)) {
       await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
-      // Of a cluster, one holds all.
+      // In a cluster one server has all records.
       if (redis.servers.length === 3) expect(await client.call('DBSIZE')).toBe(0);
     }
     await Promise.all([api, worker].map(waitUntilReady));
     await holder.config('SET', 'maxmemory-policy', 'allkeys-lru');
     for (const process of [api, worker]) {
       await waitUntil(
-        'the process to notice',
+        'the policy in the readiness of the process',
         async () => (await fetch(`${process.url}/health/ready`)).text(),
         (text) => text.includes('evict'),
       );
@@ -140,10 +143,10 @@ describe.runIf(hasRedisServer()).each([
     await Promise.all([api, worker].map(waitUntilReady));
   });
 
-  it('tells its password nobody, nor who is not sure whom it speaks with', async () => {
+  it('no log contains a password, also if the certificate is not trusted or the URL is invalid', async () => {
     const doubtful = await startApi({ REDIS_URL: redis.url, NODE_EXTRA_CA_CERTS: '', LOG_LEVEL: 'debug' });
     await waitUntil(
-      'a refusal',
+      'the failed connection in the log',
       () => doubtful.output(),
       (text) => text.includes('is away'),
     );

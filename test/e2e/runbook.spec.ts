@@ -4,24 +4,21 @@ import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RedisProcess } from '../support/redis-servers/redis-process';
 import { createApiKeyFile, createKey } from '../support/api-key-file';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
 import { listFiring, NO_PROMTOOL, type ScrapeHistory } from '../support/promtool';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 const KEY_PREFIX = '{audit-query}';
 
-/** What the runbook's own commands need, and a Redis that can be stopped. */
+/** Missing programs, of the runbook's commands and redis-server. */
 const MISSING = ['bash', 'curl', 'redis-cli', 'redis-server'].filter(
   (program) => spawnSync(program, ['--version']).status !== 0,
 );
 
-/** The commands of each chapter of the runbook, block by block. */
+/** The shell blocks of each chapter of the runbook. */
 const blocks = new Map(
   readFileSync('docs/runbook.md', 'utf8')
     .split(/^## /m)
@@ -33,44 +30,41 @@ const blocks = new Map(
 );
 
 let redis: RedisProcess;
-let double: TableDouble;
-let env: Record<string, string>;
+let system: System;
 let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async (context) => {
   if (MISSING.length > 0) return context.skip(`there is no ${MISSING.join(', ')} on the PATH`);
-  const rows = { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 };
-  [redis, double] = await Promise.all([
-    RedisProcess.create({}),
-    startTableDouble({ tables: { audit: { kind: 'generated', rows } } }),
-  ]);
-  const REDIS_URL = `redis://127.0.0.1:${redis.port}`;
-  env = { REDIS_URL, KEY_PREFIX, TABLE_CONNECTION_STRING: double.connectionString, LOCK_SECONDS: '1' };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
+  redis = await RedisProcess.create({});
+  system = await startSystem({
+    redisUrl: `redis://127.0.0.1:${redis.port}`,
+    rows: { partitions: generateDays('2021-10-01', 4, 2_500), distinctIdentifiers: 2_000, withoutIdentifier: 0 },
+    env: { KEY_PREFIX, LOCK_SECONDS: '1' },
+  });
+  ({ api } = system);
 });
 
 afterEach(async () => {
   if (MISSING.length > 0) return;
-  for (const { child } of workers) child.kill('SIGCONT');
   redis.signal('SIGCONT');
-  await Promise.all([api, ...workers].map((process) => process.end()));
-  await Promise.all([redis.stop(), double.stop()]);
+  await system.stop();
+  await redis.stop();
 });
 
-async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
-  const worker = await startWorker({ ...env, ...more });
-  workers.push(worker);
-  return worker;
-}
+const addWorker = (env?: Record<string, string>) => system.addWorker(env);
+const submit = () => system.client.submit(RANGE);
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
 
-/** What a block of a chapter prints to whoever pastes it after the one that comes before all. */
+/** Runs the first block of the page and then a block of a chapter. @returns Their output. */
 function paste(chapter: string, block: number, more: Record<string, string> = {}): Promise<string> {
   const commands = [blocks.get('Before you begin')?.[0], blocks.get(chapter)?.[block]];
   if (commands.includes(undefined)) throw new Error(`${chapter} has no block ${block}`);
-  const own = { API: api.url, OPERATOR: api.operatorUrl, WORKER: workers.at(-1)?.url, REDIS_URL: env['REDIS_URL'] };
+  const own = {
+    API: api.url,
+    OPERATOR: api.operatorUrl,
+    WORKER: system.workers.at(-1)?.url,
+    REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+  };
   const options = { env: { PATH: process.env['PATH'], ...own, ...more }, timeout: 60_000 };
   return new Promise((done) => {
     execFile('bash', ['--norc', '-c', commands.join('\n')], options, (_error, stdout, stderr) => done(stdout + stderr));
@@ -82,50 +76,36 @@ async function scrape(url = ''): Promise<string> {
 }
 
 function expectFiring(alert: string, isFiring: boolean, histories: Record<string, ScrapeHistory>): void {
-  // Without Prometheus' own evaluation the rest of the chapter is still tried.
+  // Without promtool only the commands of the chapter are tested.
   if (NO_PROMTOOL === undefined) expect(listFiring(histories, [alert])).toEqual(isFiring ? [alert] : []);
-}
-
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-  return ((await answer.json()) as { id: string }).id;
-}
-
-async function waitForEnd(id: string): Promise<object> {
-  return waitUntil(
-    'the end of the query',
-    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
 }
 
 const completed = () => ({
   status: 'Completed',
-  result: { count: double.truth('audit', RANGE.start, RANGE.end).count },
+  result: { count: system.double.truth('audit', RANGE.start, RANGE.end).count },
 });
 
-describe('the runbook holds for', () => {
-  it('AuditQueryNoWorker: a worker that is frozen', async () => {
+describe('the commands of the runbook work for', () => {
+  it('AuditQueryNoWorker: a frozen worker', async () => {
     const frozen = await addWorker();
     await waitUntilReady(frozen);
     frozen.child.kill('SIGSTOP');
     const id = await submit();
     const state = () => paste('AuditQueryNoWorker', 0);
-    // By both of its commands: it may be missed between the two.
+    // In the output of both commands: the worker may count as lost between the two.
     const isMissed = new RegExp(`"pid":${frozen.child.pid},[^}]*"isAlive":false[^]*"workersAlive":0`);
-    const told = await waitUntil('the worker to be missed', state, (text) => isMissed.test(text));
-    expect(told).toContain('"queries":{"waiting":1,"active":0}');
+    const output = await waitUntil('the lost worker in the output', state, (text) => isMissed.test(text));
+    expect(output).toContain('"queries":{"waiting":1,"active":0}');
     expectFiring('AuditQueryNoWorker', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
     await addWorker();
     expect(await waitForEnd(id)).toMatchObject(completed());
     expectFiring('AuditQueryNoWorker', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
   });
 
-  it('AuditQueryNotObserved: a wrong key, and an API that is gone', async () => {
+  it('AuditQueryNotObserved: a wrong key, and an API that has ended', async () => {
     const key = createKey();
     const keys = await createApiKeyFile({ prometheus: [key] });
-    const guarded = await startApi({ ...env, OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: keys.path });
+    const guarded = await system.addApi({ OPERATOR_AUTH: 'basic', OPERATOR_KEYS_FILE: keys.path });
     try {
       const own = { API: guarded.url, OPERATOR: guarded.operatorUrl ?? '' };
       const look = (credential: string) =>
@@ -135,7 +115,6 @@ describe('the runbook holds for', () => {
       await guarded.end();
       expect(await look('')).toContain('Failed to connect');
     } finally {
-      await guarded.end();
       await keys.remove();
     }
     const worker = await addWorker();
@@ -147,10 +126,10 @@ describe('the runbook holds for', () => {
     await waitUntilReady(worker);
     if (signal === 'SIGKILL') await redis.kill();
     else redis.signal(signal);
-    const told = await paste('AuditQueryRedisAway', 0);
-    expect(told).toContain('no answer');
-    expect(told).toContain('The store of queries is unreachable.');
-    expect(told).toContain('"redis":"unreachable"');
+    const output = await paste('AuditQueryRedisAway', 0);
+    expect(output).toContain('no answer');
+    expect(output).toContain('The store of queries is unreachable.');
+    expect(output).toContain('"redis":"unreachable"');
     for (const [app, url] of Object.entries({ api: api.operatorUrl, worker: worker.url })) {
       expectFiring('AuditQueryRedisAway', true, { [app]: [{ text: await scrape(url), minutes: 5 }] });
     }
@@ -161,19 +140,19 @@ describe('the runbook holds for', () => {
     expectFiring('AuditQueryRedisAway', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 5 }] });
   });
 
-  it('AuditQueryOldestWaiting: work that somebody has suspended', async () => {
+  it('AuditQueryOldestWaiting: suspended work', async () => {
     await waitUntilReady(await addWorker());
     await fetch(`${api.operatorUrl}/operator/suspend`, { method: 'POST' });
     const [first, second] = [await submit(), await submit()];
-    // As if it had been submitted a quarter of an hour ago.
+    // As if submitted a quarter of an hour ago.
     await redis.client.hset(`${KEY_PREFIX}:queries:${first}`, 'timestamp', Date.now() - 900_000);
     expectFiring('AuditQueryOldestWaiting', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
-    const told = await paste('AuditQueryOldestWaiting', 0);
-    expect(told).toContain('"suspended":true,"queries":{"waiting":2,"active":0}');
-    expect(told).toContain('"action":"POST /operator/suspend"');
-    expect(told).toContain('audit_query_queries{status="Suspended",app="api"} 2');
-    expect(told).not.toContain('_ended_total');
-    expect(told).toContain('audit_query_scan_slots{state="limit",app="worker"} 16');
+    const output = await paste('AuditQueryOldestWaiting', 0);
+    expect(output).toContain('"suspended":true,"queries":{"waiting":2,"active":0}');
+    expect(output).toContain('"action":"POST /operator/suspend"');
+    expect(output).toContain('audit_query_queries{status="Suspended",app="api"} 2');
+    expect(output).not.toContain('_ended_total');
+    expect(output).toContain('audit_query_scan_slots{state="limit",app="worker"} 16');
     expect(await paste('AuditQueryOldestWaiting', 2, { QUERY: first })).toContain('"status":"Terminated"');
     expect(await paste('AuditQueryOldestWaiting', 1)).toContain('"suspended":false');
     expect(await waitForEnd(second)).toMatchObject(completed());
@@ -183,35 +162,35 @@ describe('the runbook holds for', () => {
   it('AuditQueryFailures: a table that refuses', async () => {
     const worker = await addWorker();
     const before = await scrape(api.operatorUrl);
-    double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 403 } }] });
     const id = await submit();
     expect(await waitForEnd(id)).toMatchObject({ status: 'Failed', error: { code: 'TABLE_FORBIDDEN' } });
-    const told = await paste('AuditQueryFailures', 0);
-    expect(told).toMatch(new RegExp(`"id":"${id}","status":"Failed".*"code":"TABLE_FORBIDDEN"`));
-    expect(told).toContain('"table":"TABLE_FORBIDDEN"');
+    const output = await paste('AuditQueryFailures', 0);
+    expect(output).toMatch(new RegExp(`"id":"${id}","status":"Failed".*"code":"TABLE_FORBIDDEN"`));
+    expect(output).toContain('"table":"TABLE_FORBIDDEN"');
     await waitUntil(
-      'the line',
+      'the log entry',
       () => worker.output(),
       (log) => /TABLE_FORBIDDEN.*"msg":"a run failed"/.test(log),
     );
     const after = await scrape(api.operatorUrl);
     const history = [before, after].map((text) => ({ text, minutes: 3 }));
     expectFiring('AuditQueryFailures', true, { api: history });
-    double.configure({ faults: [] });
+    system.double.configure({ faults: [] });
     const rewound = JSON.parse(await paste('AuditQueryFailures', 1, { QUERY: id })) as { id: string };
     expect(await waitForEnd(rewound.id)).toMatchObject(completed());
   });
 
-  it('AuditQueryThrottled: an account that is too busy', async () => {
-    double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
+  it('AuditQueryThrottled: a throttled account', async () => {
+    system.double.configure({ faults: [{ fault: { kind: 'status', status: 503 } }] });
     const worker = await addWorker();
     const id = await submit();
     const look = () => paste('AuditQueryThrottled', 0);
-    const told = await waitUntil('fewer slots', look, (text) => /slots\{state="limit",[^}]*\} [1-8]\n/.test(text));
-    expect(told).toMatch(/^audit_query_scan_requests_total\{end="pressed",app="worker"\} [1-9]/m);
-    expect(told).toMatch(/^audit_query_table_faults_total\{code="TABLE_THROTTLED",app="worker"\} [1-9]/m);
+    const output = await waitUntil('fewer slots', look, (text) => /slots\{state="limit",[^}]*\} [1-8]\n/.test(text));
+    expect(output).toMatch(/^audit_query_scan_requests_total\{end="pressed",app="worker"\} [1-9]/m);
+    expect(output).toMatch(/^audit_query_table_faults_total\{code="TABLE_THROTTLED",app="worker"\} [1-9]/m);
     expect(await worker.end()).toBe(0);
-    double.configure({ faults: [] });
+    system.double.configure({ faults: [] });
     await addWorker({ SCAN_CONCURRENCY: '2' });
     expect(await waitForEnd(id)).toMatchObject(completed());
   });
@@ -222,9 +201,9 @@ describe('the runbook holds for', () => {
     const used = Number(/^used_memory:(\d+)/m.exec(await redis.client.info('memory'))?.[1]);
     await redis.client.config('SET', 'maxmemory', Math.floor(used * 1.3));
     expectFiring('AuditQueryRedisMemory', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
-    const told = await paste('AuditQueryRedisMemory', 0);
-    expect(told).toMatch(/^maxmemory:\d+\r?\nmaxmemory_policy:noeviction/m);
-    expect(told).toMatch(/^Biggest string found .*:day:/m);
+    const output = await paste('AuditQueryRedisMemory', 0);
+    expect(output).toMatch(/^maxmemory:\d+\r?\nmaxmemory_policy:noeviction/m);
+    expect(output).toMatch(/^Biggest string found .*:day:/m);
     await redis.client.config('SET', 'maxmemory', Math.floor(used * 0.9));
     expect(JSON.parse(await paste('AuditQueryRedisMemory', 1))).toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     const listDays = () => redis.client.keys(`${KEY_PREFIX}:day:*`);
@@ -247,21 +226,21 @@ describe('the runbook holds for', () => {
       (log) => /"level":"warn".*"msg":"Accepted queries are lost if Redis is killed/.test(log),
     );
     expectFiring('AuditQueryRedisNotDurable', true, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
-    const told = await paste('AuditQueryRedisNotDurable', 0);
-    expect(told).toContain('"durability":{"level":"none","lastWriteOk":null}');
-    expect(told).toMatch(/^aof_enabled:0/m);
+    const output = await paste('AuditQueryRedisNotDurable', 0);
+    expect(output).toContain('"durability":{"level":"none","lastWriteOk":null}');
+    expect(output).toMatch(/^aof_enabled:0/m);
     expect(await paste('AuditQueryRedisNotDurable', 1)).toBe('OK\n');
     expect(await paste('AuditQueryRedisNotDurable', 0)).toContain('"durability":{"level":"second","lastWriteOk":true}');
     expectFiring('AuditQueryRedisNotDurable', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
   });
 
-  it('AuditQueryEventLoop: a worker that is busy with something else', async () => {
+  it('AuditQueryEventLoop: a worker with a blocked event loop', async () => {
     const blocking = `--require ${resolve('test/faults/harness/preload-blocking.cjs')}`;
     const worker = await addWorker({ NODE_OPTIONS: blocking, BLOCK_MS: '1500' });
     const text = await waitUntil(
       'a delay',
       () => {
-        // Each time: on a slow machine the one delay may be lost among all that was measured since the last look.
+        // At each attempt: on a slow machine one delay may disappear among the measurements since the last scrape.
         worker.child.kill('SIGUSR2');
         return scrape(worker.url);
       },
@@ -269,13 +248,13 @@ describe('the runbook holds for', () => {
     );
     expectFiring('AuditQueryEventLoop', true, { worker: [{ text, minutes: 7 }] });
     worker.child.kill('SIGUSR2');
-    const told = await paste('AuditQueryEventLoop', 0);
-    expect(told.match(/^nodejs_eventloop_lag_p99_seconds\{app="(api|worker)"\} /gm)).toHaveLength(2);
-    expect(told).toContain(`"pid":${worker.child.pid}`);
+    const output = await paste('AuditQueryEventLoop', 0);
+    expect(output.match(/^nodejs_eventloop_lag_p99_seconds\{app="(api|worker)"\} /gm)).toHaveLength(2);
+    expect(output).toContain(`"pid":${worker.child.pid}`);
     expectFiring('AuditQueryEventLoop', false, { api: [{ text: await scrape(api.operatorUrl), minutes: 7 }] });
   });
 
-  it('no alert without commands', () => {
+  it('every alert with a chapter has commands', () => {
     const rules = readFileSync('ops/prometheus/alerts.yaml', 'utf8');
     for (const [, alert = ''] of rules.matchAll(/alert: (\w+)/g))
       expect([alert, blocks.get(alert)?.length]).not.toEqual([alert, 0]);

@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, expect, inject, it } from 'vitest';
-import { checkedFetch, checkedOperatorFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { checkedOperatorFetch } from '../support/checked-fetch';
+import { waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 interface State {
@@ -15,53 +12,31 @@ interface State {
 const QUERIES = 4;
 const RANGE = { start: '2021-10-01', end: '2021-10-04' };
 
-let double: TableDouble;
-let env: Record<string, string>;
-let api: ServiceProcess;
-let workers: ServiceProcess[];
+let system: System;
 
 beforeEach(async () => {
-  const rows = { partitions: generateDays('2021-10-01', 4, 2_000), distinctIdentifiers: 1_000, withoutIdentifier: 0 };
-  double = await startTableDouble({
-    tables: { audit: { kind: 'generated', rows } },
+  system = await startSystem({
+    rows: { partitions: generateDays('2021-10-01', 4, 2_000), distinctIdentifiers: 1_000, withoutIdentifier: 0 },
     faults: [{ fault: { kind: 'latency', ms: 60 } }],
+    env: { SCAN_CONCURRENCY: '2', LOCK_SECONDS: '1' },
   });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    SCAN_CONCURRENCY: '2',
-    LOCK_SECONDS: '1',
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
 });
 
-afterEach(async () => {
-  const ends = await Promise.all([api, ...workers].map((process) => process.end()));
-  await double.stop();
-  for (const end of ends) expect([0, 'SIGKILL']).toContain(end);
-});
+afterEach(() => system.stop());
 
-async function addWorker(more: Record<string, string>): Promise<void> {
-  const worker = await startWorker({ ...env, ...more });
-  workers.push(worker);
-  await waitUntilReady(worker);
+async function addWorker(env: Record<string, string>): Promise<void> {
+  await waitUntilReady(await system.addWorker(env));
 }
 
 async function readState(): Promise<State['queries']> {
-  return ((await (await checkedOperatorFetch(`${api.operatorUrl}/operator/state`)).json()) as State).queries;
+  return ((await (await checkedOperatorFetch(`${system.api.operatorUrl}/operator/state`)).json()) as State).queries;
 }
 
 async function submitAll(): Promise<void> {
-  for (let i = 0; i < QUERIES; i += 1) {
-    const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
-    expect(answer.status).toBe(202);
-  }
+  for (let i = 0; i < QUERIES; i += 1) await system.client.submit(RANGE);
 }
 
-/** @returns The most that were run at the same time. */
+/** @returns The largest number of queries that ran at the same time. */
 async function untilAllHaveEnded(): Promise<number> {
   let most = 0;
   const look = ({ waiting, active }: State['queries']) => {
@@ -72,7 +47,7 @@ async function untilAllHaveEnded(): Promise<number> {
   return most;
 }
 
-it('two workers run one query at a time where MAX_RUNNING_QUERIES=1, until one begins that has no bound', async () => {
+it('two workers with MAX_RUNNING_QUERIES=1 run one query at a time, until a worker without a limit starts', async () => {
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await submitAll();
@@ -82,11 +57,11 @@ it('two workers run one query at a time where MAX_RUNNING_QUERIES=1, until one b
   expect(await untilAllHaveEnded()).toBeGreaterThan(1);
 });
 
-it('the query of a lost worker keeps its place no longer than it takes to be taken over', async () => {
+it('the query of a lost worker holds its slot until another worker takes it over', async () => {
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   await submitAll();
   await waitUntil('a query to run', readState, ({ active }) => active === 1);
-  await workers[0]?.end('SIGKILL');
+  await system.workers[0]?.end('SIGKILL');
   const ended = untilAllHaveEnded();
   await addWorker({ MAX_RUNNING_QUERIES: '1' });
   expect(await ended).toBe(1);

@@ -83,7 +83,7 @@ async function readiness({ url }: ServiceProcess) {
 
 function waitForCode(process: ServiceProcess, code: string) {
   return waitUntil(
-    `readiness to say ${code}`,
+    `${code} in the readiness`,
     () => readiness(process),
     ({ checks, missing }) => checks['secrets'] === code && checks['redis'] === 'ok' && missing !== undefined,
   );
@@ -91,7 +91,7 @@ function waitForCode(process: ServiceProcess, code: string) {
 
 function waitForOutput(process: ServiceProcess, text: string) {
   return waitUntil(
-    `the worker to say "${text}"`,
+    `"${text}" in the log of the worker`,
     () => process.output(),
     (output) => output.includes(text),
   );
@@ -114,11 +114,11 @@ function completed() {
   return { status: 'Completed', result: { count, entitiesRead }, error: null };
 }
 
-describe('a worker that starts while it cannot have its secrets', () => {
+describe('a worker that starts without its secrets', () => {
   type Case = [name: string, code: string, secret: string, spoil: () => void, mend: () => void];
   const disturb = (disturbance?: Disturbance) => () => vault.disturb(disturbance);
   it.each<Case>([
-    ['the vault is away', 'SECRET_UNREACHABLE', TABLE_SECRET, disturb({ kind: 'away' }), disturb()],
+    ['the vault is unreachable', 'SECRET_UNREACHABLE', TABLE_SECRET, disturb({ kind: 'away' }), disturb()],
     [
       'the vault refuses',
       'SECRET_DENIED',
@@ -127,7 +127,7 @@ describe('a worker that starts while it cannot have its secrets', () => {
       disturb(),
     ],
     [
-      'the secret is not there',
+      'the secret does not exist',
       'SECRET_NOT_FOUND',
       TABLE_SECRET,
       () => vault.delete(TABLE_SECRET),
@@ -148,30 +148,33 @@ describe('a worker that starts while it cannot have its secrets', () => {
       () => vault.set(HASH_SECRET, HASH_KEY),
     ],
     [
-      'the identity is away',
+      'the identity endpoint is unreachable',
       'SECRET_UNREACHABLE',
       TABLE_SECRET,
       () => identity.disturb({ kind: 'away' }),
       () => identity.disturb(undefined),
     ],
-  ])('lives, says why it takes no query, and begins when it can: %s', async (_name, code, secret, spoil, mend) => {
-    spoil();
-    const id = await submit();
-    const waiting = await addWorker();
-    expect(await waitForCode(waiting, code)).toMatchObject({
-      isReady: false,
-      checks: { redis: 'ok', queue: 'not taking jobs', secrets: code, table: 'waiting for secrets' },
-      missing: expect.arrayContaining([expect.stringMatching(`^${code}: .*${secret}`)]) as string[],
-    });
-    expect((await fetch(`${waiting.url}/health/live`)).status).toBe(200);
-    await waitForOutput(waiting, `${code} for the `);
-    expect((await read(id)).status).toBe('Pending');
-    mend();
-    await waitUntilReady(waiting);
-    expect(await waitForEnd(id)).toMatchObject(completed());
-  });
+  ])(
+    'is live, shows why it takes no query, and starts when the secret is readable: %s',
+    async (_name, code, secret, spoil, mend) => {
+      spoil();
+      const id = await submit();
+      const waiting = await addWorker();
+      expect(await waitForCode(waiting, code)).toMatchObject({
+        isReady: false,
+        checks: { redis: 'ok', queue: 'not taking jobs', secrets: code, table: 'waiting for secrets' },
+        missing: expect.arrayContaining([expect.stringMatching(`^${code}: .*${secret}`)]) as string[],
+      });
+      expect((await fetch(`${waiting.url}/health/live`)).status).toBe(200);
+      await waitForOutput(waiting, `${code} for the `);
+      expect((await read(id)).status).toBe('Pending');
+      mend();
+      await waitUntilReady(waiting);
+      expect(await waitForEnd(id)).toMatchObject(completed());
+    },
+  );
 
-  it('leaves a vault alone for as long as it asks to', async () => {
+  it('waits as long as Retry-After of the vault says', async () => {
     vault.disturb({ kind: 'status', status: 429, retryAfterSeconds: 3 });
     const waiting = await addWorker();
     await waitForCode(waiting, 'SECRET_THROTTLED');
@@ -181,11 +184,11 @@ describe('a worker that starts while it cannot have its secrets', () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(2_990);
   });
 
-  it('goes at once when it is told to', async () => {
+  it('exits at once after SIGTERM', async () => {
     vault.disturb({ kind: 'slow' });
     const waiting = await addWorker();
     await waitUntil(
-      'the vault to be asked',
+      'a request to the vault',
       () => vault.requests.length,
       (count) => count > 0,
     );
@@ -196,7 +199,7 @@ describe('a worker that starts while it cannot have its secrets', () => {
 });
 
 describe('a rotation while a query runs', () => {
-  it('is not noticed, and reads the vault once for all pages', async () => {
+  it('is not noticed by callers, with one read of the vault for all pages', async () => {
     const key = toKey();
     await waitUntilReady(await addWorker());
     const id = await submit();
@@ -207,13 +210,13 @@ describe('a rotation while a query runs', () => {
     expect(await waitForEnd(id)).toMatchObject(completed());
     expect(refusals().length).toBeGreaterThan(0);
     expect(readsOf(TABLE_SECRET).length).toBe(before + 1);
-    // No page but the refused ones was asked for twice: each went on where it was.
+    // Only the refused pages were requested twice.
     expect(double.requests.filter(({ day, status }) => day !== null && status === 200)).toHaveLength(PAGES);
   });
 
-  it('is not noticed though the vault has the new key a moment later, and is away before', async () => {
+  it('is not noticed by callers although the vault is unreachable and has the new key later', async () => {
     const key = toKey();
-    // So that the page's own budget would not outlast it.
+    // The retry limit of the page itself would end too early.
     const rotating = await addWorker({ PAGE_RETRY_SECONDS: '15' });
     await waitUntilReady(rotating);
     const id = await submit();
@@ -224,7 +227,7 @@ describe('a rotation while a query runs', () => {
     vault.disturb(undefined);
     const reads = readsOf(TABLE_SECRET).length;
     await waitUntil(
-      'the old key to be read again',
+      'another read of the old key',
       () => readsOf(TABLE_SECRET).length,
       (count) => count > reads,
     );
@@ -232,7 +235,7 @@ describe('a rotation while a query runs', () => {
     expect(await waitForEnd(id)).toMatchObject(completed());
   });
 
-  it('fails the query when the new key is refused as well', async () => {
+  it('fails the query if the table refuses the new key too', async () => {
     await waitUntilReady(await addWorker());
     const id = await submit();
     await waitForPages(12);
@@ -241,7 +244,7 @@ describe('a rotation while a query runs', () => {
     expect(await waitForEnd(id)).toMatchObject({ status: 'Failed', error: { code: 'TABLE_FORBIDDEN' } });
   });
 
-  it('fails the query when there is no new key', async () => {
+  it('fails the query if there is no new key', async () => {
     await waitUntilReady(await addWorker({ PAGE_RETRY_SECONDS: '2' }));
     const id = await submit();
     await waitForPages(12);
@@ -250,8 +253,8 @@ describe('a rotation while a query runs', () => {
   });
 });
 
-describe('a worker that is told to go while a page waits for a new key', () => {
-  it('gives its query back, and fails it not', async () => {
+describe('a worker that gets SIGTERM while a page waits for a new key', () => {
+  it('returns its query to the queue and does not fail it', async () => {
     const key = toKey();
     const first = await addWorker();
     await waitUntilReady(first);
@@ -259,7 +262,7 @@ describe('a worker that is told to go while a page waits for a new key', () => {
     await waitForPages(12);
     double.configure({ accountKeys: [key] });
     await waitUntil(
-      'pages to wait for a new key',
+      'pages that wait for a new key',
       () => refusals().length,
       (count) => count > 0,
     );
@@ -271,8 +274,8 @@ describe('a worker that is told to go while a page waits for a new key', () => {
   });
 });
 
-describe('a worker that reads its secret again now and then', () => {
-  it('has the new key before the old one is gone', async () => {
+describe('a worker with SECRET_REFRESH_SECONDS', () => {
+  it('uses the new key before the old one is invalid', async () => {
     const key = toKey();
     const refreshing = await addWorker({ SECRET_REFRESH_SECONDS: '1' });
     await waitUntilReady(refreshing);
@@ -285,23 +288,23 @@ describe('a worker that reads its secret again now and then', () => {
   });
 
   it.each<[string, string, () => void]>([
-    ['the vault is away', 'SECRET_UNREACHABLE', () => vault.disturb({ kind: 'away' })],
+    ['the vault is unreachable', 'SECRET_UNREACHABLE', () => vault.disturb({ kind: 'away' })],
     [
-      'the new one names another account',
+      'the new secret is of another account',
       'another account',
       () => vault.set(TABLE_SECRET, toConnectionString(1, toKey())),
     ],
-    ['the new one is none', 'SECRET_INVALID', () => vault.set(TABLE_SECRET, 'nothing')],
-  ])('says so and keeps the old one: %s', async (_name, said, spoil) => {
+    ['the new secret is invalid', 'SECRET_INVALID', () => vault.set(TABLE_SECRET, 'nothing')],
+  ])('logs it and keeps the old secret: %s', async (_name, entry, spoil) => {
     const refreshing = await addWorker({ SECRET_REFRESH_SECONDS: '1' });
     await waitUntilReady(refreshing);
     spoil();
-    await waitForOutput(refreshing, said);
+    await waitForOutput(refreshing, entry);
     expect(await waitForEnd(await submit())).toMatchObject(completed());
     expect((await readiness(refreshing)).isReady).toBe(true);
   });
 
-  it('finds a new key though no query runs, as soon as its readiness is asked for', async () => {
+  it('reads a new key without a query, at a readiness check', async () => {
     const key = toKey();
     const idle = await addWorker();
     await waitForOutput(idle, 'Taking queries');

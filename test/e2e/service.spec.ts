@@ -5,29 +5,27 @@ import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import { checkedFetch } from '../support/checked-fetch';
 import { followLocation, toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { type ServiceProcess, startApi } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { waitUntil } from '../support/wait-until';
 
 const { start, end, count } = EXAMPLE_QUERY;
 const EXAMPLE = { start, end };
 
+let system: System;
 let api: ServiceProcess;
-let worker: ServiceProcess;
 
 beforeAll(async () => {
-  const common = { REDIS_URL: inject('redisUrl'), KEY_PREFIX: `{t-${randomUUID()}}` };
   const table = { TABLE_CONNECTION_STRING: inject('tableConnectionString'), TABLE_NAME: 'endtoend' };
   await loadTable(connectTable(table.TABLE_CONNECTION_STRING, table.TABLE_NAME), generateSampleData());
-  [api, worker] = await Promise.all([startApi(common), startWorker({ ...common, ...table })]);
-  await Promise.all([waitUntilReady(api), waitUntilReady(worker)]);
+  system = await startSystem({ workerEnv: table, workers: 1 });
+  ({ api } = system);
 });
 
-afterAll(async () => {
-  expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
-});
+afterAll(() => system.stop());
 
 describe('the service, with the original’s own example', () => {
-  it('answers whoever follows Location', async () => {
+  it('answers a client that follows Location', async () => {
     const answer = await followLocation(`${api.url}/api/queries`, toSubmission(EXAMPLE));
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({
@@ -38,7 +36,7 @@ describe('the service, with the original’s own example', () => {
     });
   });
 
-  it('answers a poller of the Azure SDK that knows only Location', async () => {
+  it('answers a poller of the Azure SDK, which knows only Location', async () => {
     const submitted = await checkedFetch(`${api.url}/api/queries`, toSubmission(EXAMPLE));
     const poller = createHttpPoller({
       sendInitialRequest: async () => toOperationResponse('POST', submitted),
@@ -48,13 +46,13 @@ describe('the service, with the original’s own example', () => {
     expect(body.result.count).toBe(count);
   });
 
-  it('reuses days when it may, and tells so', async () => {
+  it('reuses days within maxAgeSeconds, and reports them', async () => {
     await followLocation(`${api.url}/api/queries`, toSubmission(EXAMPLE));
     const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ ...EXAMPLE, maxAgeSeconds: 600 }));
     expect(await answer.json()).toMatchObject({ result: { count, daysScanned: 0, daysReused: 62 } });
   });
 
-  it('shows the queue to operators, and nothing of theirs to callers', async () => {
+  it('shows the queue to operators, and no operators’ path to callers', async () => {
     const board = await fetch(`${api.operatorUrl}/queues/api/queues`);
     expect(await board.json()).toMatchObject({
       queues: [
@@ -69,7 +67,7 @@ describe('the service, with the original’s own example', () => {
   });
 
   it('is alive and ready', async () => {
-    for (const { url } of [api, worker]) {
+    for (const { url } of [api, ...system.workers]) {
       expect((await fetch(`${url}/health/live`)).status).toBe(200);
       expect((await fetch(`${url}/health/ready`)).status).toBe(200);
     }
@@ -106,7 +104,7 @@ async function toOperationResponse(method: string, answer: Response): Promise<Op
 describe('an API that listens beyond loopback', () => {
   it.each([
     ['warns that Location is relative', {}, true],
-    ['is silent where it knows its address', { PUBLIC_BASE_URL: 'https://audit.example' }, false],
+    ['logs no warning with PUBLIC_BASE_URL', { PUBLIC_BASE_URL: 'https://audit.example' }, false],
   ])('%s', async (_name, env, isWarned) => {
     const open = { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true', REDIS_URL: inject('redisUrl') };
     const exposed = await startApi({ ...open, KEY_PREFIX: `{t-${randomUUID()}}`, ...env });

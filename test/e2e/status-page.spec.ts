@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkedFetch } from '../support/checked-fetch';
 import { findChromium, launchChromium } from '../support/browser';
 import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
 import { waitUntil } from '../support/wait-until';
 
 const DAYS = 12;
@@ -15,11 +12,8 @@ const RANGE = { start: '2021-10-01', end: '2021-10-12' };
 const NO_BROWSER = findChromium() === undefined;
 
 let browser: Browser;
-let double: TableDouble;
-let env: Record<string, string>;
-let api: ServiceProcess;
-let workers: ServiceProcess[];
-/** What no page may do: errors, refusals by the policy, requests to anywhere but the service. */
+let system: System;
+/** Errors, violations of the security policy, and requests to other servers: no page may cause any. */
 let complaints: string[];
 
 describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromium on the PATH)' : ''}`, () => {
@@ -30,31 +24,21 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
   afterAll(() => browser.close());
 
   beforeEach(async () => {
-    const rows = { partitions: generateDays(RANGE.start, DAYS, 2_500), distinctIdentifiers: 20_000 };
-    double = await startTableDouble({
-      tables: { audit: { kind: 'generated', rows } },
+    system = await startSystem({
+      rows: { partitions: generateDays(RANGE.start, DAYS, 2_500), distinctIdentifiers: 20_000 },
       faults: [{ fault: { kind: 'latency', ms: 60 } }],
+      env: { SCAN_CONCURRENCY: '2' },
     });
-    env = {
-      REDIS_URL: inject('redisUrl'),
-      KEY_PREFIX: `{t-${randomUUID()}}`,
-      TABLE_CONNECTION_STRING: double.connectionString,
-      SCAN_CONCURRENCY: '2',
-    };
-    api = await startApi(env);
-    await waitUntilReady(api);
-    workers = [];
     complaints = [];
   });
 
   afterEach(async () => {
     await Promise.all(browser.contexts().map((context) => context.close()));
-    const ends = await Promise.all([api, ...workers].map((process) => process.end()));
-    await double.stop();
-    expect([ends, complaints]).toEqual([ends.map(() => 0), []]);
+    await system.stop();
+    expect(complaints).toEqual([]);
   });
 
-  it('goes from waiting to the answer before the reader’s eyes', async () => {
+  it('updates from waiting to the answer without a reload', async () => {
     const page = await open(await submit());
     expect(await page.title()).toBe('Waiting - Audit Query');
     await startWork();
@@ -74,32 +58,32 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     expect(await page.getByRole('status').textContent()).toBe(`Completed: exactly ${count()} distinct people.`);
   });
 
-  it('gets there by polling where no stream gets through', async () => {
+  it('polls if no event stream works', async () => {
     const page = await open(await submit(), {}, async (page) => page.route('**/events', (route) => route.abort()));
     await startWork();
     await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
     await expectAnswer(page);
-    // The stream that the test has cut is the one thing that the browser complains of.
+    // The aborted stream is the only complaint of the browser.
     expect(complaints.splice(0).filter((complaint) => !complaint.includes('net::ERR_FAILED'))).toEqual([]);
   });
 
-  it('tells the same, and renews itself, where no script may run', async () => {
+  it('shows the same, by reloading itself, without scripts', async () => {
     const page = await open(await submit(), { javaScriptEnabled: false });
     await startWork();
     await page.locator('[data-status=Completed]').waitFor({ timeout: 60_000 });
     await expectAnswer(page);
   });
 
-  it('tells why there is no answer', async () => {
+  it('shows why there is no answer', async () => {
     const path = await submit();
     const page = await open(path);
-    await checkedFetch(api.url + path, { method: 'DELETE' });
+    await checkedFetch(system.api.url + path, { method: 'DELETE' });
     await page.getByText('QUERY_TERMINATED').waitFor();
     expect(await page.title()).toBe('Terminated - Audit Query');
     expect(await page.innerText('main')).toContain('The query was terminated.');
   });
 
-  it('fits telephones and desks, by day and by night', async () => {
+  it('fits narrow and wide windows, with light and dark colours', async () => {
     const path = await submit();
     for (const [width, colorScheme, background] of [
       [320, 'light', 'rgb(245, 246, 248)'],
@@ -112,9 +96,9 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
     }
   });
 
-  it('is for browsers alone, and under a policy of its own each time', async () => {
+  it('is returned to browsers only, with a new nonce in the policy each time', async () => {
     const path = await submit();
-    const ask = (accept: string) => checkedFetch(api.url + path, { headers: { accept } });
+    const ask = (accept: string) => checkedFetch(system.api.url + path, { headers: { accept } });
     const answers = [await ask('text/html,application/xhtml+xml;q=0.9,*/*;q=0.8'), await ask('text/html')];
     const nonces = answers.map(
       ({ headers }) => /'nonce-([^']+)'/.exec(headers.get('content-security-policy') ?? '')?.[1],
@@ -142,14 +126,12 @@ describe.skipIf(NO_BROWSER)(`the status page${NO_BROWSER ? ' (skipped: no Chromi
 
 /** The path of a new query. */
 async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission(RANGE));
+  const answer = await checkedFetch(`${system.api.url}/api/queries`, toSubmission(RANGE));
   const { links } = (await answer.json()) as { links: { self: string } };
   return links.self;
 }
 
-async function startWork(): Promise<void> {
-  workers.push(await startWorker(env));
-}
+const startWork = () => system.addWorker();
 
 async function open(
   path: string,
@@ -163,10 +145,10 @@ async function open(
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(api.url)) complaints.push(`a request to ${request.url()}`);
+    if (!request.url().startsWith(system.api.url)) complaints.push(`a request to ${request.url()}`);
   });
   await prepare(page);
-  await page.goto(api.url + path);
+  await page.goto(system.api.url + path);
   return page;
 }
 
@@ -181,7 +163,7 @@ async function expectAnswer(page: Page): Promise<void> {
   expect(await page.innerText('main')).toContain(`${DAYS} of ${DAYS}`);
 }
 
-/** As a reader is shown it. */
+/** Formatted as on the page. */
 function count(): string {
-  return new Intl.NumberFormat('en-GB').format(double.truth('audit', RANGE.start, RANGE.end).count);
+  return new Intl.NumberFormat('en-GB').format(system.double.truth('audit', RANGE.start, RANGE.end).count);
 }

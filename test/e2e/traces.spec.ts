@@ -1,77 +1,50 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from '../support/otlp-collector';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
+import { startSystem } from '../support/start-system';
 import { generateDays } from '../support/table-double/generated-table';
-import { startTableDouble, toConnectionString } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
-import { waitUntil } from '../support/wait-until';
+import { toConnectionString } from '../support/table-double/start-table-double';
 
 const RANGE = { start: '2021-10-01', end: '2021-10-02' };
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 
-let double: TableDouble;
 let collector: OtlpCollector;
-let env: Record<string, string>;
 
 beforeEach(async () => {
-  const rows = { partitions: generateDays('2021-10-01', 2, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 };
-  double = await startTableDouble({ tables: { audit: { kind: 'generated', rows } } });
   collector = await startOtlpCollector();
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    PAGE_RETRY_SECONDS: '1',
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-  };
 });
 
-afterEach(async () => {
-  await double.stop();
-  await collector.stop();
-});
+afterEach(() => collector.stop());
 
-async function start(more: Record<string, string> = {}): Promise<{ api: ServiceProcess; worker: ServiceProcess }> {
-  const [api, worker] = await Promise.all([startApi({ ...env, ...more }), startWorker({ ...env, ...more })]);
-  onTestFinished(async () => void (await Promise.all([api.end(), worker.end()])));
-  await waitUntilReady(api);
-  return { api, worker };
+async function start(env: Record<string, string> = {}) {
+  const system = await startSystem({
+    rows: { partitions: generateDays('2021-10-01', 2, 1_500), distinctIdentifiers: 900, withoutIdentifier: 0 },
+    env: {
+      PAGE_RETRY_SECONDS: '1',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      ...env,
+    },
+  });
+  onTestFinished(() => system.stop());
+  return { ...system, worker: await system.addWorker() };
 }
 
-async function submit(api: ServiceProcess, headers: Record<string, string> = {}): Promise<string> {
-  const submission = toSubmission(RANGE);
-  const init = { ...submission, headers: { ...(submission.headers as Record<string, string>), ...headers } };
-  return ((await (await checkedFetch(`${api.url}/api/queries`, init)).json()) as { id: string }).id;
-}
-
-function waitForEnd(api: ServiceProcess, id: string): Promise<{ status: string }> {
-  return waitUntil(
-    'the end of the query',
-    async () => (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
-}
-
-/** The names under a span, as a tree; those of one name are told once. */
+/** The names of the spans under a span, as a tree; equal names are merged. */
 function toTree(spans: readonly CollectedSpan[], parent: CollectedSpan): object {
   const children = spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId);
   return Object.fromEntries(children.map((child) => [child.name, toTree(spans, child)]));
 }
 
 describe('the trace of a query', () => {
-  it('is one, from the caller through the queue to each page, and is sent before the processes end', async () => {
-    const { api, worker } = await start();
+  it('is one trace from the caller through the queue to each page, exported before the processes end', async () => {
+    const { api, worker, client, double } = await start();
     double.configure({ faults: [{ fault: { kind: 'status', status: 503 }, to: 1 }] });
-    const id = await submit(api, { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01`, baggage: 'person=canary' });
-    await waitForEnd(api, id);
+    const headers = { traceparent: `00-${TRACE_ID}-b7ad6b7169203331-01`, baggage: 'person=canary' };
+    const id = await client.submit(RANGE, headers);
+    await client.waitForEnd(id);
     expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
     const { spans } = collector;
     expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE_ID]));
@@ -105,14 +78,14 @@ describe('the trace of a query', () => {
   });
 
   it.each([
-    ['alone', ''],
-    ['before the other', 'http://127.0.0.1:1'],
-  ])('is sent where OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says, %s', async (_name, other) => {
-    const { api, worker } = await start({
+    ['without the general one', ''],
+    ['and not to the general one', 'http://127.0.0.1:1'],
+  ])('is sent to OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, %s', async (_name, other) => {
+    const { api, worker, client } = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: other,
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
     });
-    await waitForEnd(api, await submit(api));
+    await client.waitForEnd(await client.submit(RANGE));
     await Promise.all([api.end(), worker.end()]);
     expect(new Set(collector.spans.map(({ service }) => service))).toEqual(
       new Set(['audit-query-api', 'audit-query-worker']),
@@ -126,10 +99,10 @@ describe('the trace of a query', () => {
       'TableEndpoint=http://127.0.0.1:1/devstoreaccount1;' +
         'SharedAccessSignature=sv=2022-11-02&tn=audit&sp=r&se=2999-01-01&sig=c2VjcmV0LWNhbmFyeQ%3D%3D',
     ],
-  ])('is in the log of what goes wrong, and tells of a failed run its code alone: %s', async (_name, table) => {
-    const { api, worker } = await start({ TABLE_CONNECTION_STRING: table });
-    const id = await submit(api);
-    await waitForEnd(api, id);
+  ])('has its id in the log entry of a failed run, and only the code of the failure: %s', async (_name, table) => {
+    const { api, worker, client } = await start({ TABLE_CONNECTION_STRING: table });
+    const id = await client.submit(RANGE);
+    await client.waitForEnd(id);
     await Promise.all([api.end(), worker.end()]);
     const [traceId] = new Set(collector.spans.map((span) => span.traceId));
     const lines = worker
@@ -146,11 +119,11 @@ describe('the trace of a query', () => {
   });
 });
 
-describe('a collector that is away', () => {
-  it('costs neither the answer nor the end of the processes', async () => {
-    const { api, worker } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
-    const id = await submit(api);
-    expect(await waitForEnd(api, id)).toMatchObject({ status: 'Completed' });
+describe('an unreachable collector', () => {
+  it('delays neither the answer nor the end of the processes', async () => {
+    const { api, worker, client } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+    const id = await client.submit(RANGE);
+    expect(await client.waitForEnd(id)).toMatchObject({ status: 'Completed' });
     const begun = performance.now();
     expect(await Promise.all([api.end(), worker.end()])).toEqual([0, 0]);
     expect(performance.now() - begun).toBeLessThan(10_000);
@@ -158,10 +131,10 @@ describe('a collector that is away', () => {
 });
 
 describe('without OTEL_EXPORTER_OTLP_ENDPOINT', () => {
-  it('nothing of the SDK of OpenTelemetry is loaded', async () => {
+  it('no process loads the SDK of OpenTelemetry', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'audit-query-modules-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    const hook = join(folder, 'tell-modules.cjs');
+    const hook = join(folder, 'print-modules.cjs');
     const own = `Object.keys(require.cache).map((file) => /node_modules.(@opentelemetry.[^\\\\/]+|prom-client)/.exec(file)?.[1])`;
     writeFileSync(hook, `process.on('exit', () => console.log('modules', ...new Set(${own})));`);
     const { api, worker } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: '', NODE_OPTIONS: `--require=${hook}` });

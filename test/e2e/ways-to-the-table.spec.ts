@@ -35,7 +35,7 @@ let api: PublicListener;
 let common: Record<string, string>;
 let worker: ServiceProcess | undefined;
 
-// Everything over https and with tokens, as in Azure: the process is one of production.
+// All services over https and with tokens, as in Azure: NODE_ENV is production.
 beforeAll(async () => {
   const tls = inject('testAuthority');
   azurite = await startAzurite({ tls });
@@ -61,7 +61,7 @@ afterEach(async () => {
   await Promise.all([identity, vault, otherVault, settings, api].map((one) => one.stop()));
 });
 
-/** What a worker over `env` counts. */
+/** Starts a worker with `env`. @returns The entities that its query reads. */
 async function count(env: Record<string, string>): Promise<unknown> {
   worker = await startWorker({ ...common, ...identity.env, ...env });
   await waitUntilReady(worker);
@@ -72,12 +72,12 @@ async function count(env: Record<string, string>): Promise<unknown> {
 const EXPECTED = ENTITIES.filter(({ CertNumber }) => CertNumber).length;
 
 describe('a worker reaches the table', () => {
-  it('by an identity, in production, with no secret of the table at all', async () => {
+  it('by an identity, in production, without a secret of the table', async () => {
     const { port } = new URL(/TableEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1] ?? '');
     const env = {
       NODE_ENV: 'production',
       TABLE_ACCOUNT_URL: `https://127.0.0.1:${port}/devstoreaccount1/`,
-      // What a way before it makes unnecessary is not looked at.
+      // Ignored, since TABLE_ACCOUNT_URL has precedence.
       TABLE_CONNECTION_STRING: 'nothing',
       IDENTIFIER_HASH_KEY: HASH_KEY,
       ALLOW_PLAIN_SECRETS: 'true',
@@ -104,7 +104,7 @@ describe('a worker reaches the table', () => {
   });
 });
 
-/** A SAS as Azure's library makes it, with this in place of what it has by default. */
+/** A SAS of Azure's library; `values` replace its defaults. */
 function toTableSas(values: TableSasSignatureValues = {}): string {
   return generateTableSas('audit', toKeyCredential(), { expiresOn: new Date(Date.now() + DAY_MS), ...values });
 }
@@ -117,7 +117,7 @@ function readMember(name: string): string {
   return new RegExp(`${name}=([^;]+)`).exec(azurite.connectionString)?.[1] ?? '';
 }
 
-/** Brings the requests to Azure's tables to Azurite: names and ports of Azure are not to be had here. */
+/** Routes connections to Azure's table names to Azurite. @returns An option of Node. */
 function routeAzureToAzurite(): string {
   const folder = mkdtempSync(join(tmpdir(), 'audit-query-route-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -132,12 +132,12 @@ tls.connect = (options, ...more) =>
   return `--require=${hook}`;
 }
 
-describe('a worker takes each form of connection string that the original takes', () => {
+describe('a worker accepts each form of connection string that the original accepts', () => {
   const key = () => `AccountName=devstoreaccount1;AccountKey=${readMember('AccountKey')}`;
   const endpoint = () => readMember('TableEndpoint');
   const accountSas = () => generateAccountSas(toKeyCredential(), { expiresOn: new Date(Date.now() + DAY_MS) });
   it.each<[string, () => string]>([
-    ['whole', () => `DefaultEndpointsProtocol=https;${key()};EndpointSuffix=core.windows.net`],
+    ['complete', () => `DefaultEndpointsProtocol=https;${key()};EndpointSuffix=core.windows.net`],
     ['without EndpointSuffix', () => `DefaultEndpointsProtocol=https;${key()}`],
     ['without DefaultEndpointsProtocol', () => `${key()};EndpointSuffix=core.windows.net`],
     ['name and key', key],
@@ -167,7 +167,7 @@ describe('a worker takes each form of connection string that the original takes'
     expect(worker?.output()).not.toMatch(/sig=|expires before/);
   });
 
-  it('with a line end, where a secret of a vault was set from a file', async () => {
+  it('with a line end, as of a vault secret that was set from a file', async () => {
     vault.set('storage-account-connection-string', `${azurite.connectionString}\n`);
     vault.set('identifier-hash-key', `${HASH_KEY}\r\n`);
     expect(await count({ KEY_VAULT_URL: vault.url })).toBe(EXPECTED);
@@ -191,12 +191,12 @@ describe('a SAS that comes from a vault', () => {
   ];
   beforeEach(() => void vault.set('identifier-hash-key', HASH_KEY));
 
-  it.each(cases)('keeps a worker from being ready until it is another one: it %s', async (_name, toSas, rule) => {
+  it.each(cases)('makes a worker not ready until it is replaced, if it %s', async (_name, toSas, rule) => {
     set(toSas());
     worker = await startWorker({ ...common, ...identity.env, KEY_VAULT_URL: vault.url });
     const { url } = worker;
     const { missing } = await waitUntil(
-      'the secret to be refused',
+      'the invalid secret in the readiness',
       async () => (await (await fetch(`${url}/health/ready`)).json()) as { missing?: string[] },
       (health) => health.missing !== undefined,
     );
@@ -209,27 +209,27 @@ describe('a SAS that comes from a vault', () => {
     expect(worker.output()).not.toContain('sig=');
   });
 
-  it.each(cases)('is not taken in place of the one that was read before: it %s', async (_name, toSas, rule) => {
+  it.each(cases)('does not replace the previous secret, if it %s', async (_name, toSas, rule) => {
     set(toTableSas());
     worker = await startWorker({ ...common, ...identity.env, KEY_VAULT_URL: vault.url, SECRET_REFRESH_SECONDS: '1' });
     const started = worker;
     const output = () => started.output();
     await waitUntilReady(worker);
     set(toSas());
-    const isSaid = (text: string) => text.includes('SECRET_INVALID') && text.includes(rule);
-    await waitUntil('the new one to be refused', output, isSaid);
+    const isLogged = (text: string) => text.includes('SECRET_INVALID') && text.includes(rule);
+    await waitUntil('the refusal of the new secret in the log', output, isLogged);
     const answer = await followLocation(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
     expect(await answer.json()).toMatchObject({ result: { entitiesRead: EXPECTED } });
     expect(output()).not.toContain('sig=');
   });
 
-  it('is warned of once when it expires before the longest query would end', async () => {
+  it('is logged as a warning once if it expires before QUERY_TIME_LIMIT_SECONDS', async () => {
     set(toTableSas({ expiresOn: new Date(Date.now() + 600_000) }));
     const env = { KEY_VAULT_URL: vault.url, SECRET_REFRESH_SECONDS: '1', QUERY_TIME_LIMIT_SECONDS: '3600' };
     expect(await count(env)).toBe(EXPECTED);
     const read = vault.requests.length;
     await waitUntil(
-      'it to be read again',
+      'another read of the secret',
       () => vault.requests.length,
       (requests) => requests > read + 1,
     );
@@ -238,14 +238,14 @@ describe('a SAS that comes from a vault', () => {
   });
 });
 
-describe('a worker of production', () => {
-  it('trusts no vault of another domain than its challenge names, though it is on loopback', async () => {
+describe('a worker in production', () => {
+  it('does not trust a vault whose challenge names another domain, even on loopback', async () => {
     vault.set('storage-account-connection-string', azurite.connectionString);
     vault.set('identifier-hash-key', HASH_KEY);
     worker = await startWorker({ ...common, ...identity.env, NODE_ENV: 'production', KEY_VAULT_URL: vault.url });
     const { url } = worker;
     const { missing } = await waitUntil(
-      'the vault to be refused',
+      'two missing secrets in the readiness',
       async () => (await (await fetch(`${url}/health/ready`)).json()) as { missing?: string[] },
       (health) => health.missing?.length === 2,
     );
@@ -257,10 +257,10 @@ describe('a worker of production', () => {
     [{ TABLE_CONNECTION_STRING: `${AZURE};AccountKey=c2VjcmV0LWNhbmFyeQ==` }, 'TABLE_CONNECTION_STRING must come'],
     [{ KEY_VAULT_URL: 'http://127.0.0.1:1' }, 'KEY_VAULT_URL must be a URL that begins with https://'],
     [{ KEY_VAULT_URL: 'https://a.example', AZURE_TOKEN_CREDENTIALS: 'canary' }, 'AZURE_TOKEN_CREDENTIALS must be prod'],
-  ])('does not start with a configuration that it cannot use, and says what to change: %o', async (env, said) => {
+  ])('does not start with an invalid configuration, and prints what to change: %o', async (env, message) => {
     const ended = await startWorker({ ...common, NODE_ENV: 'production', ...env }).catch(String);
     expect(ended).toContain('ended with 1');
-    expect(ended).toContain(said);
+    expect(ended).toContain(message);
     expect(ended).not.toMatch(/canary|c2VjcmV0/);
   });
 });

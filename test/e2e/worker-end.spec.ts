@@ -1,86 +1,52 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { checkedFetch } from '../support/checked-fetch';
-import { toSubmission } from '../support/conversation';
-import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
-import { startTableDouble } from '../support/table-double/start-table-double';
-import type { TableDouble } from '../support/table-double/table-double';
+import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
+import { startSystem, type System } from '../support/start-system';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { waitUntil } from '../support/wait-until';
 
 const DAY = '2021-10-10';
 const GRACE_SECONDS = 2;
-/** What a scan may lose when its process is killed, and the pages that were being answered. */
+/** The pages since the last checkpoint, which a killed scan loses, and the page in flight. */
 const PAGES_LOST = 50 + 1;
 
-let double: TableDouble;
+let system: System;
 let proxy: TcpProxy;
-let env: Record<string, string>;
-let api: ServiceProcess;
-let workers: ServiceProcess[];
 
 beforeEach(async () => {
-  const rows = { partitions: [{ key: DAY, entities: 300_000 }], distinctIdentifiers: 50_000 };
-  double = await startTableDouble({
-    tables: { audit: { kind: 'generated', rows } },
+  system = await startSystem({
+    rows: { partitions: [{ key: DAY, entities: 300_000 }], distinctIdentifiers: 50_000 },
     faults: [{ fault: { kind: 'latency', ms: 10 } }],
+    env: { LOCK_SECONDS: '1', SHUTDOWN_GRACE_SECONDS: String(GRACE_SECONDS) },
   });
   const { hostname, port } = new URL(inject('redisUrl'));
   proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-  env = {
-    REDIS_URL: inject('redisUrl'),
-    KEY_PREFIX: `{t-${randomUUID()}}`,
-    TABLE_CONNECTION_STRING: double.connectionString,
-    LOCK_SECONDS: '1',
-    SHUTDOWN_GRACE_SECONDS: String(GRACE_SECONDS),
-  };
-  api = await startApi(env);
-  await waitUntilReady(api);
-  workers = [];
 });
 
 afterEach(async () => {
-  for (const { child } of workers) child.kill('SIGCONT');
-  await Promise.all([api, ...workers].map((process) => process.end()));
+  await system.stop();
   await proxy.stop();
-  await double.stop();
 });
 
-async function addWorker(more: Record<string, string> = {}): Promise<ServiceProcess> {
-  const worker = await startWorker({ ...env, ...more });
-  workers.push(worker);
+async function addWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
+  const worker = await system.addWorker(env);
   await waitUntilReady(worker);
   return worker;
 }
 
-async function submit(): Promise<string> {
-  const answer = await checkedFetch(`${api.url}/api/queries`, toSubmission({ start: DAY, end: DAY }));
-  expect(answer.status).toBe(202);
-  return ((await answer.json()) as { id: string }).id;
-}
-
-const pagesServed = () => double.requests.filter(({ end, entities }) => end === 'answered' && entities > 0);
+const submit = () => system.client.submit({ start: DAY, end: DAY });
+const waitForEnd = (id: string) => system.client.waitForEnd(id);
+const pagesServed = () => system.double.requests.filter(({ end, entities }) => end === 'answered' && entities > 0);
 
 function waitForPages(count: number) {
   return waitUntil(
-    'pages to be read',
+    'answered pages',
     () => pagesServed().length,
     (pages) => pages >= count,
   );
 }
 
-function waitForEnd(id: string) {
-  return waitUntil(
-    'the end of the query',
-    async () =>
-      (await (await checkedFetch(`${api.url}/api/queries/${id}`)).json()) as { status: string; result: object },
-    ({ status }) => status !== 'Pending' && status !== 'Running',
-    60_000,
-  );
-}
-
 describe('a worker that is killed in the middle of a giant day', () => {
-  it('loses at most 50 pages of it, each time', async () => {
+  it('loses at most 50 pages each time', async () => {
     const id = await submit();
     for (const pages of [80, 180]) {
       const worker = await addWorker();
@@ -88,16 +54,16 @@ describe('a worker that is killed in the middle of a giant day', () => {
       await worker.end('SIGKILL');
     }
     await addWorker();
-    const { count } = double.truth('audit', DAY, DAY);
+    const { count } = system.double.truth('audit', DAY, DAY);
     expect(await waitForEnd(id)).toMatchObject({ status: 'Completed', result: { count } });
     const distinct = new Set(pagesServed().map(({ continuation }) => JSON.stringify(continuation)));
     expect(pagesServed().length - distinct.size).toBeLessThanOrEqual(2 * PAGES_LOST);
   });
 });
 
-describe('a worker that is told to go', () => {
+describe('a worker that gets SIGTERM', () => {
   it.each(['cut', 'silent'] as const)(
-    'goes within its grace period though Redis is away, and says that it was not in order (%s)',
+    'exits within its grace period while Redis is unreachable, and logs that the period ran out (%s)',
     async (mode) => {
       const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
       await submit();
@@ -111,8 +77,8 @@ describe('a worker that is told to go', () => {
   );
 });
 
-describe('a worker that was thought lost', () => {
-  it('publishes nothing and stops when it comes back, while another one has its query', async () => {
+describe('a worker that counted as lost', () => {
+  it('publishes nothing and stops when it continues, while another worker has its query', async () => {
     const late = await addWorker();
     const id = await submit();
     await waitForPages(20);
@@ -121,31 +87,31 @@ describe('a worker that was thought lost', () => {
     await waitForPages(60);
     late.child.kill('SIGCONT');
     await waitUntil(
-      'the late one to notice',
+      'the late worker to log LOCK_LOST',
       () => late.output(),
       (output) => output.includes('LOCK_LOST'),
     );
-    const { count, entitiesRead } = double.truth('audit', DAY, DAY);
+    const { count, entitiesRead } = system.double.truth('audit', DAY, DAY);
     const document = await waitForEnd(id);
     expect(document).toMatchObject({ status: 'Completed', result: { count, entitiesRead } });
     expect(await waitForEnd(id)).toEqual(document);
   });
 });
 
-describe('a worker whose Redis is away', () => {
-  it('says so in one line, and in one that it is back', async () => {
+describe('a worker without Redis', () => {
+  it('logs one entry, and one when Redis is back', async () => {
     const worker = await addWorker({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
     const count = (text: string) => worker.output().split(text).length - 1;
     proxy.setMode('cut');
     await waitUntil(
-      'many attempts to reach it',
+      'many attempts to connect',
       () => proxy.refused,
       (refused) => refused > 10,
     );
     proxy.setMode('pass');
     await waitUntilReady(worker);
     await waitUntil(
-      'its return to be told',
+      'the log entry of the reconnect',
       () => worker.output(),
       () => count('Redis is back') > 0,
     );

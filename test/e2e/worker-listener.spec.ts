@@ -10,7 +10,7 @@ afterEach(async () => {
   worker = undefined;
 });
 
-/** A worker that listens. It needs no table for that. */
+/** Starts a worker, which listens without a table. */
 async function start(env: Record<string, string>): Promise<string> {
   worker = await startWorker({
     REDIS_URL: inject('redisUrl'),
@@ -26,7 +26,7 @@ const FOREIGN = ['rebound.example', 'rebound.example:3002', 'localhost.rebound.e
 
 describe('the listener of a worker', () => {
   it.each([{}, { HEALTH_HOST: 'localhost' }, { HEALTH_HOST: '127.0.0.2' }])(
-    'refuses names that are not of this machine while it is bound to loopback: %j',
+    'refuses other hosts than this machine while it is bound to loopback: %j',
     async (env) => {
       const url = await start(env);
       for (const host of FOREIGN) {
@@ -42,7 +42,7 @@ describe('the listener of a worker', () => {
     },
   );
 
-  it('answers to any name when it is bound beyond loopback', async () => {
+  it('accepts any host when it is bound beyond loopback', async () => {
     const url = await start({ HEALTH_HOST: '0.0.0.0' });
     for (const host of [...FOREIGN, 'localhost']) {
       expect((await sendRaw(url, '/health/live', { headers: { host } })).status).toBe(200);

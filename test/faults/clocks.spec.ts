@@ -2,31 +2,30 @@ import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../support/table-double/fault-rules';
 import { waitUntil } from '../support/wait-until';
-import { blockingFor } from './harness/blocking';
+import { blockingFor, canSkewClocks, skewed } from './harness/process-options';
 import { now } from './harness/history';
 import { onStage, PAGE_LATENCY, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { canSkewClocks, skewed } from './harness/skewed-clock';
 import { failUnforeseen } from './harness/unforeseen-failure';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
 const OFFSETS = ['+2h', '-2h'];
 
-/** What passes, and how long after the first request the page is asked for again at the least. */
+/** Faults that pass, with the least time until the worker retries the page. */
 const PASSING: [name: string, fault: Fault, leastMs: number][] = [
   ['a reset', { kind: 'reset' }, 50],
   ['503 with Retry-After', { kind: 'status', status: 503, retryAfterSeconds: 1 }, 1_000],
   ['silence', { kind: 'hang' }, profile.pageTimeoutSeconds * 1_000],
 ];
 
-/** A first back-off is 100 ms at the most, and the double answers after 60 ms; the rest is for a busy machine. */
+/** The first back-off is at most 100 ms, and the double answers after 60 ms; the rest is for a busy machine. */
 const RETRY_SLACK_MS = 1_000;
 
 const NO_FAKETIME = canSkewClocks ? '' : ' (skipped: no libfaketime here, from the package faketime)';
 
 describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by hours${NO_FAKETIME}`, () => {
-  it('a worker two hours ahead, one two behind, an API one ahead: no result disappears, times are of one clock', () =>
+  it('a worker two hours ahead, one two behind, an API one ahead: no result disappears, and all times are of one clock', () =>
     onStage({ apis: 1, workers: 0, env: { RESULT_TTL_SECONDS: '3600' } }, async (stage) => {
       const begun = now();
       await stage.addApi(skewed('+1h'));
@@ -50,7 +49,7 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
       }
     }));
 
-  it('a worker two hours ahead takes over from one that is behind: nothing is read that was stored', () =>
+  it('a worker two hours ahead takes over from one two behind: no stored day is read again', () =>
     onStage({ workers: 0 }, async (stage) => {
       const first = await stage.addWorker(skewed('-2h'));
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
@@ -63,31 +62,29 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
       expect(begun.length).toBeLessThanOrEqual(20 - progress.daysDone);
     }));
 
-  it.each(OFFSETS)(
-    'a worker %s fails a query for once and is gone: another one need not wait for its clock',
-    (offset) =>
-      onStage({ workers: 0 }, async (stage) => {
-        const { client } = stage.redis;
-        const queue = new Queue('queries', { connection: client, prefix: '{audit-query}' });
-        const late = await stage.addWorker(skewed(offset));
-        const { id, mend } = await failUnforeseen(stage, ONE_DAY);
-        // So that no worker takes it before this one is gone.
-        await queue.pause();
-        await waitUntil(
-          'the attempt to be over',
-          () => client.hget(`{audit-query}:queries:${id}`, 'atm'),
-          (attempts) => attempts === '1',
-        );
-        await stage.end(late, 'SIGKILL');
-        await mend();
-        await stage.addWorker();
-        await queue.resume();
-        expect((await stage.waitForEnd(id)).status).toBe('Completed');
-        await queue.close();
-      }),
+  it.each(OFFSETS)('a worker %s fails a run and is killed: another worker does not wait for its clock', (offset) =>
+    onStage({ workers: 0 }, async (stage) => {
+      const { client } = stage.redis;
+      const queue = new Queue('queries', { connection: client, prefix: '{audit-query}' });
+      const late = await stage.addWorker(skewed(offset));
+      const { id, mend } = await failUnforeseen(stage, ONE_DAY);
+      // No worker takes the query before this one has ended.
+      await queue.pause();
+      await waitUntil(
+        'the attempt to end',
+        () => client.hget(`{audit-query}:queries:${id}`, 'atm'),
+        (attempts) => attempts === '1',
+      );
+      await stage.end(late, 'SIGKILL');
+      await mend();
+      await stage.addWorker();
+      await queue.resume();
+      expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      await queue.close();
+    }),
   );
 
-  it.each(OFFSETS)('a worker %s: what the table does wrong is asked again when it should be', (offset) =>
+  it.each(OFFSETS)('a worker %s: retries a failed page on time', (offset) =>
     onStage({ workers: 0 }, async (stage) => {
       await stage.addWorker(skewed(offset));
       for (const [name, fault, leastMs] of PASSING) {
@@ -110,10 +107,10 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
   it.each([
     ['+2h', '-2h'],
     ['-2h', '+2h'],
-  ])('a day that a worker %s has stored is reused by one %s for as long as Redis’ clock says', (storer, reader) =>
+  ])('a day that a worker %s has stored is reused by one %s, as old as Redis’ clock says', (storer, reader) =>
     onStage({ apis: 0, workers: 0 }, async (stage) => {
       await stage.addApi(skewed('+1h'));
-      /** Runs a query for the day, which may be so old. */
+      /** Runs a query for the day with this maxAgeSeconds. */
       const run = async (maxAgeSeconds: number) => {
         const aged = { ...ONE_DAY, maxAgeSeconds };
         const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(aged));
@@ -142,7 +139,7 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
   );
 
   it.each(OFFSETS)(
-    'an API %s forgets of its lists what is gone, not what is new, and has a new query polled soon',
+    'an API %s removes ended queries from its lists, keeps new ones, and returns a short Retry-After for a new query',
     (offset) =>
       onStage({ apis: 0, workers: 0 }, async (stage) => {
         await stage.addApi(skewed(offset));
@@ -150,7 +147,7 @@ describe.skipIf(NO_FAKETIME)(`fault 18: the clocks of the processes differ by ho
         const { client } = stage.redis;
         const list = `{audit-query}:queries-of:${encodeURIComponent(caller.caller)}`;
         const id = await caller.submitUntilAccepted(ONE_DAY);
-        // One that is being submitted, and one of which nothing is left.
+        // One entry of a submission in progress, and one without a record.
         const [young, gone] = ['1'.repeat(32), '2'.repeat(32)];
         const createdAt = Number((await client.time())[0]) * 1_000;
         await client.zadd(list, createdAt, young, createdAt - 2 * 3_600_000, gone);
@@ -168,7 +165,7 @@ describe('fault 19: an event loop is blocked for ten seconds', () => {
   const BLOCK_MS = 10_000;
   const blocking = blockingFor(BLOCK_MS);
 
-  it('of a worker: another one takes over, and the late one publishes nothing', () =>
+  it('of a worker: another worker takes over, and the late one publishes nothing', () =>
     onStage({ workers: 0 }, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 200 } }] });
       const late = await stage.addWorker(blocking);
@@ -179,7 +176,7 @@ describe('fault 19: an event loop is blocked for ten seconds', () => {
         await stage.addWorker();
         if (profile.name === 'fast') {
           await waitUntil(
-            'the late one to notice',
+            'the late worker to log LOCK_LOST',
             () => late.output(),
             (output) => output.includes('LOCK_LOST'),
           );
@@ -188,7 +185,7 @@ describe('fault 19: an event loop is blocked for ten seconds', () => {
       });
     }));
 
-  it('of an API: who called it is answered late, and rightly', () =>
+  it('of an API: its callers get late, correct answers', () =>
     onStage({ apis: 0, check: { unavailableWithinMs: BLOCK_MS + 5_000 } }, async (stage) => {
       const api = await stage.addApi(blocking);
       const before = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE, 'before');

@@ -3,7 +3,7 @@ import type { FaultRule } from '../support/table-double/fault-rules';
 import { onStage } from './harness/on-stage';
 import { profile } from './harness/profile';
 
-/** Keys of the table, each with its own number of entities, so that a wrong count says which one is missing or too much. */
+/** Keys of the table, each with its own number of entities, so that a wrong count identifies the wrong key. */
 const OF_DAYS: Record<string, Record<string, number>> = {
   '2021-11-29': { '2021-11-29': 1_500 },
   '2021-11-30': { '2021-11-30': 2_500, '2021-11-30-b': 1_200, '2021-11-30\uffff': 3 },
@@ -12,7 +12,7 @@ const OF_DAYS: Record<string, Record<string, number>> = {
   '2021-12-09': { '2021-12-09': 2_500, "2021-12-09'": 13, '2021-12-09-b': 1_300, '2021-12-09\uffff': 17 },
   '2021-12-10': { '2021-12-10': 1_400 },
 };
-/** Between two days of the range, or next to it, and of no day. */
+/** Keys of no day, between two days of the range or next to it. */
 const OF_NO_DAY = {
   '2021-11': 101,
   '2021-11-2': 103,
@@ -49,27 +49,27 @@ const FAULTS: FaultRule[] = [
 ];
 
 describe('keys at the edges of days', () => {
-  it('are counted under the day that they begin with, or not at all, while the table throttles and cuts pages', () =>
+  it('count for the day that they begin with, or for none, while the table throttles and cuts pages', () =>
     onStage({ rows, env: { PAGE_RETRY_SECONDS: '20' } }, async (stage) => {
       for (const rule of FAULTS) {
         await stage.double.configure({ faults: [rule] });
         for (const range of [WHOLE, toDay('2021-11-30'), toDay('2021-12-09')]) {
           const { status, result } = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(range));
           const days = Object.keys(OF_DAYS).filter((day) => day >= range.start && day <= range.end);
-          const told = { rule, ...range, status, entitiesRead: result?.entitiesRead };
-          expect(told).toEqual({ rule, ...range, status: 'Completed', entitiesRead: countEntities(days) });
+          const document = { rule, ...range, status, entitiesRead: result?.entitiesRead };
+          expect(document).toEqual({ rule, ...range, status: 'Completed', entitiesRead: countEntities(days) });
         }
       }
     }));
 
-  it('are counted once, and under their day, when the worker is killed in the middle of them', () =>
+  it('count once, for their day, although the worker is killed during the scan', () =>
     onStage({ rows, env: { PAGE_RETRY_SECONDS: '20' } }, async (stage) => {
       const cut: FaultRule = { fault: { kind: 'partition-boundary' } };
       await stage.double.configure({
         faults: [LATE, cut, { fault: { kind: 'status', status: 503 }, probability: 0.1 }],
       });
       const id = await stage.callers[0].submitUntilAccepted(WHOLE);
-      await stage.waitFor(id, 'days done', ({ progress }) => progress.daysDone >= 2, profile.settleMs);
+      await stage.waitFor(id, 'two days to be done', ({ progress }) => progress.daysDone >= 2, profile.settleMs);
       await stage.end(stage.workers[0]!, 'SIGKILL');
       await stage.addWorker();
       const { status, result } = await stage.waitForEnd(id);

@@ -11,17 +11,17 @@ import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-/** For how long a server must not answer to be taken for lost. */
+/** Sentinels and cluster replace a server after so long without an answer. */
 const DOWN_AFTER_MS = 1_000;
 
 /**
- * From then on until queries are accepted again. Killed: to notice, to vote, perhaps twice, and to connect anew, 2 to 5 s.
- * Silent: a second more, since the lines have to be given up first. The rest is for a busy machine.
+ * Limits from the failure until queries are accepted again. Killed: detection, one or two votes and reconnects take 2 to
+ * 5 s. Silent: a second more, until the connections time out. The rest is for a busy machine.
  */
 const BACK_WITHIN_MS = DOWN_AFTER_MS + 6_000;
 const BACK_FROM_SILENCE_WITHIN_MS = BACK_WITHIN_MS + 1_000;
 
-/** A write is acknowledged and sent to the replica in the same turn of the primary's event loop. */
+/** The primary acknowledges a write and sends it to the replica in the same turn of its event loop. */
 const UNREPLICATED_MS = 250;
 
 const REFUSE_ALONE = ['--min-replicas-to-write', '1', '--min-replicas-max-lag', '2'];
@@ -36,7 +36,7 @@ const TOPOLOGIES: [name: string, start: Start][] = [
   ],
 ];
 
-/** Both callers submit side by side, `count` times at once, under keys of their own. @returns What stops them. */
+/** Both callers submit, `count` submissions at a time, each under a new key. @returns A function that stops them. */
 function submitAllTheTime(stage: Stage<ReplicatedRedis>, count: number): () => Promise<void> {
   let isStopped = false;
   const submitting = Array.from({ length: count }, async (_, i) => {
@@ -52,7 +52,7 @@ function clientOf(stage: Stage<ReplicatedRedis>, { caller }: Call) {
   return stage.callers.find((client) => client.caller === caller) ?? stage.callers[0];
 }
 
-/** Follows the events of a query to their end. @returns The kind of the last one. */
+/** Reads the events of a query to the end. @returns The kind of the last one. */
 async function readLastEvent({ apis, callers }: Stage<ReplicatedRedis>, id: string): Promise<string | undefined> {
   const headers = { 'x-api-key': callers[0].key };
   let last: string | undefined;
@@ -62,14 +62,14 @@ async function readLastEvent({ apis, callers }: Stage<ReplicatedRedis>, id: stri
   return last;
 }
 
-/** The accepted queries that are not known any more. */
+/** The accepted queries that are now unknown. */
 async function findLost(stage: Stage<ReplicatedRedis>): Promise<[id: string, call: Call][]> {
   const accepted = [...listAccepted(stage.history)];
   const reads = await Promise.all(accepted.map(([id, call]) => clientOf(stage, call).read(id)));
   return accepted.filter((_, i) => reads[i]?.answer?.status === 404);
 }
 
-/** How long submissions were refused, from the kill on. */
+/** How long after the kill submissions were refused. */
 function measureRefusal({ history }: Stage<ReplicatedRedis>, killedAt: number) {
   const after = history.calls.filter(({ kind, startedAt }) => kind === 'submit' && startedAt > killedAt);
   const acceptedAt = Math.min(...after.filter(({ answer }) => answer?.status === 202).map(({ endedAt }) => endedAt));
@@ -78,7 +78,7 @@ function measureRefusal({ history }: Stage<ReplicatedRedis>, killedAt: number) {
 }
 
 describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start) => {
-  it('under 20 submitters: back by itself, what ended stays as it is, what is lost can be submitted again', async () =>
+  it('under 20 submitters: recovers, outcomes stay, and a lost query can be submitted again', async () =>
     onStageOf(await start(), { workers: 2, check: { mayBeLost: true } }, async (stage) => {
       const [caller] = stage.callers;
       const early = await caller.submitUntilAccepted(ONE_DAY, 'early');
@@ -87,7 +87,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
       const lastEvent = readLastEvent(stage, long);
       const stop = submitAllTheTime(stage, 20);
       await waitUntil(
-        'many to be accepted',
+        'many accepted queries',
         () => listAccepted(stage.history).size,
         (count) => count >= 200,
       );
@@ -120,7 +120,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
       expect(await lastEvent).toBe('end');
     }));
 
-  it('or goes silent without closing a line: the same', async () =>
+  it('or is silent with open connections: the same', async () =>
     onStageOf(await start(), { check: { mayBeLost: true } }, async (stage) => {
       const [caller] = stage.callers;
       const long = await caller.submitUntilAccepted(WHOLE_RANGE, 'long');
@@ -140,7 +140,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
       expect((await stage.waitForEnd(long)).status).toBe('Completed');
     }));
 
-  it('after its replica was cut off: what was accepted since is 404, and its key is free', async () =>
+  it('after its replica was cut off: later queries are 404, and their keys are free', async () =>
     onStageOf(await start(), { workers: 0, check: { mayBeLost: true } }, async (stage) => {
       const [caller] = stage.callers;
       const kept = await caller.submitUntilAccepted(ONE_DAY, 'kept');
@@ -157,7 +157,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
       for (const id of [kept, lost]) expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 
-  it('with min-replicas-to-write: what would be lost is refused', async () =>
+  it('with min-replicas-to-write: a query that would be lost is refused', async () =>
     onStageOf(await start(REFUSE_ALONE), {}, async (stage) => {
       const [caller] = stage.callers;
       const kept = await caller.submitUntilAccepted(ONE_DAY, 'kept');
@@ -168,7 +168,7 @@ describe.each(TOPOLOGIES)('fault 22: the primary is killed, of %s', (name, start
         expect((await caller.submit(ONE_DAY, 'refused')).answer?.status).toBe(503);
         await before.kill();
         await stage.redis.waitForFailover();
-        // Alone, the new one takes nothing either.
+        // The new primary has no replica either, and refuses writes.
         expect((await caller.submit(ONE_DAY, 'refused')).answer?.status).toBe(503);
         await before.start();
       });

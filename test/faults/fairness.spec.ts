@@ -11,11 +11,11 @@ const ROWS_OF_PAGE = 100;
 const LONG: QueryRange = { start: '2021-01-01', end: '2021-02-09' };
 const LONG_DAYS = 40;
 
-/** Each of these weeks is one short query; fewer are live, so that none shares its days with another. */
+/** One short query each; fewer are live at a time, so that no two share days. */
 const WEEKS = 12;
 const FIRST_DAY_OF_WEEKS = '2021-03-01';
 const STREAMS = 6;
-/** Of each stream, where the long query has not ended before: in their time a fair share would do for more than all of it. */
+/** Limit of each stream: with its fair share the long query would end earlier. */
 const MOST_QUERIES_OF_STREAM = 6;
 
 const rows: GeneratedRows = {
@@ -26,9 +26,9 @@ const rows: GeneratedRows = {
   distinctIdentifiers: 20_000,
 };
 
-/** As by default: each day of a week is then more than four times its even share of the places for days. */
+/** The default. A day of a short query then has more than four times its even share of the day slots. */
 const SLOTS = 16;
-/** Fewer short ones run beside the long one than there are streams: the others wait for a place. */
+/** Fewer short queries run beside the long one than there are streams: the others wait for a slot. */
 const RUNNING = 4;
 const FAIR_SHARE = 1 / RUNNING;
 
@@ -37,9 +37,9 @@ const faults = [
   { fault: { kind: 'short-page', rows: ROWS_OF_PAGE } },
 ] as const;
 
-/** So many requests that a pause of the long query between two days, for Redis, is a small part of them. */
+/** Requests a window: many compared with the pause of the long query between two days. */
 const WINDOW = 6 * SLOTS;
-/** With fewer pages left than it reads at once, it needs less than its share. */
+/** With fewer pages left than it reads at once, the long query needs less than its share. */
 const LAST_PAGES = 2 * SLOTS;
 
 const TIME_LIMIT_SECONDS = 50;
@@ -49,7 +49,7 @@ function toWeek(index: number): QueryRange {
   return { start: days[0]?.key ?? '', end: days[6]?.key ?? '' };
 }
 
-/** Has short queries of another caller run for as long as the long one does. @returns Their ends that were seen by then. */
+/** Runs short queries of another caller until the long query ends. @returns Their documents. */
 async function runStreams(stage: Stage, isOver: () => boolean): Promise<string[]> {
   const ends: string[] = [];
   let next = 0;
@@ -64,7 +64,7 @@ async function runStreams(stage: Stage, isOver: () => boolean): Promise<string[]
   return ends;
 }
 
-/** What the long query had of each window of requests, as a part of its fair share, from the first of the streams on. */
+/** Share of the long query in each window of requests, relative to its fair share, from the first stream on. */
 function toShares(requests: readonly RecordedRequest[]): number[] {
   const isLong = ({ day }: RecordedRequest) => day !== null && day <= LONG.end;
   const pages = requests.filter(({ day }) => day !== null);
@@ -79,7 +79,7 @@ function toShares(requests: readonly RecordedRequest[]): number[] {
 }
 
 describe('fault 23: short queries beside a long one', () => {
-  it('it has at least half of its fair share of the pages at all times, and ends in time, as they do', () =>
+  it('the long query has at least half of its fair share of the pages at all times, and all queries end in time', () =>
     onStage(
       {
         rows,

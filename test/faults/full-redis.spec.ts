@@ -12,10 +12,10 @@ import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-/** What a Redis needs to start, and little more. */
+/** Little more than Redis needs to start. */
 const DISK_BYTES = 1_000_000;
 
-/** What a run waits for between its attempts, 1, 2 and 4 s, and more than two locks: a run that is taken for lost is taken up by then. */
+/** More than the delays between a run's attempts, 1, 2 and 4 s, and than two locks, after which a lost run is taken over. */
 const LONGER_THAN_RETRIES_MS = 7_000 + profile.lockSeconds * 2_500;
 
 async function readiness(url: string): Promise<number> {
@@ -30,7 +30,7 @@ function waitForReadiness(url: string, expected: number) {
   );
 }
 
-/** Submits until it is refused. @returns How many were accepted before. */
+/** Submits until a refusal. @returns The number of accepted queries. */
 async function submitUntilRefused(stage: Stage): Promise<number> {
   for (let accepted = 0; ; accepted += 1) {
     const { answer } = await stage.callers[0].submit(ONE_DAY);
@@ -46,7 +46,7 @@ async function usedMemory(stage: Stage): Promise<number> {
 }
 
 describe('fault 10: Redis has no memory left', () => {
-  it('refuses with 503, finishes what runs when there is room, and recovers', () =>
+  it('refuses with 503, completes running queries once there is memory, and recovers', () =>
     onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(20);
@@ -61,7 +61,7 @@ describe('fault 10: Redis has no memory left', () => {
       await stage.callers[0].submitUntilAccepted(ONE_DAY);
     }));
 
-  it('for longer than any retry: what runs ends all the same, and what waits does when there is room', () =>
+  it('for longer than all retries: running queries end, and waiting ones once there is memory', () =>
     onStage({ env: { QUERIES_PER_WORKER: '1' } }, async (stage) => {
       const [caller] = stage.callers;
       const { client } = stage.redis;
@@ -72,7 +72,7 @@ describe('fault 10: Redis has no memory left', () => {
       const fullSince = now();
       await client.config('SET', 'maxmemory', 1);
       const written = await waitUntil(
-        'its outcome',
+        'the outcome',
         () => readOutcome(running),
         (outcome) => outcome !== null,
         profile.settleMs,
@@ -88,8 +88,8 @@ describe('fault 10: Redis has no memory left', () => {
     }));
 });
 
-describe('fault 10: Redis may evict what it holds', () => {
-  it('is never ready, and is when that is mended', () =>
+describe('fault 10: Redis may evict records', () => {
+  it('is not ready until the policy is noeviction', () =>
     onStage({}, async (stage) => {
       const urls = [stage.apis[0]!.url, stage.workers[0]!.url];
       await stage.redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
@@ -99,11 +99,11 @@ describe('fault 10: Redis may evict what it holds', () => {
     }));
 });
 
-// A file system of a given size can only be mounted by root.
+// Only root can mount a file system of a given size.
 const NOT_ROOT = process.getuid?.() === 0 ? '' : ' (skipped: only root can mount a small disk)';
 
 describe.skipIf(NOT_ROOT)(`fault 10: the disk under Redis is full${NOT_ROOT}`, () => {
-  it('refuses with 503, and recovers when there is room', async () => {
+  it('refuses with 503, and recovers once there is space', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'audit-query-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', folder]);
     try {

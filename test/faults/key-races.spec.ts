@@ -9,10 +9,10 @@ import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 const KEYS = 400;
-/** Keys that are raced at the same time. */
+/** Keys that are raced concurrently. */
 const SIDE_BY_SIDE = 8;
 const MOST_SUBMISSIONS = 12;
-/** One more than there are keys, so that no submission of the race is refused. */
+/** One above the number of keys, so that no submission of the race exceeds the limit. */
 const QUOTA = KEYS + 1;
 const PREFIX = '{audit-query}';
 
@@ -21,7 +21,7 @@ async function waitRandomTurns(most: number): Promise<void> {
   for (let turns = Math.random() * most; turns > 0; turns -= 1) await new Promise(setImmediate);
 }
 
-/** Submits one key up to twelve times and terminates its query once, as soon as one submission was accepted. */
+/** Submits one key up to twelve times, and terminates its query once, after the first acceptance. */
 async function raceKey({ callers: [client] }: Stage, key: string): Promise<void> {
   const submissions = Array.from({ length: 1 + Math.floor(Math.random() * MOST_SUBMISSIONS) }, async () => {
     await waitRandomTurns(200);
@@ -42,7 +42,7 @@ async function raceKeys(stage: Stage): Promise<void> {
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, race));
 }
 
-/** The ids of the documents that were seen, and when each was created: more than one time is more than one query. */
+/** Creation times by the id of the query: more than one time is more than one query. */
 function listCreations({ calls }: History): Map<string, Set<string>> {
   const creations = new Map<string, Set<string>>();
   for (const { id, createdAt } of calls.flatMap(({ answer }) => answer?.document ?? [])) {
@@ -51,7 +51,7 @@ function listCreations({ calls }: History): Map<string, Set<string>> {
   return creations;
 }
 
-/** The jobs on the queue whose query has an outcome. */
+/** Queued jobs whose query has an outcome. */
 async function listJobsOfEnded({ redis: { client } }: Stage): Promise<string[]> {
   const lists = await Promise.all(['wait', 'active'].map((list) => client.lrange(`${PREFIX}:queries:${list}`, 0, -1)));
   const ids = lists.flat();
@@ -70,9 +70,9 @@ describe('fault 27: a key is submitted several times while its query is terminat
       expect(creations.size).toBe(KEYS);
       expect([...creations].filter(([, times]) => times.size > 1)).toEqual([]);
       for (const id of creations.keys()) await stage.waitFor(id, `the end of ${id}`, isOver);
-      // A worker takes a moment to let go of those that it ran.
+      // A worker finishes the jobs of its runs a moment later.
       await waitUntil(
-        'no job of a query that has ended',
+        'no job of an ended query',
         () => listJobsOfEnded(stage),
         (ids) => ids.length === 0,
         workers === 0 ? 0 : profile.settleMs,
@@ -80,7 +80,7 @@ describe('fault 27: a key is submitted several times while its query is terminat
       const leftovers = await findLeftovers(stage.redis.client, PREFIX);
       expect(leftovers.filter((one) => !one.includes('lock'))).toEqual([]);
       await Promise.all(stage.workers.map((worker) => stage.end(worker)));
-      // The whole quota is free again, and no more than that. These calls are not judged: the last one is refused.
+      // The whole quota is free, and no more. The rules do not apply to these calls, since the last one gets 429.
       const [{ caller, key }] = stage.callers;
       let turn = 0;
       const nextUrl = () => stage.apis[(turn += 1) % stage.apis.length]!.url;

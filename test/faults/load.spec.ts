@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import { RecordKeys } from '#shared/redis/record-keys';
-import { readResidentBytes } from '../support/resident-bytes';
+import { readResidentBytes } from '../support/service-processes';
 import { type Call, isOver, now } from './harness/history';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { countScripts, startPolling } from './harness/polling';
@@ -17,13 +17,13 @@ const SLOW_READERS = 20;
 const ROUNDS = 200;
 const MOST_RESIDENT_BYTES = 400_000_000;
 
-/** What a stream holds back itself (16 KB) is written as it is; of all that comes later only the latest, and the end. */
+/** A stream buffers 16 KB of events; beyond that it keeps the latest one and the end. */
 const MOST_LATE_EVENTS = 25;
 
-/** Under this a difference is the machine's: its processors are shared with those who ask. */
+/** Below this a difference is noise: the callers run on the same processors. */
 const NOISE_MS = { median: 2, late: 10 };
 
-/** What a caller waits for an answer, in milliseconds: the median of many, and what one in twenty exceeds. */
+/** Latency in milliseconds: median and 95th percentile. */
 interface Latency {
   median: number;
   late: number;
@@ -32,7 +32,7 @@ interface Latency {
 const KINDS = ['status', 'submit', 'terminate'] as const;
 type Latencies = Record<(typeof KINDS)[number], Latency>;
 
-/** One after the other: looks at the query, submits another and terminates that. */
+/** Reads the query, submits another one and terminates it, in turn. */
 async function measure(stage: Stage, id: string): Promise<Latencies> {
   const [caller] = stage.callers;
   const times = { status: [] as number[], submit: [] as number[], terminate: [] as number[] };
@@ -68,7 +68,7 @@ function expectHardlySlower(before: Latencies, after: Latencies): void {
   }
 }
 
-/** Queries of the first caller, noted and queued as the API does, faster than its limits allow. */
+/** Queries of the first caller, recorded and queued as the API does, past its rate limits. */
 class Backlog {
   private readonly queue: Queue;
   private readonly lists: string[];
@@ -94,7 +94,7 @@ class Backlog {
     for (const list of this.lists) expect(await client.zcard(list)).toBeGreaterThanOrEqual(count);
   }
 
-  /** Takes away what still waits, and all that says so. */
+  /** Removes the waiting queries and their entries. */
   async clear(): Promise<void> {
     const { client } = this.stage.redis;
     const waiting = await client.lrange('{audit-query}:queries:wait', 0, -1);
@@ -106,8 +106,8 @@ class Backlog {
   }
 }
 
-describe('fault 20: more than anybody asked for', () => {
-  it('100,000 queries of one caller wait: others of it are looked up, submitted and terminated as fast as before, memory is bounded', () =>
+describe('fault 20: far more load than expected', () => {
+  it('100,000 queries of one caller wait: status, submission and termination take as long as before, and memory is bounded', () =>
     onStage({ workers: 0, env: { LIVE_QUERIES_PER_CALLER: '1000000' } }, async (stage) => {
       const [caller] = stage.callers;
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);
@@ -122,14 +122,14 @@ describe('fault 20: more than anybody asked for', () => {
       expect(Number(last.answer?.retryAfter)).toBeLessThanOrEqual(60);
       await caller.terminate(last.answer?.document?.id ?? '');
       expect(readResidentBytes(stage.apis[0]!)).toBeLessThan(MOST_RESIDENT_BYTES);
-      // First come, first served: the one that was there before goes first.
+      // First come, first served: the earlier query runs first.
       await stage.addWorker();
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
       await stage.end(stage.workers[0]!);
       await backlog.clear();
     }));
 
-  it('2,000 pollers that ignore Retry-After: others hardly wait longer', () =>
+  it('2,000 pollers ignore Retry-After: other calls take hardly longer', () =>
     onStage({ workers: 0 }, async (stage) => {
       const [caller, crowd] = stage.callers;
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);
@@ -146,7 +146,7 @@ describe('fault 20: more than anybody asked for', () => {
       const rate = (polls * 1_000) / (now() - begun.at);
       const { errors, non2xx } = await polling.stop();
       report(`beside ${Math.round(rate)} polls a second`, after);
-      // It went on for as long as was measured, and about as fast as it should.
+      // Polling lasted during the whole measurement, at about its rate.
       expect(rate).toBeGreaterThan(0.7 * POLLS_A_SECOND);
       expect([errors, non2xx]).toEqual([0, 0]);
       expectHardlySlower(before, after);
@@ -155,7 +155,7 @@ describe('fault 20: more than anybody asked for', () => {
       for (const one of [id, theirs]) await stage.waitFor(one, 'the end', ({ status }) => status === 'Completed');
     }));
 
-  it('readers of events that read nothing until no more fits: others hardly wait longer, and all see the end', () =>
+  it('event streams are full since their clients read nothing: other calls take hardly longer, and all streams get the end', () =>
     onStage({ workers: 0 }, async (stage) => {
       const [caller, crowd] = stage.callers;
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);

@@ -7,18 +7,18 @@ import { profile } from './harness/profile';
 import { holdFinish, holdPublication, losePublicationReply } from './harness/publication';
 import type { Stage } from './harness/stage';
 
-/** After Redis answers again. */
+/** Limit after the first answer of Redis. */
 const BACK_WITHIN_MS = 3_000;
 
 /**
- * Each attempt to connect comes 50 ms later than the one before it, up to a limit. Without one the attempts would be
- * further apart than that after so long.
+ * The delay between attempts to connect grows by 50 ms each time, up to a limit. Without the limit it would be longer
+ * than the recovery limit after this outage.
  */
 const LONG_OUTAGE_MS = 1.1 * (BACK_WITHIN_MS / 50) * (BACK_WITHIN_MS / 2);
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-/** Redis forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
+/** Redis forces its file to the disk once a second, and delays a write by up to another second while the disk is busy. */
 const EVERYSEC_LOSS_MS = 2_000;
 
 function readAs(stage: Stage, id: string, { caller }: Call): Promise<Call> {
@@ -31,13 +31,13 @@ async function isReady(url: string): Promise<boolean> {
 
 function waitUntilUnready(url: string) {
   return waitUntil(
-    'readiness to be lost',
+    'the process not to be ready',
     () => isReady(url),
     (ready) => !ready,
   );
 }
 
-/** Of the pages that were read for the query alone: those that were read more than once. */
+/** Pages that were read more than once. */
 async function listPagesReadAgain(stage: Stage, id: string): Promise<string[]> {
   const begunAt = listAccepted(stage.history).get(id)?.startedAt ?? 0;
   const pages = (await stage.double.requests())
@@ -46,7 +46,7 @@ async function listPagesReadAgain(stage: Stage, id: string): Promise<string[]> {
   return pages.filter((page, i) => pages.indexOf(page) !== i);
 }
 
-/** Both callers submit side by side, `count` times at once, until told to stop. @returns What stops them. */
+/** Both callers submit, `count` submissions at a time. @returns A function that stops them. */
 function submitAllTheTime(stage: Stage, count: number): () => Promise<void> {
   let isStopped = false;
   const submitting = Array.from({ length: count }, async (_, i) => {
@@ -61,7 +61,7 @@ function submitAllTheTime(stage: Stage, count: number): () => Promise<void> {
 describe.each(['always', 'everysec'] as const)(
   'fault 6: Redis is killed and comes back (appendfsync %s)',
   (appendfsync) => {
-    it('with nobody to take it: what was accepted is there', () =>
+    it('without a worker: accepted queries are kept', () =>
       onStage({ redis: { appendfsync }, workers: 0 }, async (stage) => {
         const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
         await stage.redis.waitUntilWritten();
@@ -91,7 +91,7 @@ describe.each(['always', 'everysec'] as const)(
         expect(await stage.waitForEnd(before.id)).toEqual(before);
       }));
 
-    it('under 20 submitters: what is lost, if anything, was accepted in the last two seconds', () =>
+    it('under 20 submitters: only queries of the last two seconds may be lost', () =>
       onStage({ redis: { appendfsync } }, async (stage) => {
         const stop = submitAllTheTime(stage, 20);
         const accepted = () => listAccepted(stage.history);
@@ -99,7 +99,7 @@ describe.each(['always', 'everysec'] as const)(
         for (let time = 1; time <= 2; time += 1) {
           const before = accepted().size;
           await waitUntil(
-            'many to be accepted',
+            'many accepted queries',
             () => accepted().size,
             (count) => count >= before + 60,
           );
@@ -110,7 +110,7 @@ describe.each(['always', 'everysec'] as const)(
             const backAt = now();
             const isNext = ({ answer, endedAt }: Call) => answer?.status === 202 && endedAt > backAt;
             const next = await waitUntil(
-              'the next one to be accepted',
+              'the next accepted query',
               () => stage.history.calls.find(isNext),
               (call) => call !== undefined,
             );
@@ -129,23 +129,27 @@ describe.each(['always', 'everysec'] as const)(
       }));
 
     it.each([
-      ['before Redis has its outcome', holdPublication, false],
-      ['once Redis has its outcome, before the worker knows', losePublicationReply, true],
-    ])('as a query finishes, %s: it is Completed once, and no page is read twice', (_name, aim, isWritten) =>
+      ['before Redis has the outcome', holdPublication, false],
+      ['after Redis has the outcome, before its reply', losePublicationReply, true],
+    ])('as a query completes, %s: one outcome, and no page is read twice', (_name, aim, isWritten) =>
       onStage({ redis: { appendfsync } }, async (stage) => {
         const { client } = stage.redis;
         const [caller] = stage.callers;
-        // From then on Redis knows the script of publications.
+        // Loads the script of publications into Redis.
         await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
-        const aimed = aim(stage.lines.worker);
+        const aimed = aim(stage.proxies.worker);
         const id = await caller.submitUntilAccepted(WHOLE_RANGE);
         await aimed;
         const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
-        const written = await waitUntil('the moment', readOutcome, (outcome) => (outcome !== null) === isWritten);
+        const written = await waitUntil(
+          'the state of the outcome',
+          readOutcome,
+          (outcome) => (outcome !== null) === isWritten,
+        );
         await stage.redis.waitUntilWritten();
         await stage.blind(async () => {
           await stage.redis.kill();
-          stage.lines.worker.setMode('pass');
+          stage.proxies.worker.setMode('pass');
           await stage.redis.start();
         });
         expect((await stage.waitForEnd(id)).status).toBe('Completed');
@@ -166,21 +170,21 @@ describe('fault 6: Redis is away for minutes', () => {
   it('API and worker are back within three seconds', () =>
     onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
       const [caller] = stage.callers;
-      const lines = [stage.lines.api, stage.lines.worker];
+      const proxies = [stage.proxies.api, stage.proxies.worker];
       await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
       await stage.redis.kill();
       const awaySince = now();
-      for (const line of lines) line.setMode('cut');
+      for (const proxy of proxies) proxy.setMode('cut');
       await waitUntil('the time to pass', now, (time) => time > awaySince + LONG_OUTAGE_MS, 2 * LONG_OUTAGE_MS);
       await stage.redis.start();
-      // Back just after the API has tried in vain: in the worst moment.
-      const { refused } = stage.lines.api;
+      // Redis returns just after a failed attempt of the API, the worst moment.
+      const { refused } = stage.proxies.api;
       await waitUntil(
-        'an attempt of each of its connections',
-        () => stage.lines.api.refused,
+        'an attempt of each connection',
+        () => stage.proxies.api.refused,
         (count) => count >= refused + 2,
       );
-      for (const line of lines) line.setMode('pass');
+      for (const proxy of proxies) proxy.setMode('pass');
       const backAt = now();
       const id = await caller.submitUntilAccepted(ONE_DAY);
       expect(now() - backAt).toBeLessThan(BACK_WITHIN_MS);
@@ -190,7 +194,7 @@ describe('fault 6: Redis is away for minutes', () => {
 });
 
 describe('fault 7: Redis is away when a process starts', () => {
-  it('the API lives, is not ready, answers 503 and leaves no job behind; both recover', () =>
+  it('the API is live and not ready, answers 503 and leaves no job; both recover', () =>
     onStage({ apis: 0, workers: 0 }, async (stage) => {
       await stage.redis.kill();
       const api = await stage.addApi();
@@ -205,7 +209,7 @@ describe('fault 7: Redis is away when a process starts', () => {
       await Promise.all([api, worker].map(waitUntilReady));
       const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      // The refused one reads twenty days, the accepted one a single one.
+      // The refused query would read twenty days, the accepted one reads one.
       const days = new Set((await stage.double.requests()).map(({ day }) => day));
       expect(days).toEqual(new Set([null, ONE_DAY.start]));
     }));
@@ -216,16 +220,16 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
     await stage.redis.client.call('CLIENT', 'PAUSE', profile.lockSeconds * 2_500, 'ALL');
   }
 
-  it('as a query is published: it is not, its run stops, and the next one has nothing left to read', () =>
+  it('as a run publishes: Redis rejects the publication, the run stops, and the next run reads nothing', () =>
     onStage({}, async (stage) => {
       const { client } = stage.redis;
-      const aimed = holdPublication(stage.lines.worker);
+      const aimed = holdPublication(stage.proxies.worker);
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await aimed;
       await stage.blind(async () => {
         await pause(stage);
-        // Now it is at Redis, which looks at it when the lock is over.
-        stage.lines.worker.setMode('pass');
+        // Redis has received the publication, and executes it after the lock has expired.
+        stage.proxies.worker.setMode('pass');
         await client.ping();
       });
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
@@ -235,29 +239,29 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
     }));
 
   it.each([
-    ['before the worker knows', losePublicationReply],
-    ['before BullMQ has ended its job', holdFinish],
-  ])('once a query is published, %s: that outcome stands, and nothing is read again', (_name, aim) =>
+    ['before its reply', losePublicationReply],
+    ['before BullMQ completes the job', holdFinish],
+  ])('after a publication, %s: the outcome stands, and nothing is read again', (_name, aim) =>
     onStage({}, async (stage) => {
       const { client } = stage.redis;
       const [caller] = stage.callers;
       const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
       const listAsked = async () => (await stage.double.requests()).filter(({ day }) => day !== null);
-      // From then on Redis knows the scripts.
+      // Loads the scripts into Redis.
       await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
       await stage.waitUntilIdle();
-      const aimed = aim(stage.lines.worker);
+      const aimed = aim(stage.proxies.worker);
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);
       await aimed;
-      const written = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
+      const written = await waitUntil('the outcome', readOutcome, (outcome) => outcome !== null);
       const asked = await listAsked();
       await stage.blind(async () => {
         await pause(stage);
-        stage.lines.worker.setMode('pass');
+        stage.proxies.worker.setMode('pass');
         await client.ping();
       });
       await stage.waitUntilIdle();
-      // Its lock was lost, so that it was taken once more: by a run that found the outcome.
+      // The lock expired, so a second run took the query and found the outcome.
       expect(await client.hget(`{audit-query}:queries:${id}`, 'stc')).toBe('1');
       expect(stage.workers[0]!.output()).toContain('a run was stopped');
       expect(await readOutcome()).toBe(written);
@@ -267,7 +271,7 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
     }),
   );
 
-  it('in its middle: it ends once, and no page is read twice', () =>
+  it('during a run: one outcome, and no page is read twice', () =>
     onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(30);
@@ -279,7 +283,7 @@ describe('fault 9: Redis pauses for longer than the lock', () => {
       expect(await listPagesReadAgain(stage, id)).toEqual([]);
     }));
 
-  it('for all connections at once being killed: everything comes out all the same', () =>
+  it('all connections are killed at once: every query completes', () =>
     onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       for (const pages of [10, 25, 40]) {

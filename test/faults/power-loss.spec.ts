@@ -9,15 +9,15 @@ import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-describe('fault 11: the end of the append-only file is lost with the power', () => {
-  it('a lost query is unknown, an older one is not, and the same key can be submitted again', () =>
+describe('fault 11: a power cut loses the end of the append-only file', () => {
+  it('a lost query is 404, an older one is kept, and the lost key can be submitted again', () =>
     onStage({ redis: { appendfsync: 'always' }, workers: 0, check: { mayBeLost: true } }, async (stage) => {
       const [caller] = stage.callers;
       const kept = await caller.submitUntilAccepted(ONE_DAY, 'kept');
       const keptBytes = await stage.redis.logSize();
       const lost = await caller.submitUntilAccepted(ONE_DAY, 'lost');
       await stage.redis.kill();
-      // Also in the middle of a command: what is half there counts as not there.
+      // Also in the middle of a command: Redis ignores an incomplete command at the end.
       await stage.redis.cutLog(keptBytes + 20);
       await stage.redis.start();
       await waitUntilReady(stage.apis[0]!);
@@ -28,16 +28,16 @@ describe('fault 11: the end of the append-only file is lost with the power', () 
       for (const id of [kept, lost]) expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 
-  it('a query whose outcome is lost is run again: it reads nothing anew, and its count is as exact', () =>
+  it('a query whose outcome is lost runs again, reads no page, and has the same count', () =>
     onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
       const { client } = stage.redis;
       const readOutcome = () => client.get(`{audit-query}:outcome:${id}`);
-      const aimed = holdPublication(stage.lines.worker);
+      const aimed = holdPublication(stage.proxies.worker);
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await aimed;
       const bytesBefore = await stage.redis.logSize();
-      stage.lines.worker.setMode('pass');
-      const lost = await waitUntil('its outcome', readOutcome, (outcome) => outcome !== null);
+      stage.proxies.worker.setMode('pass');
+      const lost = await waitUntil('the outcome', readOutcome, (outcome) => outcome !== null);
       await stage.waitUntilIdle();
       const { length } = await stage.double.requests();
       await stage.blind(async () => {
@@ -57,13 +57,13 @@ describe('fault 11: the end of the append-only file is lost with the power', () 
 
 const NO_STRACE = canWatchDiskSyncs ? '' : ' (skipped: no strace here, from the package strace)';
 
-/** With everysec the power goes when there was no sync for so long: just before the next one, which is the worst moment. */
+/** With everysec the power cut happens so long after the last sync: just before the next one, the worst moment. */
 const WORST_AFTER_SYNC_MS = 950;
 
-/** What Redis lets pass at the most between two syncs: a second, and another one while the disk is busy. */
+/** The longest time between two syncs: a second, and another second while the disk is busy. */
 const LOST_WITHIN_MS = 2_000;
 
-/** One query after the other is submitted until `isTime` says so. */
+/** Submits queries, one after the other, until `isTime` returns true. */
 async function submitUntil({ callers, redis }: Stage, isTime: () => Promise<boolean>) {
   const accepted: { id: string; askedAt: number; at: number; logBytes: number }[] = [];
   while (!(await isTime())) {
@@ -74,21 +74,21 @@ async function submitUntil({ callers, redis }: Stage, isTime: () => Promise<bool
   return accepted;
 }
 
-describe.skipIf(NO_STRACE)(`fault 11: what is on the disk when the power goes${NO_STRACE}`, () => {
-  it('with appendfsync always: all that was accepted, before it is answered', () =>
+describe.skipIf(NO_STRACE)(`fault 11: the disk at a power cut${NO_STRACE}`, () => {
+  it('with appendfsync always: has every accepted query before its 202', () =>
     onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
       const watch = await watchDiskSyncs(stage.redis.pid);
       let left = 200;
       const accepted = await submitUntil(stage, async () => (left -= 1) < 0);
       const syncs = await watch.read();
       await watch.stop();
-      // Both are whole milliseconds, rounded down.
+      // Both times are rounded down to whole milliseconds.
       const isForced = ({ askedAt, at }: { askedAt: number; at: number }) =>
         syncs.some(({ startedAt, endedAt }) => startedAt >= askedAt && endedAt <= at + 1);
       expect(accepted.filter((one) => !isForced(one))).toEqual([]);
     }));
 
-  it('with everysec, just before it is forced to the disk again: all but that of the last two seconds', () =>
+  it('with everysec, just before the next sync: has all queries but those of the last two seconds', () =>
     onStage({ workers: 0, check: { mayBeLost: true } }, async (stage) => {
       const watch = await watchDiskSyncs(stage.redis.pid);
       const begun = Date.now();

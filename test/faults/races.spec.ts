@@ -10,15 +10,15 @@ import { onStage, WHOLE_RANGE } from './harness/on-stage';
 import { profile } from './harness/profile';
 import type { Stage } from './harness/stage';
 
-/** Eleven workers or more are started and killed by then, and each is missed after up to two lock times. */
+/** Time for at least eleven workers to start and to be killed; a lost worker is detected after up to two lock times. */
 const POISON_LIMIT_MS = 96_000 + 11 * 2 * profile.lockSeconds * 1_000;
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-describe('fault 16: what is in Redis is deleted in the middle of a run', () => {
+describe('fault 16: records are deleted during a run', () => {
   it.each([
     ['the records of the query', (stage: Stage, id: string) => deleteRecords(stage, id)],
     ['everything', (stage: Stage) => stage.redis.client.flushall()],
-  ])('%s: the run stops, nothing is published, the worker goes on with others', (_name, erase) =>
+  ])('%s: the run stops and publishes nothing, and the worker runs other queries', (_name, erase) =>
     onStage({}, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(6);
@@ -43,11 +43,11 @@ async function deleteRecords({ redis: { client } }: Stage, id: string): Promise<
   await client.lrem('{audit-query}:queries:active', 0, id);
 }
 
-/** Of 100 pages each. The others of fault 17 have 20: no run that begins beside the poison gets to store anything of one. */
+/** 100 pages a day: no run beside the poison stores a day before its worker is killed. */
 const LONG_DAYS = generateDays('2021-10-01', 4, 100_000);
 
-describe('fault 17: a query takes its worker down each time', () => {
-  it('ends as WORKER_LOST after a bound; those that are run beside it, and those that come later, are Completed', () =>
+describe('fault 17: a query kills its worker each time', () => {
+  it('it ends as WORKER_LOST after a bound; queries beside it and later queries complete', () =>
     onStage(
       {
         workers: 0,
@@ -59,22 +59,23 @@ describe('fault 17: a query takes its worker down each time', () => {
         await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 400 } }] });
         const POISON = '2021-10-20';
         let deaths = 0;
-        /** Dies as soon as it asks for the poisoned day. */
+        /** Is killed as soon as it requests the poisoned day. */
         const addWorker = async () => {
-          const line = await startTcpProxy({ host: '127.0.0.1', port: stage.double.port });
-          const worker = await stage.addWorker({ TABLE_CONNECTION_STRING: stage.connectionString(line.port) });
-          line.onSent(encodeURIComponent(`ge '${POISON}'`).replace(/'/g, '%27').slice(-15), () => {
+          const proxy = await startTcpProxy({ host: '127.0.0.1', port: stage.double.port });
+          const worker = await stage.addWorker({ TABLE_CONNECTION_STRING: stage.connectionString(proxy.port) });
+          proxy.onSent(encodeURIComponent(`ge '${POISON}'`).replace(/'/g, '%27').slice(-15), () => {
             if (stage.isGone(worker)) return;
             deaths += 1;
-            void stage.end(worker, 'SIGKILL').then(() => line.stop());
+            void stage.end(worker, 'SIGKILL').then(() => proxy.stop());
           });
         };
         const submitDay = (day: string) => stage.callers[1].submitUntilAccepted({ start: day, end: day });
         const submitAll = (days: string[]) => Promise.all(days.map((day) => submitDay(`2021-10-${day}`)));
-        // One worker has as many as it takes, for longer than the poison lives: so the other has the rest, again and again.
+        // One worker is busy with as many queries as it runs at once, for longer than the poison lives, so that the other
+        // worker runs all remaining ones.
         const others = await submitAll(['01', '02', '03', '04']);
         await addWorker();
-        for (const id of others) await stage.waitFor(id, 'its begin', ({ status }) => status === 'Running');
+        for (const id of others) await stage.waitFor(id, 'the query to run', ({ status }) => status === 'Running');
         const poison = await stage.callers[0].submitUntilAccepted({ start: POISON, end: POISON });
         others.push(...(await submitAll(['05', '06', '07'])));
         await addWorker();
@@ -91,7 +92,7 @@ describe('fault 17: a query takes its worker down each time', () => {
         expect(await stage.waitForEnd(poison)).toMatchObject({ status: 'Failed', error: { code: 'WORKER_LOST' } });
         const ends = await Promise.all(others.map((id) => stage.waitForEnd(id)));
         expect(ends.map(({ status }) => status)).toEqual(others.map(() => 'Completed'));
-        // Fewer where the machine was so slow that a lock ran out meanwhile: that counts as a lost worker too.
+        // Fewer on a slow machine: an expired lock counts as a lost worker too.
         expect(deaths).toBeGreaterThan(5);
         expect(deaths).toBeLessThanOrEqual(11);
       },
@@ -99,7 +100,7 @@ describe('fault 17: a query takes its worker down each time', () => {
 });
 
 describe('fault 21: the payload of a job is of another version', () => {
-  it('newer ones are Failed with a code, and those without what came later are understood', () =>
+  it('a newer payload is Failed with a code, and an older one without later members completes', () =>
     onStage({ check: { mayFailAs: ['QUERY_INVALID'] } }, async (stage) => {
       const queue = new Queue('queries', { connection: stage.redis.client, prefix: '{audit-query}' });
       const request = { ...ONE_DAY, maxAgeSeconds: 0 };
@@ -109,7 +110,7 @@ describe('fault 21: the payload of a job is of another version', () => {
         ['b'.repeat(32), { version: 1, caller, request: { ...request, start: 'later' } }, 'Failed', 'QUERY_INVALID'],
         ['c'.repeat(32), { version: 1, caller, request }, 'Completed', undefined],
       ];
-      // Read last: the pages of the others are pages that it waits for, too.
+      // Submitted first, so that a live query needs the pages of the others.
       const own = await stage.callers[0].submitUntilAccepted(ONE_DAY);
       const timestamp = Number((await stage.redis.client.time())[0]) * 1_000;
       for (const [jobId, data] of jobs) await queue.add('count-distinct', data, { jobId, timestamp });
@@ -123,10 +124,10 @@ describe('fault 21: the payload of a job is of another version', () => {
     }));
 });
 
-/** What members of which a version knows more than today's, and which it does not know. */
+/** Records of another version: with unknown members, and without known ones. */
 const UNKNOWN = { splits: 3, tenant: 'another' };
 
-/** What the first caller is told of a query, everywhere: as a document, in the list, by the first event, in the original's words. */
+/** The query as the first caller sees it: document, list, first event, and the original's route. */
 async function readEverywhere(stage: Stage, id: string) {
   const [caller] = stage.callers;
   const { url } = stage.apis[0]!;
@@ -148,12 +149,12 @@ async function readEverywhere(stage: Stage, id: string) {
   };
 }
 
-/** A query that has ended, which nobody has looked at since. */
+/** A query that has ended, and that no call has read since. */
 async function complete({ callers, redis: { client } }: Stage) {
   const id = await callers[0].submitUntilAccepted(ONE_DAY);
   const key = `{audit-query}:outcome:${id}`;
   const written = await waitUntil(
-    'its outcome',
+    'the outcome',
     () => client.get(key),
     (text) => text !== null,
   );
@@ -162,7 +163,7 @@ async function complete({ callers, redis: { client } }: Stage) {
 }
 
 describe('fault 21: the records of a query are of another version', () => {
-  it('an outcome without a member, and with unknown ones: understood, with what it has', () =>
+  it('an outcome without a known member and with unknown ones: is returned with its members', () =>
     onStage({}, async (stage) => {
       const { id, outcome, rewrite } = await complete(stage);
       const { startedAt: _, ...older } = outcome;
@@ -183,7 +184,7 @@ describe('fault 21: the records of a query are of another version', () => {
       expect(operators).toBe(200);
     }));
 
-  it('an outcome with a code that came later: Failed, and refused with a code', () =>
+  it('an outcome with an unknown code: Failed, with QUERY_FAILED', () =>
     onStage({ check: { mayFailAs: ['QUERY_FAILED'] } }, async (stage) => {
       const { id, outcome, rewrite } = await complete(stage);
       const error = { code: 'TABLE_FROZEN', message: 'The table is frozen.' };
@@ -196,7 +197,7 @@ describe('fault 21: the records of a query are of another version', () => {
       expect(operators).toBe(200);
     }));
 
-  it('progress without members, and with unknown ones: understood by the API, and by the worker that goes on', () =>
+  it('progress without members and with unknown ones: API and worker accept it', () =>
     onStage({ workers: 0 }, async (stage) => {
       const { client } = stage.redis;
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);

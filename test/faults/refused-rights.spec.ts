@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { type ServiceProcess, waitUntilReady } from '../support/service-processes';
 import { waitUntil } from '../support/wait-until';
 import { onStage, WHOLE_RANGE } from './harness/on-stage';
-import { RIGHTS, setRights } from './harness/rights';
+import { RIGHTS, setRights } from './harness/redis-refusals';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-/** Of all processes and of the test, heartbeats and checkpoints included; a loop without a delay makes some 20,000. */
+/** Limit for all processes and the test, with heartbeats and checkpoints; a loop without a delay sends some 20,000. */
 const MOST_COMMANDS_A_SECOND = 300;
 
 const WATCHED_MS = 2_000;
 
-/** How many commands Redis was sent, those that it refused included. */
+/** The number of commands that Redis received, with the refused ones. */
 async function countCommands({ redis }: Stage): Promise<number> {
   const stats = await redis.client.info('commandstats');
   return [...stats.matchAll(/(?:calls|rejected_calls)=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
@@ -25,7 +25,7 @@ async function expectPaced(stage: Stage): Promise<void> {
   expect(((await countCommands(stage)) - count) / seconds()).toBeLessThan(MOST_COMMANDS_A_SECOND);
 }
 
-/** Each answers its liveness, and says why it is not ready. */
+/** Each process is live, and not ready with the code of the refusal. */
 async function expectRefused(processes: readonly ServiceProcess[]): Promise<void> {
   for (const { url } of processes) {
     await waitUntil(
@@ -37,14 +37,14 @@ async function expectRefused(processes: readonly ServiceProcess[]): Promise<void
   }
 }
 
-/** A worker is replaced: the one goes in order, the other waits for its rights. */
+/** Replaces a worker: the old one exits in order, the new one waits for its rights. */
 async function replaceWorker(stage: Stage, worker: ServiceProcess): Promise<ServiceProcess> {
   await stage.end(worker);
   expect(worker.output()).not.toContain('within its grace period');
   return stage.addWorker();
 }
 
-/** One entry with the code, and one for its end, which is seen by the commands of the platform's probes if by no others. */
+/** Expects one log entry with the code and one at its end, which at the latest a probe of the platform notices. */
 async function expectLogged(process: ServiceProcess): Promise<void> {
   const list = (text: string) =>
     process
@@ -65,10 +65,10 @@ async function expectLogged(process: ServiceProcess): Promise<void> {
 }
 
 describe.each(RIGHTS)('fault 24: the user of the service may not use $name', ({ name, take, give }) => {
-  // A query that is accepted without INFO is completed as any other.
+  // A query that is accepted without INFO completes like any other.
   const refusesQueries = name !== 'INFO';
 
-  it('for a time while queries run: paced, not ready, replaceable, and each query completes', () =>
+  it('while queries run: few commands, not ready, replaceable, and each query completes', () =>
     onStage({ workers: 2 }, async (stage) => {
       const [first, second] = stage.workers as [ServiceProcess, ServiceProcess];
       const submitting = [WHOLE_RANGE, WHOLE_RANGE, ONE_DAY].map((range) =>
@@ -92,7 +92,7 @@ describe.each(RIGHTS)('fault 24: the user of the service may not use $name', ({ 
       for (const process of left) await expectLogged(process);
     }));
 
-  it('as they start: live, not ready, paced, and at work once it may', () =>
+  it('as processes start: live, not ready, few commands, and working once the rights are back', () =>
     onStage({}, async (stage) => {
       const [api, worker] = [stage.apis[0]!, stage.workers[0]!];
       await setRights(stage, take);

@@ -3,7 +3,7 @@ import { generateDays } from '../support/table-double/generated-table';
 import { waitUntil } from '../support/wait-until';
 import { onStage } from './harness/on-stage';
 import { profile } from './harness/profile';
-import { REFUSALS } from './harness/refuse-writes';
+import { REFUSALS } from './harness/redis-refusals';
 import type { Stage } from './harness/stage';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
@@ -13,14 +13,14 @@ const rows = {
   withoutIdentifier: 0.01,
 };
 
-/** 400 pages, after each 50 of which a scan stores how far it is. */
+/** 400 pages; a scan stores a checkpoint after each 50. */
 const FAULTS = [{ fault: { kind: 'latency', ms: 10 } }, { fault: { kind: 'short-page', rows: 150 } }] as const;
 const PAGES_PER_CHECKPOINT = 50;
 
-/** A lock is renewed at half of its time, so no lock expires while writes are refused for less than that. */
+/** A lock is renewed at half of its duration, so that no lock expires during a shorter refusal. */
 const env = { LOCK_SECONDS: '10' };
 
-/** @returns When the scan began that has stored the checkpoint of the day. */
+/** @returns The start of the scan that stored the checkpoint of the day. */
 async function waitForCheckpoint({ redis }: Stage, isWanted: (scannedAt: number) => boolean): Promise<number> {
   const read = async () => {
     const keys = await redis.client.keys('{audit-query}:checkpoint:*');
@@ -41,19 +41,19 @@ describe('fault 26: Redis refuses writes between two checkpoints of two scans of
         await stage.double.configure({ faults: FAULTS });
         const ids = [await caller.submitUntilAccepted(ONE_DAY)];
         await stage.waitForPages(5);
-        // Its freshness does not allow it to share the first scan.
+        // Its maxAgeSeconds does not allow it to share the first scan.
         ids.push(await caller.submitUntilAccepted(ONE_DAY));
         const first = await waitForCheckpoint(stage, () => true);
         let last = await waitForCheckpoint(stage, (scannedAt) => scannedAt !== first);
         await stage.blind(async () => {
           const { mend } = await refuse(stage.redis);
           expect((await caller.submit(ONE_DAY)).answer?.status).toBe(503);
-          // Until both scans have tried to store another one, and one of them has found that of the other.
+          // Until both scans have tried to store another checkpoint, and one has found that of the other.
           await stage.waitForPages((await stage.pagesServed()) + 2 * (PAGES_PER_CHECKPOINT + 5));
           last = await waitForCheckpoint(stage, () => true);
           await mend();
         });
-        // What that one stores now, its query resumes from.
+        // Its query resumes from the checkpoint that it stores now.
         await waitForCheckpoint(stage, (scannedAt) => scannedAt !== last);
         await stage.end(stage.workers[0]!, 'SIGKILL');
         await stage.addWorker();

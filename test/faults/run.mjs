@@ -1,6 +1,6 @@
 // `npm run test:faults`: each fault alone, and then a random mixture of them for ten minutes. `-- --mixture --seed 7
 // --minutes 2`: the mixture alone, repeatable by its seed. `-- --profile slow`: each fault alone, with the values of
-// production. Other arguments go to the runner, and are about the faults.
+// production. Other arguments go to the test runner.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,9 +23,9 @@ if (!/^\d+$/.test(values.seed)) fail('--seed must be a whole number.');
 
 await ensureDependencies();
 if (!ensureProgram('redis-server')) fail('The faults need a redis-server on the PATH.');
-if (!ensureProgram('faketime')) console.log('There is no faketime to be had: fault 18 is left out.');
-if (!ensureProgram('strace')) console.log('There is no strace to be had: a part of fault 11 is left out.');
-if (process.getuid?.() !== 0) console.log('Only root can mount a small disk: a part of fault 10 is left out.');
+if (!ensureProgram('faketime')) console.log('faketime is not installed: fault 18 is skipped.');
+if (!ensureProgram('strace')) console.log('strace is not installed: a part of fault 11 is skipped.');
+if (process.getuid?.() !== 0) console.log('Only root can mount a small disk: a part of fault 10 is skipped.');
 await build();
 const filters = [...(values.testNamePattern === undefined ? [] : ['-t', values.testNamePattern]), ...positionals];
 const isWhole = filters.length === 0 && values.profile === 'fast';

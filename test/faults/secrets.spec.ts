@@ -18,7 +18,7 @@ const HASH_SECRET = 'identifier-hash-key';
 /** Of the whole range. */
 const PAGES = 60;
 
-/** A key that is looked for afterwards wherever it must not be. */
+/** A new account key, which I7 looks for. */
 function toSecretKey({ secrets }: Stage): string {
   const key = randomBytes(64).toString('base64');
   secrets.push(key);
@@ -31,7 +31,7 @@ interface Scene {
   addWorker: (env?: Record<string, string>) => Promise<ServiceProcess>;
 }
 
-/** The stage, with a vault that has the secrets of its workers and outlives them. */
+/** A stage whose workers read their secrets from a vault, which stops after them. */
 async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>, check: CheckOptions = {}): Promise<void> {
   const [identity, vault] = await Promise.all([startIdentityEndpoint(), startKeyVault()]);
   const env = { ...identity.env, KEY_VAULT_URL: vault.url, TABLE_CONNECTION_STRING: '', IDENTIFIER_HASH_KEY: '' };
@@ -46,7 +46,7 @@ async function withVault(test: (stage: Stage, scene: Scene) => Promise<void>, ch
   }
 }
 
-/** How a vault is not there for a while, and how long a request is waited for beyond PAGE_RETRY_SECONDS. */
+/** How a vault is unavailable, and how long a worker waits for a request to it beyond PAGE_RETRY_SECONDS. */
 const ABSENCES: [name: string, disturbance: Disturbance, extraMs: number][] = [
   ['away', { kind: 'away' }, 0],
   ['silent', { kind: 'slow' }, 10_000],
@@ -55,11 +55,11 @@ const ABSENCES: [name: string, disturbance: Disturbance, extraMs: number][] = [
 
 const FORBIDDEN = { mayFailAs: ['TABLE_FORBIDDEN'] };
 
-/** To publish what a page was given up for, and to be looked at, on a busy machine. */
+/** Time to publish the failure and to read it, on a busy machine. */
 const SLACK_MS = 3_000;
 
-/** The key is rotated while the vault is not there to tell the new one. @returns When the first page was refused. */
-async function rotateUntold(stage: Stage, { vault }: Scene, disturbance: Disturbance): Promise<number> {
+/** Rotates the key while the vault is unavailable. @returns The time of the first refused page. */
+async function rotateUnnoticed(stage: Stage, { vault }: Scene, disturbance: Disturbance): Promise<number> {
   vault.disturb(disturbance);
   const key = toSecretKey(stage);
   vault.set(TABLE_SECRET, toConnectionString(stage.double.port, key));
@@ -67,20 +67,20 @@ async function rotateUntold(stage: Stage, { vault }: Scene, disturbance: Disturb
   await stage.double.configure({ accountKeys: [key] });
   const isRefused = ({ status }: { status: number | null }) => status === 403;
   const requests = await waitUntil(
-    'a page to be refused',
+    'a refused page',
     () => stage.double.requests(),
     (all) => all.some(isRefused),
   );
   await waitUntil(
-    'the vault to be asked in vain',
+    'a failed request to the vault',
     () => vault.requests.length,
     (count) => count > asked,
   );
   return requests.find(isRefused)?.receivedAtMs ?? 0;
 }
 
-describe('fault 13: secrets change, or cannot be had', () => {
-  it('a key that is rotated in the middle of a query is not noticed', () =>
+describe('fault 13: secrets change or are unavailable', () => {
+  it('a key rotation during a query: no caller notices', () =>
     withVault(async (stage, { vault, addWorker }) => {
       await addWorker();
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
@@ -91,27 +91,29 @@ describe('fault 13: secrets change, or cannot be had', () => {
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 
-  it.each(ABSENCES)('a key that is rotated while the vault is %s: read as soon as it is back', (_name, disturbance) =>
-    withVault(async (stage, scene) => {
-      await scene.addWorker({ PAGE_RETRY_SECONDS: '30' });
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await stage.waitForPages(10);
-      await rotateUntold(stage, scene, disturbance);
-      const served = await stage.pagesServed();
-      scene.vault.disturb(undefined);
-      expect((await stage.waitForEnd(id)).status).toBe('Completed');
-      expect(served).toBeLessThan(PAGES);
-    }),
+  it.each(ABSENCES)(
+    'a key rotation while the vault is %s: the worker reads the key once the vault is back',
+    (_name, disturbance) =>
+      withVault(async (stage, scene) => {
+        await scene.addWorker({ PAGE_RETRY_SECONDS: '30' });
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await stage.waitForPages(10);
+        await rotateUnnoticed(stage, scene, disturbance);
+        const served = await stage.pagesServed();
+        scene.vault.disturb(undefined);
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+        expect(served).toBeLessThan(PAGES);
+      }),
   );
 
   it.each(ABSENCES)(
-    'and it stays %s: TABLE_FORBIDDEN after PAGE_RETRY_SECONDS; the next one finds the new key',
+    'a vault that stays %s: TABLE_FORBIDDEN after PAGE_RETRY_SECONDS; the next query uses the new key',
     (name, disturbance, extraMs) =>
       withVault(async (stage, scene) => {
         const worker = await scene.addWorker();
         const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
         await stage.waitForPages(10);
-        const refusedAt = await rotateUntold(stage, scene, disturbance);
+        const refusedAt = await rotateUnnoticed(stage, scene, disturbance);
         expect((await stage.waitForEnd(id)).error?.code).toBe('TABLE_FORBIDDEN');
         const tookMs = now() - refusedAt;
         console.log(`a vault that stays ${name}: given up after ${Math.round(tookMs)} ms`);
@@ -123,7 +125,7 @@ describe('fault 13: secrets change, or cannot be had', () => {
       }, FORBIDDEN),
   );
 
-  it('a key that nobody has any more: TABLE_FORBIDDEN', () =>
+  it('a key that no store has: TABLE_FORBIDDEN', () =>
     withVault(async (stage, { addWorker }) => {
       await addWorker();
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
@@ -136,20 +138,22 @@ describe('fault 13: secrets change, or cannot be had', () => {
     ['away', { kind: 'away' } as const, 'SECRET_UNREACHABLE'],
     ['silent', { kind: 'slow' } as const, 'SECRET_UNREACHABLE'],
     ['throttling', { kind: 'status', status: 429, retryAfterSeconds: 1 } as const, 'SECRET_THROTTLED'],
-  ])('a vault that is %s at the start: not ready, no query is taken, and it recovers', (_name, disturbance, code) =>
-    withVault(async (stage, { vault, addWorker }) => {
-      vault.disturb(disturbance);
-      const worker = await addWorker();
-      const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
-      await waitUntil(
-        `readiness to say ${code}`,
-        async () => (await fetch(`${worker.url}/health/ready`)).text(),
-        (body) => body.includes(code),
-      );
-      expect((await stage.callers[0].read(id)).answer?.document?.status).toBe('Pending');
-      vault.disturb(undefined);
-      await waitUntilReady(worker);
-      expect((await stage.waitForEnd(id)).status).toBe('Completed');
-    }),
+  ])(
+    'a vault that is %s at the start: the worker is not ready, runs no query, and recovers',
+    (_name, disturbance, code) =>
+      withVault(async (stage, { vault, addWorker }) => {
+        vault.disturb(disturbance);
+        const worker = await addWorker();
+        const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
+        await waitUntil(
+          `readiness to say ${code}`,
+          async () => (await fetch(`${worker.url}/health/ready`)).text(),
+          (body) => body.includes(code),
+        );
+        expect((await stage.callers[0].read(id)).answer?.document?.status).toBe('Pending');
+        vault.disturb(undefined);
+        await waitUntilReady(worker);
+        expect((await stage.waitForEnd(id)).status).toBe('Completed');
+      }),
   );
 });

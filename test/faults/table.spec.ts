@@ -7,7 +7,7 @@ import { profile } from './harness/profile';
 const RANGE = { start: '2021-10-01', end: '2021-10-06' };
 const rows = { partitions: generateDays(RANGE.start, 6, 4_000), distinctIdentifiers: 9_000, withoutIdentifier: 0.01 };
 
-/** What the double can do wrong, and with which codes a query may end where it never does anything else. */
+/** Faults of the double, and the codes with which a query may fail if every request has the fault. */
 const FAULTS: [name: string, fault: Fault, codes: string[]][] = [
   ['503', { kind: 'status', status: 503 }, ['TABLE_THROTTLED']],
   ['503 with Retry-After', { kind: 'status', status: 503, retryAfterSeconds: 1 }, ['TABLE_THROTTLED']],
@@ -19,7 +19,7 @@ const FAULTS: [name: string, fault: Fault, codes: string[]][] = [
   ['a reset', { kind: 'reset' }, ['TABLE_UNREACHABLE']],
   ['silence', { kind: 'hang' }, ['TABLE_UNREACHABLE']],
   ['a cut reply', { kind: 'cut-body' }, ['TABLE_UNREACHABLE', 'TABLE_PROTOCOL']],
-  ['a reply in drops', { kind: 'drip' }, ['TABLE_UNREACHABLE']],
+  ['a slow reply', { kind: 'drip' }, ['TABLE_UNREACHABLE']],
   ['a page of a proxy', { kind: 'html' }, ['TABLE_PROTOCOL']],
   ['an empty reply', { kind: 'empty-body' }, ['TABLE_PROTOCOL']],
   ['an empty object', { kind: 'empty-object' }, ['TABLE_PROTOCOL']],
@@ -27,7 +27,7 @@ const FAULTS: [name: string, fault: Fault, codes: string[]][] = [
   ['a token that repeats', { kind: 'repeat-token' }, ['TABLE_PROTOCOL']],
 ];
 
-/** What a correct service does as well. */
+/** Behaviour that a correct service may have. */
 const HARMLESS: [name: string, fault: Fault][] = [
   ['late replies', { kind: 'latency', ms: 20, jitterMs: 100 }],
   ['pages that end with their partition', { kind: 'partition-boundary' }],
@@ -35,18 +35,18 @@ const HARMLESS: [name: string, fault: Fault][] = [
 ];
 
 /**
- * Silence is the longest: six days share two requests at a time, so that a page waits for those of two other pairs before
- * it is asked for again, and at the end those under way run into their limit too.
+ * No answer takes longest: six days share two requests at a time, so that a page waits for two other pairs before its
+ * retry, and at the end the requests in flight reach their limit too.
  */
 const FAILS_WITHIN_MS = 5 * profile.pageTimeoutSeconds * 1_000 + 12_000;
 
-/** What is refused for good the first time that it is seen. */
+/** Faults that fail a query at once, without a retry. */
 const FATAL = new Set(['403', '400', 'a token that repeats']);
 
-/** Each of six days has four pages at the least, three of which are asked for with a token. */
+/** Each of six days has at least four pages, three of them with a token. */
 const LEAST_REQUESTS = 18;
 
-/** A seed with which the rule hits two of the requests that there are for certain: one of them may be that of a probe. */
+/** A seed with which the rule hits two of the certain requests: one of them may be a readiness check. */
 function findSeed(rule: FaultRule, first: number): number {
   for (let seed = first; ; seed += 1) {
     const script = new FaultScript([rule], seed);
@@ -59,30 +59,28 @@ const FAILS = { mayFailAs: FAULTS.flatMap(([, , codes]) => codes) };
 const LIMITED = { mayFailAs: ['QUERY_TIME_LIMIT'] };
 
 const LIMIT_SECONDS = 5;
-/** To give up what is under way and to publish it, on a busy machine. */
+/** Time to abort the requests in flight and to publish, on a busy machine. */
 const ENDS_WITHIN_MS = 2_000;
 
-describe('fault 12: the table does wrong', () => {
-  it.each([0.01, 0.2])(
-    'now and then (%d of the requests, each of its faults): exact, or Failed with the right code',
-    (probability) =>
-      onStage({ rows, env: { SCAN_CONCURRENCY: '8', PAGE_RETRY_SECONDS: '20' }, check: FAILS }, async (stage) => {
-        for (const [i, [name, fault, codes]] of FAULTS.entries()) {
-          const rule = { fault, probability };
-          // Another seed for each, or the same requests would be hit by all.
-          await stage.double.configure({ faults: [rule], faultSeed: findSeed(rule, i * 100_000) });
-          const before = (await stage.double.requests()).length;
-          const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
-          const requests = (await stage.double.requests()).slice(before);
-          const hit = requests.filter(({ day, faults }) => day !== null && faults.length > 0);
-          expect([name, hit.length]).toEqual([name, expect.toSatisfy((count: number) => count > 0)]);
-          if (!FATAL.has(name)) expect([name, document.status]).toEqual([name, 'Completed']);
-          else expect([name, document.error?.code]).toEqual([name, codes[0]]);
-        }
-      }),
+describe('fault 12: the table fails', () => {
+  it.each([0.01, 0.2])('on %d of the requests, with each fault: exact, or Failed with the right code', (probability) =>
+    onStage({ rows, env: { SCAN_CONCURRENCY: '8', PAGE_RETRY_SECONDS: '20' }, check: FAILS }, async (stage) => {
+      for (const [i, [name, fault, codes]] of FAULTS.entries()) {
+        const rule = { fault, probability };
+        // One seed each: with the same seed all faults would hit the same requests.
+        await stage.double.configure({ faults: [rule], faultSeed: findSeed(rule, i * 100_000) });
+        const before = (await stage.double.requests()).length;
+        const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
+        const requests = (await stage.double.requests()).slice(before);
+        const hit = requests.filter(({ day, faults }) => day !== null && faults.length > 0);
+        expect([name, hit.length]).toEqual([name, expect.toSatisfy((count: number) => count > 0)]);
+        if (!FATAL.has(name)) expect([name, document.status]).toEqual([name, 'Completed']);
+        else expect([name, document.error?.code]).toEqual([name, codes[0]]);
+      }
+    }),
   );
 
-  it('always: Failed with the right code, in bounded time', () =>
+  it('on every request: Failed with the right code, in bounded time', () =>
     onStage({ rows, env: { PAGE_RETRY_SECONDS: '2' }, check: FAILS }, async (stage) => {
       const [caller] = stage.callers;
       for (const [name, fault, codes] of FAULTS) {
@@ -94,7 +92,7 @@ describe('fault 12: the table does wrong', () => {
       }
     }));
 
-  it.each(HARMLESS)('as a correct service may (%s): exact', (_name, fault) =>
+  it.each(HARMLESS)('with behaviour of a correct service (%s): exact', (_name, fault) =>
     onStage({ rows }, async (stage) => {
       await stage.double.configure({ faults: [{ fault }] });
       const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
@@ -102,14 +100,14 @@ describe('fault 12: the table does wrong', () => {
     }),
   );
 
-  it('with empty pages, one of two: exact', () =>
+  it('with an empty page in every two: exact', () =>
     onStage({ rows }, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'empty-page' }, probability: 0.5 }] });
       const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
       expect(document.status).toBe('Completed');
     }));
 
-  it('with empty pages without end, each with a new token: QUERY_TIME_LIMIT, and no page more', () =>
+  it('with endless empty pages, each with a new token: QUERY_TIME_LIMIT, and no further page', () =>
     onStage({ rows, env: { QUERY_TIME_LIMIT_SECONDS: String(LIMIT_SECONDS) }, check: LIMITED }, async (stage) => {
       await stage.double.configure({ faults: [PAGE_LATENCY, { fault: { kind: 'empty-page' } }] });
       const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
@@ -117,16 +115,16 @@ describe('fault 12: the table does wrong', () => {
       const tookMs = Date.parse(document.finishedAt ?? '') - Date.parse(document.startedAt ?? '');
       expect(tookMs).toBeGreaterThanOrEqual(LIMIT_SECONDS * 1_000);
       expect(tookMs).toBeLessThan(LIMIT_SECONDS * 1_000 + ENDS_WITHIN_MS);
-      // Its empty pages are no progress, and nothing of them is taken for a day that was read.
+      // Empty pages are no progress, and no day counts as read.
       expect(document.progress).toMatchObject({ daysDone: 0, entitiesRead: 0 });
       await stage.double.configure({ faults: [PAGE_LATENCY] });
       expect((await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE))).status).toBe('Completed');
     }));
 
-  it('and its line is reset again and again: exact', () =>
+  it('with connections that are reset again and again: exact', () =>
     onStage({ rows }, async (stage) => {
-      stage.lines.table.setQuality({ cutAfterBytes: 150_000, latencyMs: 5 });
-      stage.lines.table.setMode('reset');
+      stage.proxies.table.setQuality({ cutAfterBytes: 150_000, latencyMs: 5 });
+      stage.proxies.table.setMode('reset');
       const document = await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(RANGE));
       expect(document.status).toBe('Completed');
     }));

@@ -6,10 +6,10 @@ import type { Stage } from './harness/stage';
 import { failUnforeseen } from './harness/unforeseen-failure';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
-/** The last of the table's: no run that is ended early gets there. */
+/** The last day of the table: no run that stops early reads it. */
 const OTHER_DAY = { start: '2021-10-20', end: '2021-10-20' };
 
-/** In what a worker says that it begins a query, and that it has completed one. */
+/** In the commands with which a worker starts a run and publishes a result. */
 const BEGIN = ':status:Pending';
 const PUBLICATION = '"status":"Completed"';
 
@@ -17,10 +17,10 @@ function readStatus({ answer }: Call): string | undefined {
   return answer?.document?.status;
 }
 
-/** Terminates three times side by side, each through whichever API is next. @returns How the query has ended. */
+/** Terminates three times concurrently, each through the next API. @returns The document of the ended query. */
 async function terminate(stage: Stage, id: string): Promise<QueryDocument> {
   const calls = await Promise.all([1, 2, 3].map(() => stage.callers[0].terminate(id)));
-  // One outcome for all, and 202 for whoever wrote it at the most.
+  // One outcome for all, and 202 for at most one call, which wrote it.
   expect(new Set(calls.map(readStatus)).size).toBe(1);
   const statuses = calls.map(({ answer }) => answer?.status);
   expect(statuses.sort().slice(0, 2)).toEqual([200, 200]);
@@ -34,7 +34,7 @@ async function listDays(stage: Stage): Promise<string[]> {
   return [...new Set(days)];
 }
 
-/** Shows that the workers go on, and have read nothing of what was terminated but `days`. */
+/** Expects that the workers run other queries, and read only `days` of the terminated one. */
 async function expectOthersGoOn(stage: Stage, days: readonly string[] = []): Promise<void> {
   const other = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
   expect((await stage.waitForEnd(other)).status).toBe('Completed');
@@ -43,7 +43,7 @@ async function expectOthersGoOn(stage: Stage, days: readonly string[] = []): Pro
 }
 
 describe('fault 15: a query is terminated', () => {
-  it('while it waits, through another API: it is never begun', () =>
+  it('while it waits, through another API: no worker starts it', () =>
     onStage({ apis: 2, workers: 0 }, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       expect((await terminate(stage, id)).status).toBe('Terminated');
@@ -51,34 +51,34 @@ describe('fault 15: a query is terminated', () => {
       await expectOthersGoOn(stage);
     }));
 
-  it('while it runs, through another API: no page is asked for after two seconds', () =>
+  it('while it runs, through another API: no page is requested after two seconds', () =>
     onStage({ apis: 2 }, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 300 } }] });
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(4);
       expect((await terminate(stage, id)).status).toBe('Terminated');
       await waitUntil(
-        'its pages to stop',
+        'its page requests to stop',
         () => stage.double.requests(),
         (requests) => now() - (requests.at(-1)?.receivedAtMs ?? 0) > 2_500,
       );
       expect(await stage.pagesServed()).toBeLessThan(60);
     }));
 
-  it('after its worker was killed, and before anybody has missed that: who takes it over reads nothing', () =>
+  it('after its worker was killed, before this is detected: the next worker reads nothing', () =>
     onStage({ apis: 2 }, async (stage) => {
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(4);
       await stage.end(stage.workers[0]!, 'SIGKILL');
       const days = await listDays(stage);
       expect((await terminate(stage, id)).status).toBe('Terminated');
-      // Still that of the dead one: nobody could take it off the list.
+      // Still active: the killed worker could not remove it from the list.
       expect(await stage.redis.client.lrange('{audit-query}:queries:active', 0, -1)).toEqual([id]);
       await stage.addWorker();
       await expectOthersGoOn(stage, days);
     }));
 
-  it('while it waits to be tried again after an unexpected error: it is not', () =>
+  it('while it waits for a retry after an unexpected error: it is not retried', () =>
     onStage({ apis: 2 }, async (stage) => {
       const { id, mend } = await failUnforeseen(stage, ONE_DAY);
       await stage.end(stage.workers[0]!, 'SIGKILL');
@@ -94,50 +94,50 @@ describe('fault 15: a query is terminated', () => {
       expect(since.filter((day) => day === ONE_DAY.start)).toEqual([]);
     }));
 
-  it('while it waits to be alone, since it has lost two workers: it makes room for others at once', () =>
+  it('while it waits to run alone, after two lost workers: other queries run at once', () =>
     onStage({ apis: 2 }, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 500 } }] });
       const [worker] = stage.workers;
       const long = await stage.callers[1].submitUntilAccepted(WHOLE_RANGE);
-      await stage.waitFor(long, 'its begin', ({ status }) => status === 'Running');
-      // Held on its way to its begin, so that it has lost two by then.
-      stage.lines.worker.holdFrom(BEGIN);
+      await stage.waitFor(long, 'the query to run', ({ status }) => status === 'Running');
+      // Holds back the start of its run until its counter of lost workers is 2.
+      stage.proxies.worker.holdFrom(BEGIN);
       const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
       await stage.redis.client.hset(`{audit-query}:queries:${id}`, 'lostWorkers', 2);
-      stage.lines.worker.setMode('pass');
+      stage.proxies.worker.setMode('pass');
       await waitUntil(
-        'it to wait to be alone',
+        'the query to wait to run alone',
         () => worker!.output(),
         (output) => output.includes('is to be run alone'),
       );
       expect((await terminate(stage, id)).status).toBe('Terminated');
       await stage.double.configure({ faults: [PAGE_LATENCY] });
       const later = await stage.callers[0].submitUntilAccepted(OTHER_DAY);
-      await stage.waitFor(later, 'its begin', ({ status }) => status !== 'Pending');
+      await stage.waitFor(later, 'the query to run', ({ status }) => status !== 'Pending');
       expect((await stage.waitFor(long, 'a status', () => true)).status).toBe('Running');
       for (const one of [later, long]) expect((await stage.waitForEnd(one)).status).toBe('Completed');
     }));
 });
 
-describe('fault 15: a query is terminated in the moment in which', () => {
-  /** Terminates it before what has the text gets to Redis. @returns How it has ended. */
+describe('fault 15: a query is terminated as', () => {
+  /** Terminates the query before the command with this text reaches Redis. @returns The ended query. */
   async function terminateBefore(stage: Stage, text: string): Promise<QueryDocument> {
-    const { worker: line } = stage.lines;
-    const sent = new Promise<void>((resolve) => line.onSent(text, resolve));
-    line.holdFrom(text);
+    const { worker: proxy } = stage.proxies;
+    const sent = new Promise<void>((resolve) => proxy.onSent(text, resolve));
+    proxy.holdFrom(text);
     const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
     await sent;
     const ended = await terminate(stage, id);
-    line.setMode('pass');
+    proxy.setMode('pass');
     await expectRunToStop(stage);
     return ended;
   }
 
-  /** Terminates it once that is on its way, with nothing before it. */
+  /** Terminates the query after the command with this text was sent. */
   async function terminateAfter(stage: Stage, text: string): Promise<QueryDocument> {
-    // Redis knows the scripts of both from then on: else what is sent first is only the question whether it does.
+    // Loads both scripts into Redis: otherwise the first command is an EVALSHA that gets NOSCRIPT.
     await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(OTHER_DAY));
-    const sent = new Promise<void>((resolve) => stage.lines.worker.onSent(text, resolve));
+    const sent = new Promise<void>((resolve) => stage.proxies.worker.onSent(text, resolve));
     const id = await stage.callers[0].submitUntilAccepted(ONE_DAY);
     await sent;
     return terminate(stage, id);
@@ -148,14 +148,14 @@ describe('fault 15: a query is terminated in the moment in which', () => {
     return waitUntil('the run to stop', () => stage.workers[0]!.output(), isStopped);
   }
 
-  it('a worker begins it, and before: nothing is read', () =>
+  it('a worker starts it, before the start: nothing is read', () =>
     onStage({ apis: 2 }, async (stage) => {
       const ended = await terminateBefore(stage, BEGIN);
       expect([ended.status, ended.startedAt]).toEqual(['Terminated', null]);
       await expectOthersGoOn(stage);
     }));
 
-  it('a worker begins it, and after: it was begun, and stops', () =>
+  it('a worker starts it, after the start: the run stops', () =>
     onStage({ apis: 2 }, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 1_000 } }] });
       const ended = await terminateAfter(stage, BEGIN);
@@ -165,14 +165,14 @@ describe('fault 15: a query is terminated in the moment in which', () => {
       await expectOthersGoOn(stage, [ONE_DAY.start]);
     }));
 
-  it('a worker publishes its result, and before: it is Terminated for good', () =>
+  it('a worker publishes its result, before the publication: it stays Terminated', () =>
     onStage({ apis: 2 }, async (stage) => {
       const ended = await terminateBefore(stage, PUBLICATION);
       expect([ended.status, ended.result]).toEqual(['Terminated', null]);
       expect(await stage.waitFor(ended.id, 'a status', isOver)).toEqual(ended);
     }));
 
-  it('a worker publishes its result, and after: it is Completed for good', () =>
+  it('a worker publishes its result, after the publication: it stays Completed', () =>
     onStage({ apis: 2 }, async (stage) => {
       const ended = await terminateAfter(stage, PUBLICATION);
       expect([ended.status, ended.error]).toEqual(['Completed', null]);

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** A fault may be that nothing happens for a while; with production's values that is minutes. */
+/** A fault may last for seconds; with the values of production, for minutes. */
 const TEST_LIMIT_MS = process.env['FAULTS_PROFILE'] === 'slow' ? 1_200_000 : 240_000;
 const MINUTES = Number(process.env['FAULTS_MINUTES'] ?? 10);
 const globalSetup = ['test/faults/harness/global-setup.ts'];

@@ -3,14 +3,14 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A list of API keys in a folder of its own. */
+/** A file of API keys, in a temporary folder. */
 export interface ApiKeyFile {
   path: string;
-  /** What makes the service read it. */
+  /** Variables with which the service reads the file. */
   env: Record<string, string>;
-  /** Replaces the list as a whole, as careful people and mounted secrets do. */
+  /** Replaces the file atomically, as mounted secrets are replaced. */
   write(keys: Record<string, string[]>): Promise<void>;
-  /** The same with any text. */
+  /** Like `write`, with any text. */
   writeText(text: string): Promise<void>;
   remove(): Promise<void>;
 }

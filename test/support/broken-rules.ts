@@ -1,4 +1,4 @@
-/** What has to hold of something, each rule by the sentence that says it. */
+/** Predicates by the sentence that describes each. */
 export type Rules<T> = Record<string, (subject: T) => boolean>;
 
 export function brokenRules<T>(rules: Rules<T>, subject: T): string[] {

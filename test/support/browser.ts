@@ -4,7 +4,7 @@ import { type Browser, chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** No sandbox: the suites also run as root, and open no page but the service's own. */
+/** No sandbox: the suites also run as root, and open only pages of the service. */
 const ARGS = [
   '--headless',
   '--no-sandbox',
@@ -16,13 +16,13 @@ const ARGS = [
   '--disable-sync',
 ];
 
-/** The browser on the PATH, or undefined where there is none. */
+/** The path of the browser, undefined if none is on the PATH. */
 export function findChromium(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => existsSync(file));
 }
 
-/** A browser without a window. Throws where `findChromium` finds none. */
+/** Starts a browser without a window. Throws if `findChromium` finds none. */
 export function launchChromium(): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(`none of ${NAMES.join(', ')} is on the PATH`);

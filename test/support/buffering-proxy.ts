@@ -3,15 +3,15 @@ import type { AddressInfo } from 'node:net';
 
 export interface BufferingProxy {
   url: string;
-  /** The paths that were asked for, with what is behind them. */
+  /** The requested paths with their queries. */
   readonly paths: string[];
   stop(): Promise<void>;
 }
 
 /**
- * An HTTP proxy that gives on nothing of an answer before it has all of it, as some do: no stream gets through.
+ * An HTTP proxy that forwards an answer only when it is complete, so that streams do not work.
  *
- * @param lostAnswers How many of the first answers it loses, with the connection.
+ * @param lostAnswers The number of first answers for which it closes the connection instead.
  */
 export async function startBufferingProxy(target: string, lostAnswers = 0): Promise<BufferingProxy> {
   const paths: string[] = [];

@@ -20,17 +20,17 @@ interface Operation {
 }
 
 interface OpenApi {
-  /** Those that can be with any answer. */
+  /** Headers that any answer may have. */
   'x-common-headers'?: Answer['headers'];
   paths: Record<string, Record<string, Operation | undefined>>;
 }
 
-/** Those that carry an answer, and say nothing of it. */
+/** Headers of the transport, which the document does not describe. */
 const HEADERS_OF_THE_TRANSPORT = new Set(
   'connection,content-length,content-type,date,keep-alive,transfer-encoding'.split(','),
 );
 
-/** What answers where no operation is, and its status. */
+/** Answers of no operation, and their statuses. */
 const ELSEWHERE = { 'x-options': 204, 'x-other-methods': 405, 'x-other-paths': 404 };
 
 const FILES = ['openapi.json', 'openapi.operator.json'] as const;
@@ -41,14 +41,14 @@ addFormats(ajv);
 for (const [file, document] of documents) ajv.addSchema(document, file);
 
 /**
- * `fetch`, for whom the document is the law: throws when an answer has a status, a header, a content type or a member
- * that `openapi.json` does not have, a problem has a code that its response does not list, or a required one is missing. The events of a stream are checked as they pass.
+ * `fetch` that checks each answer. Throws if a status, header, content type or member is not in `openapi.json`, or if a
+ * required one is missing, or if a problem has a code that its response does not list. An undocumented event fails its stream.
  */
 export function checkedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   return fetchAndCheck('openapi.json', new Request(input, init));
 }
 
-/** The same for the operators' listener and `openapi.operator.json`. */
+/** Like `checkedFetch`, for the operators' listener and `openapi.operator.json`. */
 export function checkedOperatorFetch(input: string | URL, init?: RequestInit): Promise<Response> {
   return fetchAndCheck('openapi.operator.json', new Request(input, init));
 }
@@ -66,18 +66,18 @@ async function fetchAndCheck(file: (typeof FILES)[number], request: Request): Pr
   return isStream(answer) ? checkEvents(answer) : answer;
 }
 
-/** The router takes no path with a bad percent-encoding for one of its own. */
+/** The router matches no path with an invalid percent-encoding. */
 function isDecodable(pathname: string): boolean {
   try {
     decodeURIComponent(pathname);
     return true;
   } catch {
-    // URIError: not the encoding of any text.
+    // URIError: an invalid encoding.
     return false;
   }
 }
 
-/** Where in the document the answer is, if it is there. */
+/** The JSON pointer of the answer, which may not exist in the document. */
 function findAnswer(file: string, { method }: Request, pathname: string, status: number): string {
   const paths = documents.get(file)?.paths ?? {};
   const path = isDecodable(pathname)
@@ -86,7 +86,7 @@ function findAnswer(file: string, { method }: Request, pathname: string, status:
   if (path === undefined) return `${file}#/x-other-paths`;
   const item = `${file}#/paths/${escape(path)}`;
   const verb = method === 'HEAD' ? 'get' : method.toLowerCase();
-  // A GET that changes something has no HEAD.
+  // A GET with an effect has no HEAD.
   const isRefusedHead = method === 'HEAD' && status === 405;
   if (paths[path]?.[verb] !== undefined && !isRefusedHead) return `${item}/${verb}/responses/${status}`;
   return `${item}/${method === 'OPTIONS' ? 'x-options' : 'x-other-methods'}`;
@@ -129,13 +129,13 @@ interface Problem {
   error: { code: string };
 }
 
-/** What the schema of all problem documents leaves open: the status and the codes of the one response. */
+/** Checks what the schema of all problem documents leaves open: the status and the codes of this response. */
 function findWrongCodes({ status, code, error }: Problem, expected: number, codes: string[] = []): string[] {
   const problems = [code, error.code].filter((one) => !codes.includes(one)).map((one) => `the code ${one}`);
   return status === expected ? problems : [...problems, `the member status ${status}`];
 }
 
-/** Headers as the document writes them, by the names that `fetch` gives them. */
+/** The document's names of headers, by their lower-case names. */
 function toNames(headers: Answer['headers']): Map<string, string> {
   return new Map(Object.keys(headers).map((name) => [name.toLowerCase(), name]));
 }
@@ -173,12 +173,12 @@ function isStream(answer: Response): boolean {
   return answer.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 }
 
-/** What a pointer points at, behind its references. */
+/** The value at a pointer, with references resolved. */
 function resolve(pointer: string): unknown {
   return read(locate(pointer));
 }
 
-/** The pointer without references on its way. */
+/** The pointer with the references on its path resolved. */
 function locate(pointer: string): string {
   const [root = '', ...steps] = pointer.split('/');
   let place = root;

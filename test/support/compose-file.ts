@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 
-/** What docker-compose.yml says of a service, as far as it is used there. */
+/** A service of docker-compose.yml, with the keys that the file uses. */
 export interface ComposeService {
   readonly build?: { readonly context: string; readonly dockerfile: string };
   readonly image?: string;
@@ -34,7 +34,7 @@ export interface ComposeFile {
   readonly services: Readonly<Record<ServiceName, ComposeService>>;
 }
 
-/** As compose reads it with these variables: `${NAME:-where it is not set}` and `${NAME:+where it is}`. */
+/** Interpolates `${NAME:-default}` and `${NAME:+alternative}` with these variables, as compose does. */
 export function parseComposeFile(text: string, env: Readonly<Record<string, string>> = {}): ComposeFile {
   const interpolated = text.replace(/\$\{(\w+):([-+])([^}]*)\}/g, (_, name: string, sign: string, word: string) => {
     const value = env[name] ?? '';

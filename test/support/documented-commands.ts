@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toCommands } from '../../apps/local/src/commands';
 
-/** The service's addresses in the pages, with the default ports. */
+/** The addresses of the service in the pages, with the default ports. */
 export const DOCUMENTED_ORIGINS = { callers: 'http://127.0.0.1:3000', operators: 'http://127.0.0.1:3001' };
 
 const { callers, operators } = DOCUMENTED_ORIGINS;
 const { submit, follow, result } = toCommands(callers);
 
 /**
- * The commands that local-start.spec.ts runs as they stand, in the order of the pages and in one shell, against the
- * service of `npm start`; and what each must print. A script of several lines is named by its first line.
+ * The commands that local-start.spec.ts runs unchanged, in one shell and in the order of the pages, against the service
+ * of `npm start`, with the expected output. The key of a script is its first line.
  */
 export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [submit]: /^HTTP\/1\.1 202 Accepted$/m,
@@ -34,20 +34,20 @@ export const RUN_AS_THEY_STAND: Readonly<Record<string, RegExp>> = {
   [`curl -s '${operators}/operator/audit?stream=failed-logins&count=20'`]: /^\{"items":\[/,
 };
 
-/** Why a command does not run as it stands, and the spec that stands in for it. */
+/** Why local-start.spec.ts does not run a command, and the spec that covers it. */
 interface StandIn {
   readonly why: string;
   readonly spec: string;
 }
 
-const ON_AZURE: StandIn = { why: 'takes an Azure subscription', spec: 'test/contract/azure-template.spec.ts' };
+const ON_AZURE: StandIn = { why: 'needs an Azure subscription', spec: 'test/contract/azure-template.spec.ts' };
 const COMPLETION: StandIn = { why: 'belongs in the file of a shell', spec: 'test/integration/command-line.spec.ts' };
 const TESTS: StandIn = { why: 'is a test run of its own', spec: 'test/contract/pages.spec.ts' };
 
 export const RUN_OTHERWISE: Readonly<Record<string, StandIn>> = {
   'npm start': { why: 'starts the service that the others need', spec: 'test/e2e/local-start.spec.ts' },
   'docker compose up --build --scale worker=3': {
-    why: 'takes a Docker engine; npm run test:containers reads the same docker-compose.yml and starts it with Podman',
+    why: 'needs a Docker engine; npm run test:containers reads the same docker-compose.yml and starts it with Podman',
     spec: 'test/containers/composition.spec.ts',
   },
   'npm ci': { why: 'npm start runs it', spec: 'test/e2e/local-start.spec.ts' },
@@ -67,12 +67,12 @@ export const RUN_OTHERWISE: Readonly<Record<string, StandIn>> = {
   'npm run bench:scan': TESTS,
   'npm run bench:http': TESTS,
   "curl -s 'https://audit-new.example/api/submit/query?s=10/10/2021&e=10/12/2021'": {
-    why: 'asks a service that is not there',
+    why: 'calls a service that does not exist',
     spec: 'test/e2e/original-client.spec.ts',
   },
 };
 
-/** Pages for users and operators; runbook.spec.ts runs the blocks of the runbook, each in its own failure. */
+/** Pages for users and operators. runbook.spec.ts runs the blocks of the runbook, each during its failure. */
 const PAGES = [
   'README.md',
   ...readdirSync('docs')
@@ -81,7 +81,7 @@ const PAGES = [
     .sort(),
 ];
 
-/** Each command of each shell block of the pages: a line, or all lines of a block that continues over several. */
+/** The commands of all shell blocks of the pages: each line, or the whole block if a command spans lines. */
 export function readCommands(): string[] {
   return PAGES.flatMap((page) => {
     const blocks = readFileSync(page, 'utf8').matchAll(/^ *```(?:sh|bash|shell|console)\n(.*?)^ *```$/gms);
@@ -92,7 +92,7 @@ export function readCommands(): string[] {
   });
 }
 
-/** By which a command is listed above. */
+/** The key of a command in the lists above. */
 export function readFirstLine(command: string): string {
   return command.split('\n')[0] ?? '';
 }

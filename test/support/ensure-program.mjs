@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Whether the program is there; where it was not, after its Debian package was installed, if this may.
+ * Returns whether the program is installed. Installs its Debian package first if it is missing and this process may.
  *
  * @param {string} program
- * @param {string} [name] The package, where it has another name.
+ * @param {string} [name] The package, if it has another name.
  */
 export function ensureProgram(program, name = program) {
   return isOnPath(program) || install(program, name);

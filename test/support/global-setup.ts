@@ -6,15 +6,15 @@ import { type AuthorityFiles, shareTestAuthority } from './azure/share-test-auth
 declare module 'vitest' {
   interface ProvidedContext {
     redisUrl: string;
-    /** The embedded one has no memory limit. */
+    /** The embedded Redis has no memory limit. */
     redisKind: 'given' | 'native' | 'embedded';
     tableConnectionString: string;
-    /** Of the doubles that speak https; the processes of the tests and those that they start trust it. */
+    /** Authority of the doubles with https; the tests and all processes that they start trust it. */
     testAuthority: AuthorityFiles;
   }
 }
 
-/** One Redis and one Azurite for all files; every test has keys and a table of its own in them. */
+/** One Redis and one Azurite for all files. Every test uses its own key prefix and table. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [redis, azurite] = await Promise.all([startRedis(), startAzurite()]);
   project.provide('testAuthority', shareTestAuthority());

@@ -1,4 +1,4 @@
-// Scripts what looking up a name gives, for a process that loads this with LATE_NAMES set (JSON: a list of outcomes a name).
+// Scripts the lookups of names in a process that loads this file, with LATE_NAMES (JSON: a list of outcomes by name).
 const dns = require('node:dns');
 
 /**

@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
-/** The paths of Fastify's own table, as OpenAPI writes them. */
+/** The paths of Fastify's route table, as OpenAPI writes them. */
 export function listPaths(app: NestFastifyApplication): string[] {
   const lines = app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }).split('\n');
   const steps: string[] = [];
@@ -9,6 +9,6 @@ export function listPaths(app: NestFastifyApplication): string[] {
     steps.splice(indent.length / 4, Infinity, step);
     return steps.join('').replace(/:(\w+)/g, '{$1}');
   });
-  // The files of Swagger UI, and what answers CORS preflights, are not for callers.
+  // Without the files of Swagger UI and the routes of CORS preflights.
   return [...new Set(paths)].filter((path) => path !== '' && !/\*|^\/api\/docs\//.test(path));
 }

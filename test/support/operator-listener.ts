@@ -8,14 +8,14 @@ import { createOperatorApp } from '../../apps/api/src/operator/operator.app';
 import type { ReceiveTimes } from '../../apps/api/src/http/create-fastify';
 import { waitUntil } from './wait-until';
 
-/** The operators' listener in this process, at a port that the system chose. */
+/** The operators' listener in this process, at a free port. */
 export interface OperatorListener {
   url: string;
   app: NestFastifyApplication;
   stop(): Promise<void>;
 }
 
-/** @param metrics What `/metrics` shows; without, there is no such path. */
+/** @param metrics Of `/metrics`; absent: the path does not exist. */
 export async function startOperatorListener(
   redisUrl: string,
   env: Record<string, string>,

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkedFetch } from './checked-fetch';
 
-/** What the original's status route tells. */
+/** The body of the original's status route. */
 export interface OriginalJob {
   id: string;
   status: string;
@@ -11,8 +11,8 @@ export interface OriginalJob {
 const ENDED = ['Completed', 'Failed', 'Terminated'];
 
 /**
- * A client as it was written for the Durable Functions service: it knows `statusUri`, the three members of a status and an
- * interval of its own; neither `Location` nor `Retry-After`, and of status codes no more than good and bad.
+ * A client as written for the Durable Functions service: it uses `statusUri`, the three members of a status and its own
+ * interval. It ignores `Location`, `Retry-After` and the exact status code.
  */
 export class OriginalClient {
   constructor(
@@ -20,7 +20,7 @@ export class OriginalClient {
     private readonly intervalMs = 100,
   ) {}
 
-  /** @returns Where the status is. @throws Error with the service's own text. */
+  /** @returns The URL of the status. @throws Error with the text of the service. */
   async submit(s: string, e: string, method: 'GET' | 'POST' = 'GET'): Promise<string> {
     const answer = await checkedFetch(`${this.origin}/api/submit/query?s=${s}&e=${e}`, { method });
     const body = (await answer.json()) as { statusUri: string; error: string };
@@ -28,7 +28,7 @@ export class OriginalClient {
     return body.statusUri;
   }
 
-  /** @throws Error with the service's own text, as for an id that it does not know. */
+  /** @throws Error with the text of the service, for example for an unknown id. */
   async read(statusUri: string): Promise<OriginalJob> {
     const answer = await checkedFetch(statusUri);
     if (!answer.ok) throw new Error(await answer.text());

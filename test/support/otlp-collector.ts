@@ -8,7 +8,7 @@ export interface CollectedSpan {
   name: string;
   traceId: string;
   spanId: string;
-  /** Empty for a root. */
+  /** Empty for a root span. */
   parentSpanId: string;
   attributes: Record<string, Value>;
   events: string[];
@@ -17,7 +17,7 @@ export interface CollectedSpan {
 export interface OtlpCollector {
   url: string;
   readonly spans: readonly CollectedSpan[];
-  /** All that was received, as it was sent. */
+  /** The bodies of all requests. */
   readonly bodies: readonly string[];
   stop(): Promise<void>;
 }
@@ -43,7 +43,7 @@ interface OtlpRequest {
   }[];
 }
 
-/** Takes traces as a collector does, by OTLP over HTTP in JSON. */
+/** A collector of traces: OTLP over HTTP in JSON. */
 export async function startOtlpCollector(): Promise<OtlpCollector> {
   const spans: CollectedSpan[] = [];
   const bodies: string[] = [];

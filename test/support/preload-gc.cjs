@@ -1,4 +1,4 @@
-// Collects garbage all the time in the process that loads it, so that an object without a reference is gone at once.
+// Collects garbage continuously in the process that loads it, so that unreferenced objects disappear at once.
 const { setInterval } = require('node:timers');
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');

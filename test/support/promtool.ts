@@ -6,10 +6,10 @@ import { stringify } from 'yaml';
 
 const RULES = resolve('ops/prometheus/alerts.yaml');
 
-/** What the rules look at. Histograms are many series, of which none does. */
+/** The series that the rules use; no rule uses a bucket of a histogram. */
 const IN_RULES = /^(audit_query_[a-z_]+(?<!_bucket)|nodejs_eventloop_lag_p99_seconds)\b/;
 
-/** Why what needs Prometheus' own evaluation is left out; undefined where it is not. */
+/** Why tests with Prometheus' own evaluation are skipped; undefined if they run. */
 export const NO_PROMTOOL = runPromtool(['--version']).status === 0 ? undefined : 'no promtool on the PATH';
 
 export function runPromtool(args: string[], folder = '.'): { status: number | null; output: string } {
@@ -17,11 +17,11 @@ export function runPromtool(args: string[], folder = '.'): { status: number | nu
   return { status, output: `${stdout ?? ''}${stderr ?? ''}` };
 }
 
-/** What one process told, scrape after scrape: each text is held for so many minutes. */
+/** The scrapes of one process; each text is repeated for so many minutes. */
 export type ScrapeHistory = readonly { text: string; minutes: number }[];
 
 /**
- * Which of the alert rules fire at the end of the histories, as Prometheus decides.
+ * Evaluates alert rules with promtool. @returns The alerts that fire at the end of the histories.
  *
  * @param histories By instance.
  */
@@ -34,7 +34,7 @@ export function listFiring(histories: Readonly<Record<string, ScrapeHistory>>, a
       const test = {
         interval: '1m',
         input_series: series,
-        // None is expected: promtool says which there are.
+        // Expects no alert: promtool prints those that fire.
         alert_rule_test: [{ eval_time: `${minutes - 1}m`, alertname, exp_alerts: [] }],
       };
       writeFileSync(join(folder, 'test.yaml'), stringify({ rule_files: [RULES], tests: [test] }));
@@ -47,7 +47,7 @@ export function listFiring(histories: Readonly<Record<string, ScrapeHistory>>, a
   }
 }
 
-/** The samples of a text by their series. */
+/** The values of an exposition text by series. */
 export function readSamples(text: string): Map<string, string> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), line.slice(line.lastIndexOf(' ') + 1)]));
@@ -61,7 +61,7 @@ function toSeries(instance: string, history: ScrapeHistory): { series: string; v
     values: scrapes
       .map(({ samples, minutes }) => {
         const value = samples.get(name);
-        // Without an exponent, which promtool does not take.
+        // promtool accepts no exponent.
         return `${value === undefined ? '_' : Number(value).toFixed(9)}x${minutes - 1}`;
       })
       .join(' '),

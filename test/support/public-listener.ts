@@ -9,17 +9,10 @@ import { QueryRuns } from '#shared/redis/query-runs';
 import { QueryStates } from '#shared/redis/query-states';
 import { RecordKeys } from '#shared/redis/record-keys';
 import { createPublicApp, type PublicListenerOptions } from '../../apps/api/src/public/public.app';
+import { NO_LIMITS } from './service-processes';
 import { waitUntil } from './wait-until';
 
-const NO_LIMITS = {
-  SUBMISSIONS_PER_MINUTE: '100000',
-  LIVE_QUERIES_PER_CALLER: '100000',
-  POLLS_PER_MINUTE: '100000',
-  REQUESTS_PER_MINUTE: '1000000',
-  EVENT_STREAMS_PER_CALLER: '100000',
-};
-
-/** The callers' listener in this process, at a port that the system chose. */
+/** The callers' listener in this process, at a free port. */
 export interface PublicListener {
   url: string;
   app: NestFastifyApplication;
@@ -59,7 +52,7 @@ export async function startPublicListener(
   };
 }
 
-/** Does to a query what a worker does, when the test says so. */
+/** Changes the records of a query as a worker does, step by step. */
 export class ScriptedWorker {
   readonly redis: Redis;
   private readonly keys: RecordKeys;
@@ -100,14 +93,14 @@ export class ScriptedWorker {
     });
   }
 
-  /** As a worker does whose query cannot succeed. */
+  /** Publishes a failure. */
   async fail(id: string, code: FailureCode): Promise<void> {
     const state = await this.states.decide(id);
     if (state === undefined) throw new Error(`there is no query ${id}`);
     await this.outcomes.publish(id, toEndedFacts(state, 'Failed', code));
   }
 
-  /** Lets go of a query. */
+  /** Releases the lock of a query. */
   async release(id: string): Promise<void> {
     await this.redis.del(this.keys.jobLock(id));
   }

@@ -1,17 +1,17 @@
 import { connect, type Socket } from 'node:net';
 import { waitUntil } from './wait-until';
 
-/** One connection to a listener, with what has come over it so far. */
+/** A TCP connection to a listener, and the text received so far. */
 export interface RawLine {
   socket: Socket;
   readonly text: string;
-  /** Until `text` matches. */
+  /** Resolves when `text` matches. */
   hears(expected: RegExp): Promise<string>;
-  /** Until the other side has let go of it, for good. */
+  /** Resolves when the listener has closed the connection. */
   ends(): Promise<void>;
 }
 
-/** A connection that says what a test says and no more; it is still open where an ordinary client would close it. */
+/** Opens a connection that sends only what the test writes, and that stays half open, unlike that of an HTTP client. */
 export async function openRawLine(url: string): Promise<RawLine> {
   const { hostname, port } = new URL(url);
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true }).setEncoding('utf8');

@@ -1,11 +1,11 @@
-/** One event of a stream, with its data as a document. */
+/** One event of a stream, with parsed data. */
 export interface StreamEvent {
   event: string;
   id: string;
   data: Record<string, unknown>;
 }
 
-/** The events of an answer, one by one; comments are passed over. Ends with the stream, and closes it when left early. */
+/** Yields the events of an answer without comments. Ends with the stream, and closes it if the loop ends early. */
 export async function* readEvents(answer: Response): AsyncGenerator<StreamEvent, undefined, undefined> {
   const reader = (answer.body as ReadableStream<Uint8Array> | null)?.getReader();
   if (reader === undefined) throw new Error('the answer has no body');

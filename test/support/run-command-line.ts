@@ -16,7 +16,7 @@ export interface CommandRun {
   signal: (name: NodeJS.Signals) => void;
   /** Types into the terminal. */
   type: (text: string) => void;
-  /** As in a shell: 128 plus the number of the signal that ended the command. */
+  /** As in a shell: 128 plus the number of a signal that ended the command. */
   readonly exitCode: Promise<number>;
 }
 
@@ -25,7 +25,7 @@ export function startCommand(args: string[], env: Record<string, string> = {}, i
   return start(process.execPath, [MAIN, ...args], env, input);
 }
 
-/** Starts the command in a line of a shell, which may redirect its output. */
+/** Starts a line of a shell with the command, which may redirect its output. */
 export function startInShell(line: string): CommandRun {
   return start('sh', ['-c', line.replace('audit-query', `"${process.execPath}" ${MAIN}`)], {}, '');
 }

@@ -6,7 +6,7 @@ export interface RawAnswer {
   body: string;
 }
 
-/** A request with its path and headers as they are: `fetch` would tidy the one up, and forbids some of the others. */
+/** Sends path and headers unchanged: `fetch` normalises paths and forbids some headers. */
 export function sendRaw(
   origin: string,
   path: string,
@@ -14,7 +14,7 @@ export function sendRaw(
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(origin);
-    // Else Node sends the body of a DELETE without a length: the next request, to the other side.
+    // Node sends the body of a DELETE without a length, and the server would read it as the next request.
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const options = { hostname, port, path, method, headers: { ...length, ...headers }, agent: false };
     const request = httpRequest(options, (response) => {

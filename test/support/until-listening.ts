@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A connection keeps its port for a minute after its end. */
+/** A closed connection occupies its port for a minute. */
 const LIMIT_MS = 90_000;
 
-const AGAIN_AFTER_MS = 50;
+const RETRY_AFTER_MS = 50;
 
 /**
- * Listens at a port that was the caller's a moment ago. The system gives such a port to whoever connects to somewhere
- * meanwhile: then it is tried again.
+ * Listens at a port that the caller has just released. The system may have assigned the port to an outgoing connection:
+ * then it retries.
  *
- * @param isWanted Asked before each attempt: false ends it all.
- * @throws what kept it from listening to the end.
+ * @param isWanted Called before each attempt; false ends the attempts.
+ * @throws The last error of `listen`, after the limit or if the port is not in use.
  */
 export async function untilListening(
   server: Server,
@@ -28,6 +28,6 @@ export async function untilListening(
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || performance.now() > giveUpAt) throw error;
     }
-    await delay(AGAIN_AFTER_MS);
+    await delay(RETRY_AFTER_MS);
   }
 }

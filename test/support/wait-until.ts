@@ -3,11 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 const POLL_MS = 20;
 
 /**
- * Waits for a state instead of a time.
+ * Polls `read` until `isReached` returns true for its state.
  *
- * @param read What is looked at.
- * @param isReached Whether it is what is waited for.
- * @throws Error with the last state seen, after `limitMs`.
+ * @param what The expected state, for the error.
+ * @throws Error with the last state, after `limitMs`.
  */
 export async function waitUntil<T>(
   what: string,
@@ -20,7 +19,7 @@ export async function waitUntil<T>(
     const state = await read();
     if (isReached(state)) return state;
     if (performance.now() > giveUpAt)
-      throw new Error(`waited in vain for ${what}; last seen: ${JSON.stringify(state)}`);
+      throw new Error(`timeout waiting for ${what}; last state: ${JSON.stringify(state)}`);
     await delay(POLL_MS);
   }
 }

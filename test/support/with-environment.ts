@@ -1,4 +1,4 @@
-/** Sets variables of this process, for libraries that read them themselves. @returns What puts the old ones back. */
+/** Sets variables of this process, for libraries that read the environment. @returns A function that restores them. */
 export function withEnvironment(env: Record<string, string>): () => void {
   const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, env);

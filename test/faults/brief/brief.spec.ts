@@ -5,7 +5,7 @@ import { profile } from '../harness/profile';
 
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 
-it('several faults in one query: its worker is killed, its Redis is killed, and paused, and full; it is exact', () =>
+it('several faults during one query: its worker is killed, Redis is killed, pauses and is full; the count is exact', () =>
   onStage({ redis: { appendfsync: 'always' } }, async (stage) => {
     const [caller, other] = stage.callers;
     const id = await caller.submitUntilAccepted(WHOLE_RANGE, 'one');
@@ -32,12 +32,12 @@ it('several faults in one query: its worker is killed, its Redis is killed, and 
     expect((await stage.waitForEnd(others)).status).toBe('Completed');
   }));
 
-it('one key at three APIs, one of which is killed, while the line of the others to Redis breaks: one query', () =>
+it('one key at three APIs, one of which is killed, while the connections of the others to Redis break: one query', () =>
   withDoomedApi(async (stage, scene) => {
-    const breakLine = (count: number) => {
-      if (count === 30) stage.lines.api.setMode('reset');
+    const breakConnections = (count: number) => {
+      if (count === 30) stage.proxies.api.setMode('reset');
     };
-    const plan = { range: ONE_DAY, key: 'one', callers: 12, turns: 5, killAfter: 15, onAnswer: breakLine };
+    const plan = { range: ONE_DAY, key: 'one', callers: 12, turns: 5, killAfter: 15, onAnswer: breakConnections };
     const calls = await submitUntilKilled(stage, scene, plan);
     const id = await stage.callers[0].submitUntilAccepted(ONE_DAY, 'one');
     await expectOneQuery(stage, calls);

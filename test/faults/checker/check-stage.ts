@@ -1,32 +1,27 @@
 import type { History } from '../harness/history';
 import { profile } from '../harness/profile';
 import type { Stage, StageRedis } from '../harness/stage';
-import { findBackwardSteps } from './find-backward-steps';
-import { findDoubledQueries } from './find-doubled-queries';
-import { findLateExits } from './find-late-exits';
-import { findLeaksToOthers } from './find-leaks-to-others';
+import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
+import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-wrong-queries';
+import { findLateExits } from './find-wrong-processes';
 import { findLeftovers } from './find-leftovers';
 import { findSecrets } from './find-secrets';
-import { findUnfinished } from './find-unfinished';
-import { findUnforeseenEnds } from './find-unforeseen-ends';
-import { findUnwantedPages } from './find-unwanted-pages';
+import { findUnwantedPages, readOutcomes } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
-import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals, type RefusalLimits } from './find-wrong-refusals';
-import { readOutcomes } from './read-outcomes';
 
 const KEY_PREFIX = '{audit-query}';
 
 export interface CheckOptions extends RefusalLimits {
-  /** Redis loses what it had acknowledged, so that accepted queries may be unknown later. */
+  /** Redis loses acknowledged writes, so that accepted queries may be unknown later. */
   mayBeLost?: boolean;
-  /** The codes that queries may fail with: the test makes their reasons. */
+  /** The codes with which queries may fail, since the test causes them. */
   mayFailAs?: readonly string[];
-  /** The test takes jobs off the queue by hand, which leaves what counts them as live. */
+  /** The test removes jobs from the queue itself, which leaves their entries in the lists of live queries. */
   mayBeTakenOff?: boolean;
 }
 
-/** What a run has broken of what is promised, in sentences that begin with the number of the promise. */
+/** @returns The violations, in sentences that begin with the number of the rule. */
 export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions = {}): Promise<string[]> {
   const { history, double, redis } = stage;
   return [
@@ -45,7 +40,7 @@ export async function checkStage(stage: Stage<StageRedis>, options: CheckOptions
   ];
 }
 
-/** Submissions that may have left traces in Redis without a query: refused, without an answer, or lost later. */
+/** Submissions that may have left entries in Redis without a query: refused, not answered, or lost. */
 function countHalfWay({ calls, losses }: History, { mayBeLost = false, mayBeTakenOff = false }: CheckOptions): number {
   if (mayBeLost || mayBeTakenOff || losses.length > 0) return Infinity;
   return calls.filter(({ kind, answer }) => kind === 'submit' && answer?.status !== 202).length;
@@ -59,7 +54,7 @@ async function listPlaces(
     answers: calls.map(({ answer }) => answer?.body ?? '').join('\n'),
     'the log of the api': apis.map((process) => process.output()).join('\n'),
     'the log of the worker': workers.map((process) => process.output()).join('\n'),
-    // As bytes: what is not text stays what it is.
+    // latin1 keeps every byte.
     Redis: (await redis.readFiles()).toString('latin1'),
   };
 }

@@ -1,17 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordedRequest } from '../../support/table-double/request-log';
 import type { Call, CallAnswer, History, ProcessEnd, QueryDocument } from '../harness/history';
-import { findBackwardSteps } from './find-backward-steps';
-import { findDoubledQueries } from './find-doubled-queries';
-import { findGrowth } from './find-growth';
-import { findLateExits } from './find-late-exits';
-import { findLeaksToOthers } from './find-leaks-to-others';
+import { findBackwardSteps, findUnfinished, findUnforeseenEnds } from './find-wrong-statuses';
+import { findDoubledQueries, findLeaksToOthers, findWrongQueries } from './find-wrong-queries';
+import { findGrowth, findLateExits } from './find-wrong-processes';
 import { findSecrets } from './find-secrets';
-import { findUnfinished } from './find-unfinished';
-import { findUnforeseenEnds } from './find-unforeseen-ends';
 import { findUnwantedPages } from './find-unwanted-pages';
 import { findWrongCounts } from './find-wrong-counts';
-import { findWrongQueries } from './find-wrong-queries';
 import { findWrongRefusals } from './find-wrong-refusals';
 
 const ID = 'a'.repeat(32);
@@ -71,8 +66,8 @@ function pageAt(receivedAtMs: number, day = '2021-10-01'): RecordedRequest {
   };
 }
 
-describe('a history in which nothing is wrong', () => {
-  it('is found good by every check', async () => {
+describe('a history without a violation', () => {
+  it('passes every check', async () => {
     expect(findUnfinished(good, { limitMs: 5_000 })).toEqual([]);
     expect(findUnforeseenEnds(good)).toEqual([]);
     expect(findBackwardSteps(good)).toEqual([]);
@@ -88,16 +83,16 @@ describe('a history in which nothing is wrong', () => {
   });
 });
 
-describe('I1, every accepted query ends', () => {
+describe('I1: every accepted query ends', () => {
   it.each([
-    ['one that nobody has seen end', historyOf(submitted, read(running(10))), {}],
-    ['one that ends too late', good, { limitMs: 1_000 }],
-    ['one that is lost', historyOf(submitted, { answer: toAnswer(404) }), {}],
+    ['a query whose end no call has seen', historyOf(submitted, read(running(10))), {}],
+    ['a query that ends too late', good, { limitMs: 1_000 }],
+    ['a lost query', historyOf(submitted, { answer: toAnswer(404) }), {}],
   ])('refuses %s', (_name, history, options) => {
     expect(findUnfinished(history, options)).toEqual([expect.stringMatching(`^I1: ${ID}`)]);
   });
 
-  it('gives one its time anew after each disturbance before its end', () => {
+  it('starts the time limit anew after each disturbance before the end', () => {
     const judge = (change: Partial<History>) => findUnfinished({ ...good, ...change }, { limitMs: 1_000 });
     const end = { name: 'worker', code: 0, tookMs: 0, at: 2_100 };
     for (const change of [{ starts: [2_100] }, { ends: [end] }, { blindnesses: [{ from: 500, to: 2_100 }] }]) {
@@ -107,11 +102,11 @@ describe('I1, every accepted query ends', () => {
     expect(judge({ starts: [1_900, 3_100] })).toEqual([expect.stringMatching('^I1: .* took 1100 ms')]);
   });
 
-  it('lets one be lost where that was said to be possible', () => {
+  it('allows a lost query if the test allows losses', () => {
     expect(findUnfinished(historyOf(submitted, { answer: toAnswer(404) }), { mayBeLost: true })).toEqual([]);
   });
 
-  it('lets one be lost that was accepted when Redis was losing, and not been seen since', () => {
+  it('allows a lost query that was accepted during a loss and not seen since', () => {
     const gone = (...calls: Partial<Call>[]) => historyOf(...calls, { answer: toAnswer(404) });
     const judge = (history: History, from: number) => {
       const losing = { ...history, losses: [{ from, to: from + 500 }] };
@@ -127,19 +122,19 @@ describe('I1, every accepted query ends', () => {
   });
 });
 
-describe('I1, a query ends otherwise than completed only for a reason', () => {
+describe('I1: a query fails or is terminated only for a reason', () => {
   const failed = documentOf({ status: 'Failed', error: { code: 'TABLE_PROTOCOL', message: '' } });
   const terminated = documentOf({ status: 'Terminated' });
   const found = [expect.stringMatching(`^I1: ${ID} was`)];
 
-  it('refuses a failure with another code than those that were made', () => {
+  it('refuses a failure with a code that the test does not allow', () => {
     const history = historyOf(submitted, read(failed));
     expect(findUnforeseenEnds(history)).toEqual(found);
     expect(findUnforeseenEnds(history, { mayFailAs: ['TABLE_THROTTLED'] })).toEqual(found);
     expect(findUnforeseenEnds(history, { mayFailAs: ['TABLE_PROTOCOL'] })).toEqual([]);
   });
 
-  it('refuses a termination that its caller has not asked for', () => {
+  it('refuses a termination that the caller has not requested', () => {
     const wish: Partial<Call> = { kind: 'terminate' };
     expect(findUnforeseenEnds(historyOf(submitted, read(terminated)))).toEqual(found);
     expect(findUnforeseenEnds(historyOf(submitted, { ...wish, caller: 'two' }, read(terminated)))).toEqual(found);
@@ -147,7 +142,7 @@ describe('I1, a query ends otherwise than completed only for a reason', () => {
   });
 });
 
-describe('I2, a status only moves forward', () => {
+describe('I2: a status only moves forward', () => {
   it.each<[string, Partial<Call>[]]>([
     ['from Running to Pending', [read(running(1)), read(documentOf())]],
     ['from Completed to Running', [read(completed), read(running(99))]],
@@ -156,14 +151,14 @@ describe('I2, a status only moves forward', () => {
       'to another count',
       [read(completed), read(documentOf({ status: 'Completed', result: { ...result, count: 4 }, progress: full }))],
     ],
-    ['to another time of its end', [read(completed), read({ ...completed, finishedAt: 'later' })]],
+    ['to another finishedAt', [read(completed), read({ ...completed, finishedAt: 'later' })]],
     ['to less progress', [read(running(20)), read(running(10))]],
     ['to unknown', [{ answer: toAnswer(404) }]],
-  ])('refuses one that goes %s', (_name, calls) => {
+  ])('refuses a status that goes %s', (_name, calls) => {
     expect(findBackwardSteps(historyOf(submitted, ...calls))).toEqual([expect.stringMatching(`^I2: ${ID}`)]);
   });
 
-  it('lets a step go back that was lost', () => {
+  it('allows a step back to before a loss', () => {
     const history = historyOf(submitted, read({ ...completed, finishedAt: toIso(950) }), read(running(20)));
     expect(findBackwardSteps({ ...history, losses: [{ from: 900, to: 1_500 }] })).toEqual([]);
     for (const from of [960, 2_200]) {
@@ -172,19 +167,19 @@ describe('I2, a status only moves forward', () => {
     }
   });
 
-  it('does not judge the order of calls at the same time', () => {
+  it('does not judge the order of concurrent calls', () => {
     const overlapping = { ...read(running(10)), startedAt: 900, endedAt: 1_200 };
     expect(findBackwardSteps(historyOf(submitted, read(running(20)), overlapping))).toEqual([]);
   });
 
-  it('forgets nothing for one that was answered beside others', () => {
+  it('judges later calls although one was concurrent', () => {
     const overlapping = { ...read(documentOf()), startedAt: 900, endedAt: 1_200 };
     const history = historyOf(submitted, read(running(20)), overlapping, read(documentOf()));
     expect(findBackwardSteps(history)).toEqual([expect.stringMatching('Running to Pending')]);
   });
 });
 
-describe('I3, a count is the truth', () => {
+describe('I3: a count is that of the table', () => {
   it.each([
     { count: 4 },
     { entitiesRead: 5 },
@@ -199,7 +194,7 @@ describe('I3, a count is the truth', () => {
     }
   });
 
-  it('refuses a scan that is older than was asked for', async () => {
+  it('refuses a scan that is older than maxAgeSeconds', async () => {
     const createdAt = toIso(62_000);
     const reused = { ...result, oldestScanAt: toIso(2_000), daysReused: 1, daysScanned: 1 };
     const findOf = (maxAgeSeconds: number) => {
@@ -212,8 +207,8 @@ describe('I3, a count is the truth', () => {
   });
 });
 
-describe('I4, one key is one query', () => {
-  it('refuses an answer about another query than was asked for', () => {
+describe('I4: one key is one query', () => {
+  it('refuses an answer about another query than the requested one', () => {
     const other = documentOf({ id: OTHER_ID });
     const otherRange = documentOf({ request: { ...range, end: '2021-10-09', maxAgeSeconds: 0 } });
     for (const call of [read(other), { ...submitted, answer: toAnswer(202, otherRange) }]) {
@@ -221,7 +216,7 @@ describe('I4, one key is one query', () => {
     }
   });
 
-  it('refuses two ids of one caller, and not those of two', () => {
+  it('refuses two ids under one key of one caller, and accepts them from two callers', () => {
     const second = { ...submitted, answer: toAnswer(202, documentOf({ id: OTHER_ID })) };
     expect(findDoubledQueries(historyOf(submitted, second))).toEqual([expect.stringMatching('^I4: one k is 2')]);
     expect(findDoubledQueries(historyOf(submitted, { ...second, caller: 'two' }))).toEqual([]);
@@ -232,14 +227,14 @@ describe('I4, one key is one query', () => {
 
   it.each<[string, Partial<Call>]>([
     ['was created a second time', { ...submitted, answer: toAnswer(202, later) }],
-    ['is seen with another time of its creation', read(later)],
-    ['is listed with another one', listOf(later)],
-    ['asks for something else', read(elsewhere)],
-  ])('refuses one that %s', (_name, call) => {
+    ['has another creation time', read(later)],
+    ['has another creation time in a list', listOf(later)],
+    ['has another range', read(elsewhere)],
+  ])('refuses a query that %s', (_name, call) => {
     expect(findDoubledQueries(historyOf(submitted, call))).toEqual([expect.stringMatching(`^I4: ${ID} was`)]);
   });
 
-  it('lets one that may be lost be created again, for good', () => {
+  it('allows a lost query to be created again, if the first one is not seen later', () => {
     const again = [submitted, { ...submitted, answer: toAnswer(202, later) }];
     expect(findDoubledQueries(historyOf(...again), { mayBeLost: true })).toEqual([]);
     const lossAt = (from: number) => ({ ...historyOf(...again), losses: [{ from, to: from + 100 }] });
@@ -251,31 +246,31 @@ describe('I4, one key is one query', () => {
   });
 });
 
-describe('I5, a query is its caller’s alone', () => {
+describe('I5: only its caller sees a query', () => {
   it.each<[string, Partial<Call>]>([
     ['reads it', read(documentOf())],
     ['lists it', listOf(documentOf())],
-    ['is told of it in a refusal', { id: OTHER_ID, answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } }],
-  ])('refuses that another %s', (_name, call) => {
+    ['gets its id in a refusal', { id: OTHER_ID, answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } }],
+  ])('refuses that another caller %s', (_name, call) => {
     expect(findLeaksToOthers(historyOf(submitted, { ...call, caller: 'two' }))).toEqual([
       expect.stringMatching('^I5: two'),
     ]);
   });
 
-  it('lets a 404 repeat what was asked for', () => {
+  it('allows a 404 to repeat the requested id', () => {
     const unknown = { caller: 'two', answer: { ...toAnswer(404), body: `{"instance":"${ID}"}` } };
     expect(findLeaksToOthers(historyOf(submitted, unknown))).toEqual([]);
   });
 });
 
-describe('I7, no secret leaves', () => {
+describe('I7: no secret leaves the service', () => {
   it.each(['a secret', 'number 100012345KX.'])('refuses "%s"', (text) => {
     expect(findSecrets({ log: text }, ['secret'])).toEqual([expect.stringMatching('^I7: .* is in log')]);
   });
 });
 
-describe('I8, memory does not grow', () => {
-  it('refuses a process that grows to the end', () => {
+describe('I8: memory does not grow', () => {
+  it('refuses a process that grows until the end', () => {
     expect(
       findGrowth(
         'api',
@@ -284,47 +279,47 @@ describe('I8, memory does not grow', () => {
     ).toEqual(['I8: api grew from 120 MB to 240 MB']);
   });
 
-  it('refuses less of one that lives for as long as the run, and a run that was too short for it', () => {
+  it('has stricter limits, and a least number of samples, for a process that lives during the whole run', () => {
     const samples = [100, 100, 100, 100, 115, 115, 131, 131].map((mb) => mb * 1e6);
     const strict = { times: 1.3, freeBytes: 0 };
     expect(findGrowth('api', samples)).toEqual([]);
     expect(findGrowth('api', samples, { ...strict, times: 1.4 })).toEqual([]);
     expect(findGrowth('api', samples, strict)).toEqual(['I8: api grew from 100 MB to 131 MB']);
-    expect(findGrowth('api', samples.slice(1), strict)).toEqual(['I8: api was looked at 7 times only']);
+    expect(findGrowth('api', samples.slice(1), strict)).toEqual(['I8: api has only 7 samples']);
   });
 });
 
-describe('I9, a process goes in time', () => {
+describe('I9: a process ends in time', () => {
   it.each([
     { name: 'api', code: 1, tookMs: 10 },
     { name: 'api', code: 'SIGKILL', tookMs: 10 },
     { name: 'api', code: 0, tookMs: 5_000 },
-    { name: 'api', code: 1, tookMs: 0, lastWords: 'an error that nobody caught' },
-    { name: 'api', code: 0, tookMs: 0, lastWords: '' },
+    { name: 'api', code: 1, tookMs: 0, lastOutput: 'an uncaught error' },
+    { name: 'api', code: 0, tookMs: 0, lastOutput: '' },
   ])('refuses %j', (end) => {
     expect(findLateExits(endingWith({ at: 0, ...end }), 3_000)).toEqual([expect.stringMatching('^I9: the api')]);
   });
 
-  it('lets its grace period end a process only where it was blind', () => {
+  it('allows the grace period to run out only while Redis is unreachable', () => {
     const history = endingWith({ name: 'api', code: 0, tookMs: 3_000, at: 9_000, isForced: true });
     const judge = (to: number) => findLateExits({ ...history, blindnesses: [{ from: 0, to }] }, 3_000);
     expect(judge(6_000)).toEqual([]);
-    expect(judge(5_999)).toEqual(['I9: the api went because its grace period was over']);
+    expect(judge(5_999)).toEqual(['I9: the api did not end within its grace period']);
   });
 });
 
-describe('I10, no page is asked for in vain', () => {
+describe('I10: no page is requested in vain', () => {
   const terminated = documentOf({ status: 'Terminated', finishedAt: toIso(1_050) });
   const history = historyOf(submitted, { kind: 'terminate', answer: toAnswer(202, terminated) });
 
-  it('refuses one later than two seconds after the end, one before the beginning, and one of another day', () => {
+  it('refuses a page later than two seconds after the end, before the submission, or of another day', () => {
     expect(findUnwantedPages(history, [pageAt(3_000)])).toEqual([]);
     for (const page of [pageAt(3_100), pageAt(-1), pageAt(500, '2021-10-03')]) {
       expect(findUnwantedPages(history, [page])).toEqual([expect.stringMatching('^I10: 1 pages')]);
     }
   });
 
-  it('does not judge a time in which the worker could not know', () => {
+  it('does not judge a time in which the worker cannot learn that the query ended', () => {
     const blind = { ...history, blindnesses: [{ from: 0, to: 2_000 }] };
     expect(findUnwantedPages(blind, [pageAt(3_200)])).toEqual([]);
   });
@@ -332,7 +327,7 @@ describe('I10, no page is asked for in vain', () => {
   it.each<[string, Partial<Call>]>([
     ['was refused', { answer: toAnswer(503) }],
     ['was not answered', { failure: 'cut' }],
-  ])('lets a submission that %s be read for a moment, or for as long as a worker had it', (_name, call) => {
+  ])('allows pages of a submission that %s for a moment, or until its outcome', (_name, call) => {
     const later = { ...range, end: '2021-10-05' };
     const refused = historyOf({ kind: 'submit', range: later, ...call }, submitted, read(completed));
     expect(findUnwantedPages(refused, [pageAt(4_000, '2021-10-05')])).toEqual([]);
@@ -344,7 +339,7 @@ describe('I10, no page is asked for in vain', () => {
     ]);
   });
 
-  it('takes what is seen to be lost for ended', () => {
+  it('treats a lost query as ended', () => {
     const lost = historyOf(submitted, { answer: toAnswer(404) });
     expect(findUnwantedPages(lost, [pageAt(3_000)])).toEqual([]);
     expect(findUnwantedPages(lost, [pageAt(3_200)])).toEqual([expect.stringMatching('^I10')]);
@@ -353,29 +348,29 @@ describe('I10, no page is asked for in vain', () => {
   });
 });
 
-describe('I11, of the server’s errors only 503, soon and with Retry-After', () => {
+describe('I11: the only 5xx is 503, early and with Retry-After', () => {
   it.each<[string, Partial<Call>]>([
     ['a 500', { answer: toAnswer(500) }],
     ['a 503 without Retry-After', { answer: toAnswer(503, undefined, null) }],
     ['a late 503', { answer: toAnswer(503), endedAt: 3_000 }],
-    ['silence', { failure: 'cut' }],
-    ['an answer that takes long', { ...read(completed), endedAt: 5_001 }],
+    ['no answer', { failure: 'cut' }],
+    ['a late answer', { ...read(completed), endedAt: 5_001 }],
     ['a 202 without Retry-After', { ...submitted, answer: toAnswer(202, documentOf(), null) }],
-    ['a 202 with too late a one', { ...submitted, answer: toAnswer(202, documentOf(), '61') }],
+    ['a 202 with a Retry-After above 60', { ...submitted, answer: toAnswer(202, documentOf(), '61') }],
     ['a 202 in place of a status', { answer: toAnswer(202, documentOf()) }],
-    ['a result that is none', { kind: 'result', answer: toAnswer(200, running(99)) }],
-    ['a result that is held back', { kind: 'result', answer: toAnswer(202, completed) }],
-    ['a 409 of a query that is not known to have failed', { kind: 'result', answer: toAnswer(409) }],
-    ['a 422 of a key that was not used otherwise', { ...submitted, answer: toAnswer(422) }],
+    ['a 200 of a result while the query runs', { kind: 'result', answer: toAnswer(200, running(99)) }],
+    ['a 202 of a result after the end', { kind: 'result', answer: toAnswer(202, completed) }],
+    ['a 409 of a query that did not fail', { kind: 'result', answer: toAnswer(409) }],
+    ['a 422 of a key with one range', { ...submitted, answer: toAnswer(422) }],
     ['a 429 without Retry-After', { answer: toAnswer(429, undefined, null) }],
-    ['a list that there is not', { kind: 'list', id: undefined as never, answer: toAnswer(404) }],
+    ['a 404 of a list', { kind: 'list', id: undefined as never, answer: toAnswer(404) }],
     ['a 400', { ...submitted, answer: toAnswer(400) }],
     ['a 401', { answer: toAnswer(401) }],
   ])('refuses %s', (_name, call) => {
     expect(findWrongRefusals(historyOf(call))).toEqual([expect.stringMatching('^I11')]);
   });
 
-  it('lets a call be refused for a reason', () => {
+  it('allows a refusal that has a reason', () => {
     const failed = documentOf({ status: 'Failed', finishedAt: toIso(900), error: { code: 'X', message: '' } });
     const refused: Partial<Call>[] = [
       { kind: 'result', answer: toAnswer(409) },
@@ -387,7 +382,7 @@ describe('I11, of the server’s errors only 503, soon and with Retry-After', ()
     expect(findWrongRefusals(historyOf(...refused.slice(3)), { unavailableWithinMs: 8_000 })).toEqual([]);
   });
 
-  it('lets calls be without an answer that were under way at an API as it was killed', () => {
+  it('allows calls without an answer that an API had when it was killed', () => {
     const history = historyOf({ api: 'one', failure: 'cut', endedAt: 500 });
     const silentAt = (api: string, from: number) => ({ ...history, silences: [{ api, from, to: from + 50 }] });
     expect(findWrongRefusals(silentAt('one', 400))).toEqual([]);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 beforeEach(() => redis.client.flushall());
 
-it('finds nothing in what BullMQ and the records keep for good reason', async () => {
+it('accepts the keys that BullMQ and the records keep', async () => {
   const { client } = redis;
   await client.hset(`{t}:queries:${'a'.repeat(32)}`, 'progress', '{"ended":true}');
   await client.hset(`{t}:queries:${'b'.repeat(32)}`, 'progress', '{"startedAt":1}');
@@ -24,36 +24,36 @@ it('finds nothing in what BullMQ and the records keep for good reason', async ()
 
 it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
   ['a lock', (client) => client.set('{t}:queries:a:lock', 'x', 'EX', 60)],
-  ['a job under way', (client) => client.lpush('{t}:queries:active', 'a')],
-  ['a job that waits', (client) => client.lpush('{t}:queries:wait', 'a')],
-  ['a job that is put off', (client) => client.zadd('{t}:queries:delayed', 1, 'a')],
-  ['a record without an end', (client) => client.set('{t}:outcome:a', '{}')],
+  ['an active job', (client) => client.lpush('{t}:queries:active', 'a')],
+  ['a waiting job', (client) => client.lpush('{t}:queries:wait', 'a')],
+  ['a delayed job', (client) => client.zadd('{t}:queries:delayed', 1, 'a')],
+  ['a record without an expiry', (client) => client.set('{t}:outcome:a', '{}')],
   [
-    'a query that has ended and counts as live',
+    'an ended query in a list of live queries',
     async (client) => {
       await client.set('{t}:outcome:a', '{}', 'EX', 60);
       await client.zadd('{t}:live:anonymous', 1, 'a');
     },
   ],
   [
-    'a query that counts as live, and whose outcome has expired',
+    'a query with an expired outcome in a list of live queries',
     async (client) => {
       await client.hset('{t}:queries:a', 'progress', '{"ended":true}');
       await client.zadd('{t}:live:anonymous', 1, 'a');
     },
   ],
   [
-    'a query that has ended and counts as running',
+    'an ended query in the list of running queries',
     async (client) => {
       await client.set('{t}:outcome:a', '{}', 'EX', 60);
       await client.zadd('{t}:status:Running', 1, 'a');
       await client.expire('{t}:status:Running', 60);
     },
   ],
-  ['a query that counts as live, of which nothing is left', (client) => client.zadd('{t}:live:anonymous', 1, 'a')],
-  ['a job that was never begun', (client) => client.hset(`{t}:queries:${'a'.repeat(32)}`, 'data', '{}')],
+  ['a query without a record in a list of live queries', (client) => client.zadd('{t}:live:anonymous', 1, 'a')],
+  ['a job that no worker has started', (client) => client.hset(`{t}:queries:${'a'.repeat(32)}`, 'data', '{}')],
   [
-    'a job that is being run by nobody',
+    'a started job that no worker runs',
     (client) => client.hset(`{t}:queries:${'a'.repeat(32)}`, 'progress', '{"startedAt":1}'),
   ],
   [

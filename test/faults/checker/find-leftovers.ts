@@ -1,18 +1,18 @@
 import type { Redis } from 'ioredis';
 
-/** BullMQ trims its stream of events to about 10,000; a trim in whole blocks leaves some more. */
+/** BullMQ trims its event stream to about 10,000 entries; Redis trims whole blocks and leaves some more. */
 const MOST_EVENTS = 11_000;
 
-/** What lives as long as the service: lists of BullMQ, beside the jobs that it holds for a time, and ours, which are trimmed. */
+/** Keys without an expiry: BullMQ's own, the jobs that it keeps for a time, and our lists, which are trimmed. */
 const KEPT =
   /:(queries|purges):(id|meta|events|completed|failed|stalled-check|marker|[0-9a-f]{32})$|:queries:metrics:|:queries-of:|:(all-queries|workers|ended|audit|audit:reads|audit:failed-logins)$/;
 
 /**
- * I6: when all has ended there is no lock, no job under way, nothing else that never goes away by itself, and nothing that
- * says that a query is alive.
+ * I6: after the end of all queries Redis has no lock, no job to run, no other key without an expiry, and no record of a
+ * live query.
  *
- * @param halfWay How many submissions may have been noted and never queued, or taken off the queue again: they stay in
- *   the lists of those that live until somebody looks.
+ * @param halfWay How many submissions may have been recorded and not queued, or removed from the queue: they stay in the
+ *   lists of live queries until the API reads these.
  */
 export async function findLeftovers(redis: Redis, prefix: string, halfWay = 0): Promise<string[]> {
   const queue = `${prefix}:queries`;
@@ -35,19 +35,19 @@ export async function findLeftovers(redis: Redis, prefix: string, halfWay = 0): 
   return [...violations, ...(await findLiveJobs(redis, prefix)), ...(await findLiveEntries(redis, prefix, halfWay))];
 }
 
-/** The job of a query that has ended says so, or there is an outcome that does. */
+/** A job of a query without an outcome must have `ended` in its progress. */
 async function findLiveJobs(redis: Redis, prefix: string): Promise<string[]> {
   const violations: string[] = [];
   for (const key of await redis.keys(`${prefix}:queries:*`)) {
     const id = /:queries:([0-9a-f]{32})$/.exec(key)?.[1];
     if (id === undefined || (await hasOutcome(redis, prefix, id))) continue;
     const progress = await redis.hget(key, 'progress');
-    if (!progress?.includes('"ended":true')) violations.push(`I6: the job of ${id} says that it is alive: ${progress}`);
+    if (!progress?.includes('"ended":true')) violations.push(`I6: the job of ${id} has not ended: ${progress}`);
   }
   return violations;
 }
 
-/** What is counted as live, by its caller or by its status. */
+/** Entries of live queries, by caller or by status. */
 async function findLiveEntries(redis: Redis, prefix: string, halfWay: number): Promise<string[]> {
   const callers = await redis.keys(`${prefix}:live:*`);
   const violations: string[] = [];
@@ -61,11 +61,11 @@ async function findLiveEntries(redis: Redis, prefix: string, halfWay: number): P
   if (unknown.size <= halfWay) return violations;
   return [
     ...violations,
-    `I6: ${unknown.size} queries are counted as live of which nothing is left: ${[...unknown].join(', ')}`,
+    `I6: ${unknown.size} queries are listed as live and have no record: ${[...unknown].join(', ')}`,
   ];
 }
 
-/** It has an outcome, or had one that has expired. */
+/** Whether the query has an outcome, or had one that has expired. */
 async function hasEnded(redis: Redis, prefix: string, id: string): Promise<boolean> {
   const progress = await redis.hget(`${prefix}:queries:${id}`, 'progress');
   return progress?.includes('"ended":true') === true || hasOutcome(redis, prefix, id);

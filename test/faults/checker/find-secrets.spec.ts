@@ -11,16 +11,16 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 it.each<[string, (client: RedisProcess['client']) => Promise<unknown>]>([
-  ['in what its log was rewritten into', (client) => client.bgrewriteaof()],
+  ['in its rewritten append-only file', (client) => client.bgrewriteaof()],
   ['in a snapshot', (client) => client.save()],
-])('I7 refuses what Redis has deleted and keeps %s', async (place, keep) => {
+])('I7 refuses a deleted secret that Redis still has %s', async (place, keep) => {
   const { client } = redis;
-  // So much of one letter would not be found in a file that is compressed.
+  // A compressed file would not contain so many equal letters.
   const secret = `${place}${'x'.repeat(200)}`;
   const find = async () => findSecrets({ Redis: (await redis.readFiles()).toString('latin1') }, [secret]);
   await client.config('SET', 'appendonly', 'no');
   await waitUntil(
-    'the log to be closed',
+    'the append-only file to be closed',
     () => client.info('persistence'),
     (info) => info.includes('aof_enabled:0'),
   );

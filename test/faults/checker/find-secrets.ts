@@ -1,10 +1,10 @@
-/** What the table's identification numbers look like that cannot be mistaken for anything else. */
+/** The form of the double's identification numbers, which no other text has. */
 const IDENTIFIER = /\b1000\d{5}KX\b/;
 
 /**
- * I7: no secret and no identification number in anything that leaves the service.
+ * I7: logs, answers and Redis contain no secret and no identification number.
  *
- * @param places What was printed, answered, stored, by name.
+ * @param places The texts by the name of their place.
  */
 export function findSecrets(places: Readonly<Record<string, string>>, secrets: readonly string[]): string[] {
   return Object.entries(places).flatMap(([place, text]) => [

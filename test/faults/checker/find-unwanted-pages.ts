@@ -8,15 +8,16 @@ import {
   type QueryRange,
   type Sighting,
 } from '../harness/history';
+import type { Redis } from 'ioredis';
 
-/** A run looks whether it may go on once a second, and stops within this. */
+/** A run checks once a second whether it may continue, and stops within this. */
 const STOPS_WITHIN_MS = 2_000;
 
-/** The API takes the job of a refused submission off the queue at once, or tries again after a second; and then the run stops. */
+/** The API removes the job of a refused submission at once, or retries after a second; then the run stops. */
 const DISCARDED_WITHIN_MS = 2_000 + STOPS_WITHIN_MS;
 
-/** What an outcome in Redis says of its query. Milliseconds since 1970. */
-export interface KeptOutcome {
+/** The members of an outcome in Redis that matter here. Milliseconds since 1970. */
+interface KeptOutcome {
   request: QueryRange;
   createdAt: number;
   finishedAt: number;
@@ -28,10 +29,10 @@ interface Wish extends QueryRange {
 }
 
 /**
- * I10: each page is asked for on behalf of a query that is alive, or was two seconds ago.
+ * I10: each page request belongs to a query that is live, or ended at most two seconds ago.
  *
- * @param outcomes Of those too that nobody was told of: a submission whose answer was lost or a refusal may have been taken
- *   by a worker before it could be discarded, and is run to its end.
+ * @param outcomes Also of queries that no caller knows: a worker may have taken the job of a submission whose answer was
+ *   lost or a refusal before the API could remove it, and then runs it to its end.
  */
 export function findUnwantedPages(
   history: History,
@@ -41,13 +42,13 @@ export function findUnwantedPages(
   const wishes = [...listWishes(history), ...outcomes.map(toWish)];
   const isBlind = (at: number) => history.blindnesses.some(({ from, to }) => at >= from && at <= to + STOPS_WITHIN_MS);
   const unwanted = requests.filter(({ day, filter, receivedAtMs: at }) => {
-    // Without a filter it is the probe of readiness.
+    // A request without a filter is the readiness check.
     if (day === null || filter === null || isBlind(at)) return false;
     return !wishes.some(({ start, end, from, to }) => day >= start && day <= end && at >= from && at <= to);
   });
   const [first] = unwanted;
   if (first === undefined) return [];
-  return [`I10: ${unwanted.length} pages were asked for that nobody waits for, the first of ${first.day}`];
+  return [`I10: ${unwanted.length} pages were requested that no live query needs, the first of ${first.day}`];
 }
 
 function toWish({ request, createdAt, finishedAt }: KeptOutcome): Wish {
@@ -69,7 +70,7 @@ function listWishes(history: History): Wish[] {
   });
 }
 
-/** By Redis' clock, which is the machine's; of a query that was lost, when that was seen. */
+/** By Redis' clock, which is the machine's; for a lost query, the end of the first call that got 404. */
 function findEnd(id: string, since: number, seen: readonly Sighting[], unknown: readonly Call[]): number {
   const ends = seen.filter(({ call, document }) => call.endedAt >= since && isOver(document));
   const losses = unknown.filter((call) => call.id === id && call.startedAt >= since);
@@ -78,4 +79,11 @@ function findEnd(id: string, since: number, seen: readonly Sighting[], unknown: 
     ...losses.map(({ endedAt }) => endedAt),
   ];
   return Math.min(Infinity, ...times) + STOPS_WITHIN_MS;
+}
+
+/** All outcomes in Redis, of all callers. */
+export async function readOutcomes(redis: Redis, prefix: string): Promise<KeptOutcome[]> {
+  const keys = await redis.keys(`${prefix}:outcome:*`);
+  const texts = await Promise.all(keys.map((key) => redis.get(key)));
+  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as KeptOutcome]));
 }

@@ -5,7 +5,7 @@ const DAY_MS = 86_400_000;
 
 type Completed = QueryDocument & { result: NonNullable<QueryDocument['result']> };
 
-/** I3: every result that was published is the truth, and of scans that are as fresh as was asked for. */
+/** I3: every published result is that of the table, from scans as fresh as the caller asked for. */
 export async function findWrongCounts(
   { calls }: History,
   readTruth: (range: QueryRange) => Promise<TableTruth>,
@@ -33,15 +33,15 @@ function isCompleted(document: QueryDocument): document is Completed {
 
 function findUntruths({ result, request }: Completed, truth: TableTruth): string[] {
   const days = (Date.parse(request.end) - Date.parse(request.start)) / DAY_MS + 1;
-  const told = { ...result, days: result.daysScanned + result.daysReused };
+  const published = { ...result, days: result.daysScanned + result.daysReused };
   const right = { ...truth, days };
   const members = ['count', 'entitiesRead', 'entitiesWithoutIdentifier', 'days'] as const;
   return members
-    .filter((member) => told[member] !== right[member])
-    .map((member) => `has ${member} ${told[member]}, in truth ${right[member]}`);
+    .filter((member) => published[member] !== right[member])
+    .map((member) => `has ${member} ${published[member]}, the table ${right[member]}`);
 }
 
-/** All times are Redis'. */
+/** All times are of Redis' clock. */
 function findStaleness({ result, request, createdAt, finishedAt }: Completed): string[] {
   const scannedAt = Date.parse(result.oldestScanAt);
   const isOlder = scannedAt < Date.parse(createdAt);
@@ -51,6 +51,6 @@ function findStaleness({ result, request, createdAt, finishedAt }: Completed): s
     ...(isWithin
       ? []
       : [`was created at ${createdAt}, ended at ${finishedAt} and was scanned at ${result.oldestScanAt}`]),
-    ...(isOlder === result.daysReused > 0 ? [] : [`says that ${result.daysReused} days were there before it`]),
+    ...(isOlder === result.daysReused > 0 ? [] : [`claims ${result.daysReused} reused days`]),
   ];
 }

@@ -1,12 +1,12 @@
 import { type Call, type CallAnswer, type History, isOver, listDocuments } from '../harness/history';
 
-/** Two seconds are promised; the rest is for this side of the line on a busy machine. */
+/** The promise is two seconds; the rest is for a busy machine. */
 const UNAVAILABLE_WITHIN_MS = 2_000 + 700;
 
-/** No call asks Redis more than twice, each time for two seconds at the most; nobody here asks to be made to wait. */
+/** No call waits for Redis more than twice, for two seconds each; no call of these tests is a long poll. */
 const ANSWERED_WITHIN_MS = 2 * 2_000 + 1_000;
 
-/** What a call is answered when nothing is wrong. */
+/** The statuses of calls that succeed. */
 const GOOD: Readonly<Record<Call['kind'], readonly number[]>> = {
   submit: [202],
   read: [200],
@@ -16,13 +16,13 @@ const GOOD: Readonly<Record<Call['kind'], readonly number[]>> = {
 };
 
 export interface RefusalLimits {
-  /** How soon a 503 has to come; every other answer too, where that is more than they have. */
+  /** Limit for a 503, and for every other answer if it is above their own limit. */
   unavailableWithinMs?: number;
 }
 
 type Answered = Call & { answer: CallAnswer };
 
-/** I11: every call is answered in time; of the server's errors only 503, soon and with Retry-After; no refusal without a reason. */
+/** I11: every call is answered in time; the only 5xx is 503, early and with Retry-After; every refusal has a reason. */
 export function findWrongRefusals(history: History, limits: RefusalLimits = {}): string[] {
   const isSilent = ({ api, startedAt, endedAt }: Call) =>
     history.silences.some((silence) => silence.api === api && startedAt <= silence.to && endedAt >= silence.from);
@@ -39,7 +39,7 @@ export function findWrongRefusals(history: History, limits: RefusalLimits = {}):
   return history.calls.flatMap((call) => findProblem(call) ?? []).map((problem) => `I11: ${problem}`);
 }
 
-/** The queries that were seen to have ended without a result. */
+/** The queries that a caller saw end without a result. */
 function toFailures({ calls }: History): ReadonlySet<string> {
   const ended = calls.flatMap(listDocuments).filter((document) => isOver(document) && document.result === null);
   return new Set(ended.map(({ id }) => id));
@@ -69,7 +69,7 @@ function isRetryAfter(text: string | null): boolean {
   return /^[1-9]\d?$/.test(text ?? '') && Number(text) <= 60;
 }
 
-/** Whether a call may be refused like this. Whether a query may be unknown to its own caller is asked elsewhere (I2). */
+/** Whether the refusal has a reason. I2 judges whether a caller may get 404 for a query of its own. */
 function isReasonable(
   { kind, caller, key, range, id, answer }: Answered,
   { calls }: History,

@@ -5,34 +5,34 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntil } from '../../support/wait-until';
 
-/** Whether the system calls of a process can be seen here: with strace, from the package strace. */
+/** Whether strace (package strace) is installed. */
 export const canWatchDiskSyncs = spawnSync('strace', ['-V']).status === 0;
 
-/** When a process had the kernel force a file to the disk. Milliseconds since 1970. */
+/** One fsync or fdatasync. Milliseconds since 1970. */
 interface DiskSync {
   startedAt: number;
   endedAt: number;
 }
 
 interface DiskSyncs {
-  /** Those that have ended, in their order. */
+  /** The completed ones, in the order of their ends. */
   read(): Promise<DiskSync[]>;
   stop(): Promise<void>;
 }
 
-/** Watches all threads of a process from now on. */
+/** Traces all threads of a process from now on. */
 export async function watchDiskSyncs(pid: number): Promise<DiskSyncs> {
   const folder = await mkdtemp(join(tmpdir(), 'audit-query-syncs-'));
-  // A file for each thread, so that no line is cut into two by another one.
+  // One file a thread: in a common file strace splits lines of concurrent calls.
   const options = ['-ff', '-ttt', '-T', '-e', 'trace=fdatasync,fsync', '-e', 'signal=none'];
   const strace = spawn('strace', [...options, '-o', join(folder, 'thread'), '-p', String(pid)]);
-  let told = '';
-  strace.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  let printed = '';
+  strace.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   await waitUntil(
-    'strace to watch',
+    'strace to attach',
     () => {
-      if (strace.exitCode !== null) throw new Error(told);
-      return told;
+      if (strace.exitCode !== null) throw new Error(printed);
+      return printed;
     },
     (text) => text.includes('attached'),
   );
@@ -53,7 +53,7 @@ export async function watchDiskSyncs(pid: number): Promise<DiskSyncs> {
   };
 }
 
-/** Such as `1795485196.321347 fdatasync(8) = 0 <0.002437>`: when it began, and how many seconds it took. */
+/** A line is `1795485196.321347 fdatasync(8) = 0 <0.002437>`: start and duration in seconds. */
 function parseSyncs(trace: string): DiskSync[] {
   return [...trace.matchAll(/^(\d+\.\d+) f(?:data)?sync\(\d+\) += 0 <(\d+\.\d+)>$/gm)].map(([, begin, took]) => {
     const startedAt = Number(begin) * 1_000;

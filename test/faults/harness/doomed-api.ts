@@ -7,32 +7,32 @@ import { onStage } from './on-stage';
 import { RecordingClient } from './recording-client';
 import type { Stage } from './stage';
 
-/** What an API sends to Redis first for a submission under a key. */
+/** In the first command that an API sends to Redis for a submission under a key. */
 const LOOK = ':limit:submissions:';
 
-/** Three APIs, the last of which a test may kill. */
+/** Three APIs; a test may kill the last one. */
 export interface DoomedScene {
   doomed: ServiceProcess;
-  /** From the doomed API alone to Redis. */
-  line: TcpProxy;
-  /** The first caller, at each API alone; the doomed one is the last. */
+  /** Between the doomed API and Redis. */
+  proxy: TcpProxy;
+  /** The first caller, with one client for each API; the last one is that of the doomed API. */
   clients: [RecordingClient, RecordingClient, RecordingClient];
 }
 
 export async function withDoomedApi(test: (stage: Stage, scene: DoomedScene) => Promise<void>): Promise<void> {
   await onStage({ apis: 2 }, async (stage) => {
-    const line = await startTcpProxy({ host: '127.0.0.1', port: stage.redis.port });
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: stage.redis.port });
     try {
-      const doomed = await stage.addApi({ REDIS_URL: `redis://127.0.0.1:${line.port}` });
+      const doomed = await stage.addApi({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
       await waitUntilReady(doomed);
-      // Nobody replaces it, and its callers go on calling.
+      // No API replaces it, and its callers continue to call it.
       const onExit = () => stage.history.silences.push({ api: doomed.url, from: now(), to: Infinity });
       doomed.child.once('exit', onExit);
       const [{ caller, key }] = stage.callers;
       const toClient = ({ url }: ServiceProcess) => new RecordingClient(caller, key, stage.history, () => url);
-      await test(stage, { doomed, line, clients: stage.apis.map(toClient) as DoomedScene['clients'] });
+      await test(stage, { doomed, proxy, clients: stage.apis.map(toClient) as DoomedScene['clients'] });
     } finally {
-      await line.stop();
+      await proxy.stop();
     }
   });
 }
@@ -40,19 +40,19 @@ export async function withDoomedApi(test: (stage: Stage, scene: DoomedScene) => 
 export interface SubmissionPlan {
   range: QueryRange;
   key: string;
-  /** As many as submit at once, each of them so often. */
+  /** Concurrent callers, and submissions of each. */
   callers: number;
   turns: number;
-  /** The doomed API is killed after so many answers, in the moment in which it begins with another submission. */
+  /** After so many answers the doomed API is killed as soon as it starts another submission. */
   killAfter: number;
-  /** Told how many answers there have been. */
+  /** Called with the number of answers so far. */
   onAnswer?: (count: number) => void;
 }
 
-/** Submits under one key at all APIs. @returns All calls, once it is sure that one at least was under way at the kill. */
+/** Submits under one key at all APIs. @returns All calls. Fails if the killed API had no submission in flight. */
 export async function submitUntilKilled(
   stage: Stage,
-  { doomed, line, clients }: DoomedScene,
+  { doomed, proxy, clients }: DoomedScene,
   { range, key, callers, turns, killAfter, onAnswer }: SubmissionPlan,
 ): Promise<Call[]> {
   const calls: Call[] = [];
@@ -69,14 +69,14 @@ export async function submitUntilKilled(
       if (client === clients[2]) atDoomed.push(call);
       calls.push(call);
       onAnswer?.(calls.length);
-      if (calls.length === killAfter) line.onSent(LOOK, kill);
+      if (calls.length === killAfter) proxy.onSent(LOOK, kill);
     }
   };
   await Promise.all(Array.from({ length: callers }, (_, i) => submitInTurn(clients[i % clients.length]!)));
-  const underWay = atDoomed.filter(({ answer, startedAt }) => answer === undefined && startedAt < killedAt);
+  const inFlight = atDoomed.filter(({ answer, startedAt }) => answer === undefined && startedAt < killedAt);
   const answered = atDoomed.filter(({ answer }) => answer?.status === 202);
-  console.log(`an API killed with ${underWay.length} submissions under way, after ${answered.length} answers`);
-  expect(underWay.length).toBeGreaterThan(0);
+  console.log(`an API killed with ${inFlight.length} submissions in flight, after ${answered.length} answers`);
+  expect(inFlight.length).toBeGreaterThan(0);
   expect(answered.length).toBeGreaterThan(0);
   return calls;
 }
@@ -86,7 +86,7 @@ export async function countJobs(redis: Redis): Promise<number> {
   return keys.filter((key) => /:[0-9a-f]{32}$/.test(key)).length;
 }
 
-/** Judges that all who were accepted were told of one query, and that there is no other. */
+/** Expects that all accepted calls returned the same query, and that Redis has no other one. */
 export async function expectOneQuery({ redis: { client } }: Stage, calls: readonly Call[]): Promise<void> {
   const documents = calls.flatMap(({ answer }) => (answer?.status === 202 ? [answer.document!] : []));
   expect(new Set(documents.map(({ id, createdAt }) => `${id} ${createdAt}`)).size).toBe(1);

@@ -4,26 +4,26 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Stage } from './stage';
 
-/** Between two looks whether more fits. Those that follow each other closely are told as one. */
+/** Between two measurements. The API merges changes that follow each other closely into one event. */
 const CHANGES_AT_ONCE = 100;
 
-/** So many looks in a row find nothing more: the API may be late with what it tells. */
-const LOOKS = 20;
+/** So many equal measurements in a row mean that the streams are full: the API may send events late. */
+const EQUAL_MEASUREMENTS = 20;
 
 interface Changing {
-  /** @returns How many changes there were. */
+  /** @returns The number of changes. */
   stop(): Promise<number>;
 }
 
-/** Streams of events whose readers have read nothing, up to the last byte that the system keeps for them. */
+/** Event streams whose readers read nothing and whose socket buffers are full. */
 export interface FullStreams {
-  /** The query goes on changing. */
+  /** Continues to change the query. */
   keepChanging(): Changing;
-  /** Reads on to the end of each. @returns How many of its events came after it was full; NaN without an end. */
+  /** Reads each stream to its end. @returns The number of events sent after it was full; NaN without an `end` event. */
   readToEnd(): Promise<number[]>;
 }
 
-/** Opens streams of the query's events at the first API, and has the query change until nothing more fits into any. */
+/** Opens event streams of the query at the first API, and changes the query until all socket buffers are full. */
 export async function openFullStreams(
   stage: Stage,
   id: string,
@@ -42,7 +42,7 @@ export async function openFullStreams(
   const query = new ChangingQuery(stage, id);
   const change = () => query.change();
   let before: number | undefined;
-  for (let unchanged = 0; unchanged < LOOKS;) {
+  for (let unchanged = 0; unchanged < EQUAL_MEASUREMENTS;) {
     for (let i = 0; i < CHANGES_AT_ONCE; i += 1) await change();
     const held = countHeldBytes(Number(port), readers);
     unchanged = held !== undefined && held === before ? unchanged + 1 : 0;
@@ -59,7 +59,7 @@ export async function openFullStreams(
   };
 }
 
-/** A query of which is told what its worker would: that it has read one entity more. */
+/** Publishes progress of a query as its worker would, one entity more each time. */
 class ChangingQuery {
   entitiesRead = 0;
   private readonly startedAt = Date.now();
@@ -95,7 +95,7 @@ function keepDoing(act: () => Promise<unknown>): Changing {
   };
 }
 
-/** What the system holds for connections to the port that their readers have not read; undefined when that is so of too few. */
+/** Unread bytes in the socket buffers of connections to the port; undefined if fewer than `readers` have any. */
 function countHeldBytes(port: number, readers: number): number | undefined {
   const local = port.toString(16).toUpperCase().padStart(4, '0');
   const queues = readFileSync('/proc/net/tcp', 'utf8')

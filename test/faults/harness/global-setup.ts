@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node' with { 'resolution-mode': 'import' };
 import { shareTestAuthority } from '../../support/azure/share-test-authority';
 
-/** Compiles what runs in processes of its own, so that the tests do not slow it down. */
+/** Compiles the programs that run in own processes, so that the tests do not slow them down. */
 export default function setup(project: TestProject): void {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'test/faults/tsconfig.json'], {
     stdio: 'inherit',

@@ -6,7 +6,7 @@ export interface QueryRange {
   end: string;
 }
 
-/** A status document as a caller gets it. */
+/** A status document, as callers receive it. */
 export interface QueryDocument {
   id: string;
   status: QueryStatus;
@@ -23,11 +23,11 @@ export interface CallAnswer {
   status: number;
   retryAfter: string | null;
   body: string;
-  /** Where the body is one. */
+  /** The body, if it is a status document. */
   document?: QueryDocument;
 }
 
-/** One request of one caller, and what came of it. Times are milliseconds since 1970, with fractions. */
+/** One request of one caller and its answer. Times are milliseconds since 1970, with fractions. */
 export interface Call {
   kind: 'submit' | 'read' | 'result' | 'terminate' | 'list';
   caller: string;
@@ -35,80 +35,80 @@ export interface Call {
   api?: string;
   startedAt: number;
   endedAt: number;
-  /** Of a submission: what was asked, and under which idempotency key. */
+  /** Of a submission: its range and its idempotency key. */
   range?: QueryRange;
   key?: string;
-  /** Which query was asked for. */
+  /** The requested query. */
   id?: string;
-  /** Undefined when none came. */
+  /** Undefined without an answer. */
   answer?: CallAnswer;
-  /** Why none came. */
+  /** Why there is no answer. */
   failure?: string;
 }
 
 /** How a process ended. */
 export interface ProcessEnd {
   name: string;
-  /** Its exit code, or the signal that ended it; 0 when that is the one that it was ended with. */
+  /** Its exit code, or the signal that ended it; 0 for a SIGKILL by the stage. */
   code: number | string | null;
-  /** Since it was told to go; 0 for one that was not. */
+  /** Since the signal of the stage; 0 without one. */
   tookMs: number;
-  /** When it had ended, as in calls. */
+  /** The time of its end, as in calls. */
   at: number;
-  /** It had not come to an end when its grace period was over, and went all the same: with 0. */
+  /** Its grace period ran out, and it exited with 0 nevertheless. */
   isForced?: boolean;
-  /** What it printed last, where nobody had told it to go. */
-  lastWords?: string;
+  /** The last lines of its output, if it ended without a signal of the stage. */
+  lastOutput?: string;
 }
 
-/** A time in which a worker could not know better, such as while it was frozen or its Redis away. */
+/** A time in which a worker cannot learn the state of its query, such as while it is frozen or Redis is unreachable. */
 interface Blindness {
   from: number;
   to: number;
 }
 
-/** What was stored in it may be lost, since Redis may not have kept what it had acknowledged. */
+/** A time whose writes may be lost although Redis acknowledged them. */
 export interface Loss {
   from: number;
   to: number;
 }
 
-/** A time in which an API could not answer, or not in time: it was killed, told to go, frozen or blocked. */
+/** A time in which an API cannot answer in time: it is killed, terminated, frozen or blocked. */
 interface Silence {
   api: string;
   from: number;
   to: number;
 }
 
-/** All that callers saw of a run, and how its processes ended. */
+/** All calls of a run, and the ends of its processes. */
 export interface History {
   calls: Call[];
   ends: ProcessEnd[];
   blindnesses: Blindness[];
   losses: Loss[];
   silences: Silence[];
-  /** When a process was added. */
+  /** The times at which processes were added. */
   starts: number[];
 }
 
-/** Comparable between processes. */
+/** Milliseconds since 1970, with fractions; comparable between processes. */
 export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** The status documents in an answer: the one that it is, or those of a list. */
+/** The status documents of an answer: its own, or those of a list. */
 export function listDocuments({ answer }: Call): QueryDocument[] {
   if (answer?.document !== undefined) return [answer.document];
   return answer?.status === 200 ? ((JSON.parse(answer.body) as { items?: QueryDocument[] }).items ?? []) : [];
 }
 
-/** What a caller was shown of a query. */
+/** A status document of a query, and the call that returned it. */
 export interface Sighting {
   call: Call;
   document: QueryDocument;
 }
 
-/** By the id of the query, each in the order in which they were seen. */
+/** By the id of the query, each in the order of the answers. */
 export function listSightings({ calls }: Pick<History, 'calls'>): Map<string, Sighting[]> {
   const byId = new Map<string, Sighting[]>();
   for (const call of [...calls].sort((a, b) => a.endedAt - b.endedAt)) {
@@ -125,7 +125,7 @@ export function isOver({ status }: { status: string }): boolean {
   return status !== 'Pending' && status !== 'Running';
 }
 
-/** The queries that were accepted, by id, with the call that accepted each first. */
+/** The accepted queries by id, each with the first call that accepted it. */
 export function listAccepted({ calls }: History): Map<string, Call & { answer: CallAnswer }> {
   const accepted = new Map<string, Call & { answer: CallAnswer }>();
   for (const call of calls) {

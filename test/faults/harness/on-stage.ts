@@ -12,7 +12,7 @@ import { Stage, type StageRedis } from './stage';
 
 const TABLE_DOUBLE = join(process.cwd(), 'dist/test/support/table-double/table-double-process.js');
 
-/** What the double has unless a test says otherwise: 20 days of three pages, 60 ms each. */
+/** The default rows: 20 days of three pages, which the double answers after 60 ms each. */
 export const DAYS = 20;
 export const WHOLE_RANGE: QueryRange = { start: '2021-10-01', end: '2021-10-20' };
 export const ROWS: GeneratedRows = {
@@ -27,23 +27,23 @@ export interface StageOptions {
   workers?: number;
   redis?: RedisProcessOptions;
   rows?: GeneratedRows;
-  /** More for every process. */
+  /** Variables of every process. */
   env?: Record<string, string>;
-  /** What this run may do that none may by itself. */
+  /** Exceptions from the rules for this run. */
   check?: CheckOptions;
 }
 
 /**
- * Runs a test on a stage of its own. Afterwards every accepted query has to end, every process too, and what the
- * callers saw, what is in Redis and what the processes printed is judged.
+ * Runs a test on a stage of its own. Then waits for the end of every accepted query, ends every process, and checks the
+ * answers, Redis and the output of the processes.
  *
- * @throws Error with every violation of what is promised.
+ * @throws Error with all violations of the rules.
  */
 export async function onStage(options: StageOptions, test: (stage: Stage) => Promise<void>): Promise<void> {
   return onStageOf(await RedisProcess.create(options.redis ?? {}), options, test);
 }
 
-/** The same with another Redis, which is stopped afterwards. */
+/** Like `onStage`, with the given Redis, which it stops afterwards. */
 export async function onStageOf<R extends StageRedis>(
   redis: R,
   options: Omit<StageOptions, 'redis'>,
@@ -76,10 +76,14 @@ async function buildStage<R extends StageRedis>(
     faults: [PAGE_LATENCY],
     pageCacheBytes: 50_000_000,
   });
-  const toLine = (port: number) => startTcpProxy({ host: '127.0.0.1', port });
-  const lines = { api: await toLine(redis.port), worker: await toLine(redis.port), table: await toLine(double.port) };
+  const startProxy = (port: number) => startTcpProxy({ host: '127.0.0.1', port });
+  const proxies = {
+    api: await startProxy(redis.port),
+    worker: await startProxy(redis.port),
+    table: await startProxy(double.port),
+  };
   const keyFile = await createApiKeyFile({ reporting: [keys[0]], billing: [keys[1]] });
-  const stage = new Stage(redis, double, lines, keyFile, keys, tableKey, env);
+  const stage = new Stage(redis, double, proxies, keyFile, keys, tableKey, env);
   const adding = [
     ...Array.from({ length: apis }, () => stage.addApi()),
     ...Array.from({ length: workers }, () => stage.addWorker()),

@@ -1,9 +1,9 @@
 import autocannon from 'autocannon';
 
-/** Longer than any test: it is told when to stop. */
+/** Longer than any test: SIGTERM ends it. */
 const DURATION_SECONDS = 600;
 
-/** Polls until it is told to go, then prints how that went; its only argument is what to poll and how, as JSON. */
+/** Polls until SIGTERM, then prints the counts as JSON. Its only argument is the options of autocannon as JSON. */
 async function main(optionsJson: string | undefined): Promise<void> {
   if (optionsJson === undefined) throw new Error('the only argument, the options as JSON, is missing');
   const options = JSON.parse(optionsJson) as autocannon.Options;

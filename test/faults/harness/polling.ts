@@ -11,17 +11,17 @@ export interface PollingPlan {
   key: string;
 }
 
-/** What asks for one query again and again, in a process of its own. */
+/** A process that polls one query. */
 export interface Polling {
   stop(): Promise<{ errors: number; non2xx: number }>;
 }
 
-/** What all APIs have had Redis run: a poll is one script. */
+/** The number of scripts that Redis has run: a poll is one script. */
 export async function countScripts({ redis: { client } }: Stage): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
 }
 
-/** @returns Once all connections have asked, which they do at once, and it goes on at its rate. */
+/** Resolves when every connection has sent its first poll and polling continues at its rate. */
 export async function startPolling(
   stage: Stage,
   url: string,

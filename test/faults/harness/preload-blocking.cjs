@@ -1,4 +1,4 @@
-// Blocks the event loop of the process that it is loaded into, for as long as BLOCK_MS says, whenever SIGUSR2 comes.
+// Blocks the event loop of the process that loads it for BLOCK_MS, at each SIGUSR2.
 const { performance } = require('node:perf_hooks');
 
 process.on('SIGUSR2', () => {

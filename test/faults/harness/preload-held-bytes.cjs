@@ -1,4 +1,4 @@
-// Every 5 s, collects garbage and logs how many bytes the process holds: its heap, and its buffers beside it.
+// Every 5 s, collects garbage and logs the bytes of the heap and of external buffers.
 const { setInterval } = require('node:timers');
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');

@@ -1,11 +1,11 @@
-/** How the service is configured, and how long it may take to settle. */
+/** Configuration of the service, and the time that its queries may need to end. */
 interface Profile {
   name: 'fast' | 'slow';
   lockSeconds: number;
   pageTimeoutSeconds: number;
   pageRetrySeconds: number;
   shutdownGraceSeconds: number;
-  /** In which every accepted query must have ended once nothing is disturbed any more. */
+  /** Limit for the end of every accepted query after the last disturbance. */
   settleMs: number;
 }
 
@@ -18,7 +18,7 @@ const PROFILES: Record<Profile['name'], Profile> = {
     shutdownGraceSeconds: 3,
     settleMs: 60_000,
   },
-  // What a deployment has that configures nothing.
+  // The defaults of the service.
   slow: {
     name: 'slow',
     lockSeconds: 30,
@@ -29,10 +29,10 @@ const PROFILES: Record<Profile['name'], Profile> = {
   },
 };
 
-/** As `npm run test:faults -- --profile slow` says; fast by default. */
+/** `slow` with `npm run test:faults -- --profile slow`, else `fast`. */
 export const profile = PROFILES[process.env['FAULTS_PROFILE'] === 'slow' ? 'slow' : 'fast'];
 
-/** The profile as the service takes it. */
+/** The profile as variables of the service. */
 export const PROFILE_ENV = {
   LOCK_SECONDS: String(profile.lockSeconds),
   PAGE_TIMEOUT_SECONDS: String(profile.pageTimeoutSeconds),

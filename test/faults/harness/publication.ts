@@ -1,34 +1,32 @@
 import type { TcpProxy } from '../../support/tcp-proxy';
 
-/** Of all that workers send to Redis, only what publishes a completed query has this. */
+/** Only the command by which a worker publishes a completed query contains this. */
 const PUBLICATION = '"status":"Completed"';
 
-/** Of what workers send to Redis, BullMQ's end of a job alone has this. */
+/** Only the command by which BullMQ completes a job contains this. */
 const FINISH = ':queries:completed';
 
-/** Keeps BullMQ's end of the next job from Redis, in the same way. The outcome of its query is there by then. */
-export function holdFinish(line: TcpProxy): Promise<void> {
-  line.holdFrom(FINISH);
-  return new Promise((resolve) => line.onSent(FINISH, resolve));
+/** Holds back BullMQ's completion of the next job, like `holdPublication`. Redis has the outcome of its query by then. */
+export function holdFinish(proxy: TcpProxy): Promise<void> {
+  proxy.holdFrom(FINISH);
+  return new Promise((resolve) => proxy.onSent(FINISH, resolve));
 }
 
-/** Keeps the next publication from Redis, and all that follows it, until the line's next mode. @returns When it is there. */
-export function holdPublication(line: TcpProxy): Promise<void> {
-  line.holdFrom(PUBLICATION);
-  return new Promise((resolve) => line.onSent(PUBLICATION, resolve));
+/** Holds back the next publication and all later commands until the proxy's next mode. Resolves when it arrives at the proxy. */
+export function holdPublication(proxy: TcpProxy): Promise<void> {
+  proxy.holdFrom(PUBLICATION);
+  return new Promise((resolve) => proxy.onSent(PUBLICATION, resolve));
 }
 
 /**
- * Lets the next publication through to Redis, and no reply back, until the line's next mode. Redis has to know its script
- * by then: else it answers only that it does not.
- *
- * @returns When it is on its way.
+ * Forwards the next publication to Redis and drops all replies until the proxy's next mode. Redis must have the script
+ * already: otherwise it replies NOSCRIPT and publishes nothing. Resolves when the publication is forwarded.
  */
-export function losePublicationReply(line: TcpProxy): Promise<void> {
+export function losePublicationReply(proxy: TcpProxy): Promise<void> {
   return new Promise((resolve) => {
     let isFirst = true;
-    line.onSent(PUBLICATION, () => {
-      if (isFirst) line.setMode('replies-lost');
+    proxy.onSent(PUBLICATION, () => {
+      if (isFirst) proxy.setMode('replies-lost');
       isFirst = false;
       resolve();
     });

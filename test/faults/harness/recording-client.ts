@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Call, CallAnswer, History, QueryDocument, QueryRange } from './history';
 import { now } from './history';
 
-/** Far beyond what any answer may take, so that a call that hangs is seen and does not hang the test. */
+/** Far above every limit of an answer: a call that hangs fails and does not block the test. */
 const CALL_LIMIT_MS = 20_000;
 
-/** One caller, all of whose calls are written down. */
+/** A caller that records all its calls in the history. */
 export class RecordingClient {
   constructor(
     readonly caller: string,
@@ -22,7 +22,7 @@ export class RecordingClient {
     return this.call(call, '', { method: 'POST', headers, body });
   }
 
-  /** Tries again, as a client of its own would, until the query is accepted. @returns Its id. */
+  /** Retries on 503 and on a failed connection until the query is accepted. @returns Its id. */
   async submitUntilAccepted(range: QueryRange, key?: string): Promise<string> {
     for (;;) {
       const { answer } = await this.submit(range, key);
@@ -75,7 +75,7 @@ function toAnswer({ status, headers }: Response, body: string): CallAnswer {
   const answer = { status, retryAfter: headers.get('retry-after'), body };
   const isJson = headers.get('content-type')?.includes('json') ?? false;
   const value = isJson ? (JSON.parse(body) as Partial<QueryDocument>) : {};
-  // A refusal has an id too, but no status that is a word.
+  // The status of a problem document is a number.
   return typeof value.status === 'string' ? { ...answer, document: value as QueryDocument } : answer;
 }
 

@@ -11,38 +11,38 @@ import { profile, PROFILE_ENV } from './profile';
 import { RecordingClient } from './recording-client';
 import { type RedisProcess, SERVICE_USER } from '../../support/redis-servers/redis-process';
 
-/** What a process says that did not come to an end by itself. */
+/** The log entry of a process whose grace period ran out. */
 const FORCED = 'the process did not end within its grace period';
 
-/** Of what a process printed before it ended by itself: the error is among them. */
+/** So many lines contain the error of a process that ended without a signal. */
 const LAST_LINES = 5;
 
-/** Queries that others ask for: the last ones. */
+/** The last queries, which other callers try to read and terminate. */
 const OTHERS = 5;
 
-/** What a stage has to know of the Redis that its processes use. */
+/** The Redis of a stage. */
 export interface StageRedis {
-  /** Where the lines of the stage lead to. */
+  /** The target of the stage's proxies. */
   readonly port: number;
-  /** What the processes are told instead, where they go past the lines. */
+  /** `REDIS_URL` of the processes, if they do not connect through the proxies. */
   readonly url?: string;
-  /** Of the processes' user; without it they are the default user. */
+  /** Password of the user `service`; absent: the processes use the default user. */
   readonly servicePassword?: string;
-  /** Of the server that holds the records at the moment. */
+  /** Connected to the server that has the records now. */
   client: Redis;
-  /** Grows as it is killed; none where what it has acknowledged is kept, or its loss is asked for by the test. */
+  /** Grows at each kill; absent if the Redis keeps acknowledged writes, or if the test causes the loss itself. */
   readonly losses?: Loss[];
   readFiles(): Promise<Buffer>;
   stop(): Promise<void>;
 }
 
-/** The whole service on one machine, with everything between its parts in a test's hands. */
+/** The whole service on one machine, with a proxy on every connection between its parts. */
 export class Stage<R extends StageRedis = RedisProcess> {
   readonly history: History;
   readonly apis: ServiceProcess[] = [];
   readonly workers: ServiceProcess[] = [];
   readonly callers: [RecordingClient, RecordingClient];
-  /** What must never be seen anywhere; a test that makes more of them adds them. */
+  /** Texts that I7 looks for; a test adds the secrets that it creates. */
   readonly secrets: string[];
   private readonly ended = new Map<ServiceProcess, Promise<unknown>>();
   private turn = 0;
@@ -50,8 +50,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
   constructor(
     readonly redis: R,
     readonly double: RemoteTableDouble,
-    /** Between Redis and the APIs, Redis and the workers, the workers and the table. */
-    readonly lines: { api: TcpProxy; worker: TcpProxy; table: TcpProxy },
+    /** Between the APIs and Redis, the workers and Redis, the workers and the table. */
+    readonly proxies: { api: TcpProxy; worker: TcpProxy; table: TcpProxy },
     private readonly keyFile: ApiKeyFile,
     keys: [string, string],
     private readonly tableKey: string,
@@ -70,7 +70,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
   }
 
   async addApi(env: Record<string, string> = {}): Promise<ServiceProcess> {
-    const redisUrl = this.redisUrl(this.lines.api);
+    const redisUrl = this.redisUrl(this.proxies.api);
     const api = await startApi({ ...this.env, ...this.keyFile.env, REDIS_URL: redisUrl, ...env });
     this.apis.push(api);
     this.history.starts.push(now());
@@ -80,8 +80,8 @@ export class Stage<R extends StageRedis = RedisProcess> {
   async addWorker(env: Record<string, string> = {}): Promise<ServiceProcess> {
     const worker = await startWorker({
       ...this.env,
-      REDIS_URL: this.redisUrl(this.lines.worker),
-      TABLE_CONNECTION_STRING: this.connectionString(this.lines.table.port),
+      REDIS_URL: this.redisUrl(this.proxies.worker),
+      TABLE_CONNECTION_STRING: this.connectionString(this.proxies.table.port),
       ...env,
     });
     this.workers.push(worker);
@@ -97,7 +97,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     return this.ended.has(process) || hasExited(process);
   }
 
-  /** Ends a process and notes how; one that has ended by itself by then stays one that has. */
+  /** Ends a process and records how. Does nothing if the process has already ended. */
   end(process: ServiceProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<unknown> {
     if (hasExited(process)) return Promise.resolve();
     const begun = now();
@@ -113,7 +113,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     return ending;
   }
 
-  /** Runs what takes from the workers the means to know that their queries were ended. */
+  /** Records the duration of `during` as a blindness: workers cannot learn that their queries ended. */
   async blind(during: () => Promise<unknown>): Promise<void> {
     const blindness = { from: now(), to: Infinity };
     this.history.blindnesses.push(blindness);
@@ -121,7 +121,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     blindness.to = now();
   }
 
-  /** Runs what takes from an API the means to answer. */
+  /** Records the duration of `during` as a silence: the API cannot answer in time. */
   async silence({ url }: ServiceProcess, during: () => Promise<unknown>): Promise<void> {
     const silence = { api: url, from: now(), to: Infinity };
     this.history.silences.push(silence);
@@ -145,7 +145,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     return this.waitFor(id, `the end of ${id}`, isOver);
   }
 
-  /** Pages that the table has answered since the double was reset. */
+  /** Pages that the double has answered since its last reset. */
   async pagesServed(): Promise<number> {
     return (await this.double.requests()).filter(({ status, end }) => status === 200 && end === 'answered').length;
   }
@@ -159,7 +159,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     );
   }
 
-  /** Waits until every accepted query has ended, or is not known any more where that may be. */
+  /** Waits until every accepted query has ended, or is unknown if losses are allowed. */
   async settle(mayBeLost = this.history.losses.length > 0): Promise<void> {
     for (const [id, { caller }] of listAccepted(this.history)) {
       const owner = this.callers.find((client) => client.caller === caller) ?? this.callers[0];
@@ -172,7 +172,7 @@ export class Stage<R extends StageRedis = RedisProcess> {
     }
   }
 
-  /** Each caller tries all that may be done with a query on one of the other's; what it is answered is judged with the rest. */
+  /** Each caller tries to read and terminate queries of the other one; the rules apply to these calls too. */
   async askForOthers(): Promise<void> {
     for (const [id, { caller }] of [...listAccepted(this.history)].slice(-OTHERS)) {
       for (const other of this.callers.filter((client) => client.caller !== caller)) {
@@ -182,11 +182,11 @@ export class Stage<R extends StageRedis = RedisProcess> {
     }
   }
 
-  /** Waits until the workers that live have nothing to do: also of what was refused, or terminated before it was begun. */
+  /** Waits until the queue is empty, also of refused submissions and of queries terminated before their start. */
   async waitUntilIdle(): Promise<void> {
     if (this.workers.every((worker) => this.isGone(worker))) return;
     const queue = '{audit-query}:queries';
-    // In one step: a job that goes from one to the other meanwhile would be in neither.
+    // In one transaction: otherwise a job that moves between the lists could be missed.
     const countJobs = async () => {
       const lengths = await this.redis.client.multi().llen(`${queue}:wait`).llen(`${queue}:active`).exec();
       return (lengths ?? []).reduce((sum, [, length]) => sum + Number(length), 0);
@@ -194,24 +194,24 @@ export class Stage<R extends StageRedis = RedisProcess> {
     await waitUntil('the queue to be empty', countJobs, (jobs) => jobs === 0, profile.settleMs);
   }
 
-  /** Ends all processes that are left. */
+  /** Ends all processes that still run. */
   async endAll(): Promise<void> {
-    const untold = [...this.apis, ...this.workers].filter((process) => !this.ended.has(process));
-    await Promise.all(untold.map((process) => (hasExited(process) ? this.noteCrash(process) : this.end(process))));
+    const running = [...this.apis, ...this.workers].filter((process) => !this.ended.has(process));
+    await Promise.all(running.map((process) => (hasExited(process) ? this.noteCrash(process) : this.end(process))));
     await Promise.all(this.ended.values());
   }
 
   async tearDown(): Promise<void> {
     for (const process of [...this.apis, ...this.workers]) await process.end('SIGKILL');
-    const { api, worker, table } = this.lines;
-    await Promise.all([api, worker, table].map((line) => line.stop()));
+    const { api, worker, table } = this.proxies;
+    await Promise.all([api, worker, table].map((proxy) => proxy.stop()));
     await Promise.all([this.redis.stop(), this.double.stop(), this.keyFile.remove()]);
   }
 
   private async noteCrash(process: ServiceProcess): Promise<void> {
     const code = await process.end();
-    const lastWords = process.output().trimEnd().split('\n').slice(-LAST_LINES).join('\n');
-    this.history.ends.push({ name: this.nameOf(process), code, tookMs: 0, at: now(), lastWords });
+    const lastOutput = process.output().trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+    this.history.ends.push({ name: this.nameOf(process), code, tookMs: 0, at: now(), lastOutput });
   }
 
   private nameOf(process: ServiceProcess): string {

@@ -4,21 +4,21 @@ import type { Stage } from './stage';
 
 export interface UnforeseenFailure {
   id: string;
-  /** Lets the next attempt succeed. */
+  /** Removes the cause, so that the next attempt succeeds. */
   mend: () => Promise<unknown>;
 }
 
-/** Has the first run of a query of one day fail for a reason that no code is for: a record that is something else. */
+/** Makes the first run of a query of one day fail without a failure code: its day set has the wrong Redis type. */
 export async function failUnforeseen(stage: Stage, day: QueryRange): Promise<UnforeseenFailure> {
   const { client } = stage.redis;
   await stage.waitForEnd(await stage.callers[0].submitUntilAccepted(day));
   const [daySet = ''] = await client.keys(`{audit-query}:day:*:${day.start}`);
   await client.del(daySet);
-  await client.lpush(daySet, 'no day');
+  await client.lpush(daySet, 'no day set');
   const id = await stage.callers[0].submitUntilAccepted(day);
   const [worker] = stage.workers;
   await waitUntil(
-    'its run to have failed',
+    'the run to fail',
     () => worker!.output(),
     (output) => output.includes('a run failed'),
   );

@@ -3,24 +3,23 @@ import type { ServiceProcess } from '../../support/service-processes';
 import type { TcpProxy } from '../../support/tcp-proxy';
 import { PAGE_LATENCY } from '../harness/on-stage';
 import { profile } from '../harness/profile';
-import { REFUSALS } from '../harness/refuse-writes';
-import { RIGHTS, setRights } from '../harness/rights';
-import { canSkewClocks, skewed } from '../harness/skewed-clock';
+import { REFUSALS, RIGHTS, setRights } from '../harness/redis-refusals';
+import { canSkewClocks, skewed } from '../harness/process-options';
 import type { Stage } from '../harness/stage';
 import type { Random } from './random';
 
-/** Does one thing wrong and mends it again. All of them leave the service complete. */
+/** Causes one fault and repairs it. Every disturbance leaves the service complete. */
 type Disturb = (stage: Stage, random: Random) => Promise<unknown>;
 
-/** Two at once have no subject in common, or one would mend what the other has broken. */
-type Subject = 'worker' | 'api' | 'redis' | 'line to Redis' | 'table';
+/** Concurrent disturbances have no common subject: one would repair the fault of the other. */
+type Subject = 'worker' | 'api' | 'redis' | 'connection to Redis' | 'table';
 
 interface Disturbance {
   subjects: readonly Subject[];
   disturb: Disturb;
 }
 
-/** For how long every process of a mixture blocks its event loop when it is told to. */
+/** How long a process of the mixture blocks its event loop at SIGUSR2. */
 export const BLOCK_MS = profile.lockSeconds * 2_500;
 
 const shortly = (random: Random) => delay(random.whole(200, 3_000));
@@ -29,7 +28,7 @@ function pickLiving(processes: readonly ServiceProcess[], stage: Stage, random: 
   return random.pick(processes.filter((process) => !stage.isGone(process)));
 }
 
-/** Spares the first of each kind, which lives for as long as the run: it is the one to show whether its memory grows. */
+/** Spares the first process of each kind: it lives during the whole run, and I8 judges its memory. */
 function pickMortal(processes: readonly ServiceProcess[], stage: Stage, random: Random): ServiceProcess {
   return pickLiving(processes.slice(1), stage, random);
 }
@@ -40,18 +39,18 @@ async function freeze(process: { kill(signal: NodeJS.Signals): unknown }, forMs:
   process.kill('SIGCONT');
 }
 
-/** Meanwhile it cannot take back what it has refused, either. */
+/** Also a blindness: meanwhile the API cannot remove the jobs of refused submissions. */
 function silence(api: ServiceProcess, stage: Stage, act: (api: ServiceProcess) => Promise<unknown>): Promise<void> {
   return stage.silence(api, () => stage.blind(() => act(api)));
 }
 
-async function slowDown(line: TcpProxy, random: Random): Promise<void> {
-  line.setQuality({ latencyMs: random.whole(10, 60), bytesPerSecond: 500_000 });
-  // For the connections that there are, too.
-  line.setMode('reset');
+async function slowDown(proxy: TcpProxy, random: Random): Promise<void> {
+  proxy.setQuality({ latencyMs: random.whole(10, 60), bytesPerSecond: 500_000 });
+  // Open connections keep their quality: a reset makes the clients reconnect.
+  proxy.setMode('reset');
   await shortly(random);
-  line.setQuality({});
-  line.setMode('reset');
+  proxy.setQuality({});
+  proxy.setMode('reset');
 }
 
 const TABLE_FAULTS = [
@@ -154,38 +153,38 @@ const OF_REFUSALS: Readonly<Record<string, Disturb>> = Object.fromEntries(
   ]),
 );
 
-const OF_LINES: Readonly<Record<string, Disturb>> = {
-  'a line to Redis is broken': (stage, random) => {
-    const line = random.pick([stage.lines.api, stage.lines.worker]);
+const OF_CONNECTIONS: Readonly<Record<string, Disturb>> = {
+  'a connection to Redis breaks': (stage, random) => {
+    const proxy = random.pick([stage.proxies.api, stage.proxies.worker]);
     return stage.blind(async () => {
-      line.setMode(random.pick(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost']));
+      proxy.setMode(random.pick(['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost']));
       await shortly(random);
-      line.setMode('pass');
+      proxy.setMode('pass');
     });
   },
-  'a line to Redis is slow': (stage, random) => {
-    const line = random.pick([stage.lines.api, stage.lines.worker]);
-    return stage.blind(() => slowDown(line, random));
+  'a connection to Redis is slow': (stage, random) => {
+    const proxy = random.pick([stage.proxies.api, stage.proxies.worker]);
+    return stage.blind(() => slowDown(proxy, random));
   },
 };
 
 const OF_TABLE: Readonly<Record<string, Disturb>> = {
-  'the table does wrong': async (stage, random) => {
+  'the table fails': async (stage, random) => {
     const rule = { fault: random.pick(TABLE_FAULTS), probability: random.pick([0.01, 0.2]) };
     await stage.double.configure({ faults: [PAGE_LATENCY, rule], faultSeed: random.whole(1, 1_000) });
     await shortly(random);
     await stage.double.configure({ faults: [PAGE_LATENCY] });
   },
-  'the table is away': async (stage, random) => {
-    stage.lines.table.setMode(random.pick(['reset', 'refuse', 'silent']));
+  'the table is unreachable': async (stage, random) => {
+    stage.proxies.table.setMode(random.pick(['reset', 'refuse', 'silent']));
     await delay(random.whole(100, 1_000));
-    stage.lines.table.setMode('pass');
+    stage.proxies.table.setMode('pass');
   },
-  'the line to the table is slow': (stage, random) => slowDown(stage.lines.table, random),
+  'the connection to the table is slow': (stage, random) => slowDown(stage.proxies.table, random),
 };
 
 const OF_WORKERS_AND_REDIS: Readonly<Record<string, Disturb>> = {
-  'a worker is told to go while Redis is away': (stage, random) =>
+  'a worker gets SIGTERM while Redis is unreachable': (stage, random) =>
     stage.blind(async () => {
       await stage.redis.kill();
       await stage.end(pickMortal(stage.workers, stage, random));
@@ -202,7 +201,7 @@ export const DISTURBANCES: readonly (readonly [name: string, Disturbance])[] = [
   ...of(['worker'], OF_WORKERS),
   ...of(['api'], OF_APIS),
   ...of(['redis'], { ...OF_REDIS, ...OF_REFUSALS }),
-  ...of(['line to Redis'], OF_LINES),
+  ...of(['connection to Redis'], OF_CONNECTIONS),
   ...of(['table'], OF_TABLE),
   ...of(['worker', 'redis'], OF_WORKERS_AND_REDIS),
 ];

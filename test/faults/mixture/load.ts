@@ -5,11 +5,10 @@ import type { RecordingClient } from '../harness/recording-client';
 import type { Random } from './random';
 
 /**
- * What callers do all the time: submit, look, look at others', terminate, list.
+ * Submits, reads, reads queries of the other caller, terminates and lists until `isOver` returns true.
  *
- * @param ownDay That no other asks for, and that takes seconds to be read: its pages are wanted until its query is
- *   terminated, and no longer.
- * @returns When `isOver` says so.
+ * @param ownDay A day of this loop alone, which takes seconds to read: after the termination of its query no other query
+ *   needs its pages.
  */
 export async function keepCalling(stage: Stage, random: Random, ownDay: string, isOver: () => boolean): Promise<void> {
   const keys: string[] = [];
@@ -43,7 +42,7 @@ async function terminateInScan(caller: RecordingClient, range: QueryRange, rando
   await caller.terminate(answer.document.id);
 }
 
-/** One of those that were accepted in the last half minute, so that what is old does not drown what runs. */
+/** A query that was accepted in the last half minute, so that most calls are about running queries. */
 function pickRecent(stage: Stage, caller: string, random: Random): string | undefined {
   const isRecent = (endedAt: number) => endedAt > now() - 30_000;
   const recent = [...listAccepted(stage.history)].filter(

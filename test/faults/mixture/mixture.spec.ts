@@ -1,11 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { readResidentBytes } from '../../support/resident-bytes';
-import type { ServiceProcess } from '../../support/service-processes';
+import { readResidentBytes, type ServiceProcess } from '../../support/service-processes';
 import { generateDays } from '../../support/table-double/generated-table';
-import { findGrowth } from '../checker/find-growth';
-import { blockingFor } from '../harness/blocking';
-import { LOGGING_HELD_BYTES, readHeldBytes } from '../harness/held-bytes';
+import { findGrowth } from '../checker/find-wrong-processes';
+import { blockingFor, LOGGING_HELD_BYTES, readHeldBytes } from '../harness/process-options';
 import { listAccepted, now } from '../harness/history';
 import { onStage, ROWS, type StageOptions } from '../harness/on-stage';
 import type { Stage } from '../harness/stage';
@@ -20,13 +18,13 @@ const TWO_AT_ONCE = 0.4;
 const SAMPLE_MS = 2_000;
 
 /**
- * Limits for what a process holds after garbage collection, of those that are never killed. In eight minutes an API held
- * 41 MB at every measurement, and a worker 34 to 35 MB with 6 to 15 MB of pages. Resident memory says less: V8 lets it
- * grow by half within five minutes, with nothing leaked.
+ * Limits for the heap after garbage collection of the processes that are never killed. In eight minutes an API held
+ * 41 MB at every measurement, and a worker 34 to 35 MB with 6 to 15 MB of pages. Resident memory is less precise: V8 lets
+ * it grow by half within five minutes without a leak.
  */
 const HELD_GROWTH = { times: 1.25, freeBytes: 0 };
 
-/** One for each that calls; each of 80 pages. */
+/** One of 80 pages for each loop of calls. */
 const OWN_DAYS = generateDays('2021-11-01', CALLERS_AT_ONCE, 80_000);
 
 const OPTIONS: StageOptions = {
@@ -37,35 +35,35 @@ const OPTIONS: StageOptions = {
   check: { mayFailAs: ['TABLE_PROTOCOL', 'TABLE_UNREACHABLE', 'TABLE_THROTTLED'] },
 };
 
-/** Of those that are accepted when all is well, a fifth. */
+/** A fifth of the accepted queries of a run without faults. */
 const LEAST_QUERIES_A_MINUTE = 60;
 
 const BLOCKING = blockingFor(BLOCK_MS);
 const ENV = { ...BLOCKING, NODE_OPTIONS: `${BLOCKING['NODE_OPTIONS']} ${LOGGING_HELD_BYTES}` };
 
-it(`whatever happens, in any order (seed ${SEED}, ${MINUTES} minutes): what was promised is kept`, () =>
+it(`random faults (seed ${SEED}, ${MINUTES} minutes): the rules hold`, () =>
   onStage({ ...OPTIONS, env: ENV }, async (stage) => {
     const end = now() + MINUTES * 60_000;
     const isOver = () => now() > end;
     const samples = new Map<ServiceProcess, number[]>();
     const calling = OWN_DAYS.map(({ key }, i) => keepCalling(stage, new Random(SEED + i + 1), key, isOver));
-    const happened = await Promise.all([disturb(stage, isOver), sampleMemory(stage, samples, isOver), ...calling]);
+    const results = await Promise.all([disturb(stage, isOver), sampleMemory(stage, samples, isOver), ...calling]);
     const { calls } = stage.history;
     const accepted = listAccepted(stage.history).size;
     const refused = calls.filter(({ answer }) => answer?.status === 503).length;
     console.log(
-      `seed ${SEED}: ${happened[0]} disturbances, ${calls.length} calls, ${accepted} queries, ${refused} times 503`,
+      `seed ${SEED}: ${results[0]} disturbances, ${calls.length} calls, ${accepted} queries, ${refused} answers with 503`,
     );
     expect(accepted).toBeGreaterThan(LEAST_QUERIES_A_MINUTE * MINUTES);
     const spared = { api: stage.apis[0]!, worker: stage.workers[0]! };
     const held = Object.entries(spared).flatMap(([name, process]) =>
-      findGrowth(`what the spared ${name} holds`, readHeldBytes(process), HELD_GROWTH),
+      findGrowth(`the heap of the spared ${name}`, readHeldBytes(process), HELD_GROWTH),
     );
     const resident = [...samples].flatMap(([{ child }, bytes]) => findGrowth(`process ${child.pid}`, bytes));
     expect([...held, ...resident]).toEqual([]);
   }));
 
-/** One after the other or two at once, with some peace in between. @returns How many. */
+/** One disturbance or two at a time, with pauses in between. @returns Their number. */
 async function disturb(stage: Stage, isOver: () => boolean): Promise<number> {
   const random = new Random(SEED);
   let count = 0;
@@ -73,7 +71,7 @@ async function disturb(stage: Stage, isOver: () => boolean): Promise<number> {
     const [first, second] = draw(random);
     const drawn = second === undefined ? [first] : [first, second];
     console.log(`${new Date().toISOString()} ${drawn.map(([name]) => name).join(', and ')}`);
-    // Draws of their own: whoever is faster must not change what the other does.
+    // Own draws for each: the order in which the two run must not change their draws.
     const randoms = drawn.map(() => new Random(random.whole(1, 1_000_000)));
     await Promise.all(drawn.map(([, one], i) => one.disturb(stage, randoms[i]!)));
     count += drawn.length;

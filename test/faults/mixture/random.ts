@@ -1,4 +1,4 @@
-/** Draws that repeat with their seed (mulberry32). */
+/** Random numbers that repeat with the seed (mulberry32). */
 export class Random {
   constructor(private state: number) {}
 
@@ -17,7 +17,7 @@ export class Random {
 
   pick<T>(of: readonly T[]): T {
     const found = of[this.whole(0, of.length - 1)];
-    if (found === undefined) throw new Error('there is nothing to pick from');
+    if (found === undefined) throw new Error('cannot pick from an empty list');
     return found;
   }
 }

@@ -1,12 +1,11 @@
-import { type ScriptedServer, startScriptedServer } from './scripted-server';
+import { isFor, type ScriptedServer, startScriptedServer } from './scripted-server';
 import type { AuthorityFiles } from './share-test-authority';
-import { isFor } from './is-for';
 
 const RESOURCE = 'https://appconfig.azure.com';
 const REFERENCE_TYPE = 'application/vnd.microsoft.appconfig.keyvaultref+json;charset=utf-8';
 const KEY_VALUE_TYPE = 'application/vnd.microsoft.appconfig.kv+json;charset=utf-8';
 
-/** App Configuration's "Get key-value" (learn.microsoft.com), for whoever has a token for it. */
+/** App Configuration's "Get key-value" (learn.microsoft.com), for callers with a token for it. */
 export interface AppConfigurationDouble extends ScriptedServer {
   /** A reference to the secret at `url`. */
   setReference(key: string, url: string): void;

@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { type ScriptedServer, startScriptedServer } from './scripted-server';
 
-/** A tenant of Microsoft Entra ID: the keys that it publishes, and the access tokens that it gives out. */
+/** A tenant of Microsoft Entra ID: it publishes keys and issues access tokens. */
 export interface EntraDouble extends ScriptedServer {
   tenantId: string;
-  /** What makes the service ask this tenant. */
+  /** Variables with which the service uses this tenant. */
   env: Record<string, string>;
   /**
    * An access token of version 2.0 for an application that has the role (learn.microsoft.com, "Access token claims
    * reference").
    *
-   * @param claims Instead of the usual ones; undefined takes one away.
-   * @param header Likewise.
+   * @param claims Replace the default claims; undefined removes one.
+   * @param header Replaces members of the header in the same way.
    */
   sign(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
-  /** The public key, as anyone can have it. */
+  /** The published key. */
   publicKey(): Promise<string>;
-  /** From now on it signs with a new key, and publishes that alone. */
+  /** Replaces the signing key and the published key. */
   rotate(): Promise<void>;
 }
 

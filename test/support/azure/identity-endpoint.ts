@@ -3,7 +3,7 @@ import { type ScriptedServer, startScriptedServer } from './scripted-server';
 
 /** The managed identity of App Service and Container Apps (learn.microsoft.com, "REST endpoint reference"). */
 export interface IdentityEndpoint extends ScriptedServer {
-  /** What tells a process where it is. */
+  /** Variables with the address of the endpoint. */
   env: Record<string, string>;
 }
 
@@ -29,7 +29,7 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
   return { ...server, env };
 }
 
-/** A JSON Web Token for the resource, its signature no signature: what is behind the doubles looks at the claims alone. */
+/** A JSON Web Token for the resource without a valid signature: the doubles check the claims alone. */
 function toToken(resource: string): string {
   const now = toSeconds(Date.now());
   const claims = {

@@ -1,19 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { json } from 'node:stream/consumers';
-import { isFor } from './is-for';
-import { type ScriptedServer, startScriptedServer } from './scripted-server';
+import { isFor, type ScriptedServer, startScriptedServer } from './scripted-server';
 import type { AuthorityFiles } from './share-test-authority';
 
-/** Key Vault's "Get Secret" and "Set Secret" (learn.microsoft.com), for whoever has a token for vaults. */
+/** Key Vault's "Get Secret" and "Set Secret" (learn.microsoft.com), for callers with a token for vaults. */
 export interface KeyVaultDouble extends ScriptedServer {
-  /** Adds a version and gives its name; from now on it is the newest. */
+  /** Adds a version, which is then the newest. @returns Its name. */
   set(name: string, value: string): string;
   delete(name: string): void;
 }
 
 const RESOURCE = 'https://vault.azure.net';
 
-/** @param tls Speaks https with it; else http. */
+/** @param tls Certificate for https; absent: http. */
 export async function startKeyVault(
   secrets: Record<string, string> = {},
   tls?: AuthorityFiles,

@@ -4,22 +4,22 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { AuthorityFiles } from './share-test-authority';
 
-/** What a service does in place of its work. `away`: the connection ends without an answer; `slow`: nobody answers. */
+/** A fault of a service. `away`: the connection closes without an answer; `slow`: there is no answer. */
 export type Disturbance =
   | { readonly kind: 'away' }
   | { readonly kind: 'slow' }
   | { readonly kind: 'status'; readonly status: number; readonly code?: string; readonly retryAfterSeconds?: number };
 
-/** A stand-in for one of Azure's services, on a port of 127.0.0.1 that the system chose. */
+/** A double of a service of Azure, at a free port of 127.0.0.1. */
 export interface ScriptedServer {
   url: string;
-  /** Method and path of every request, disturbed ones included, with who asked. */
+  /** Method, path and credential of every request, with the disturbed ones. */
   requests: { method: string; path: string; authorization: string | undefined; at: number }[];
   disturb(disturbance: Disturbance | undefined): void;
   stop(): Promise<void>;
 }
 
-/** @param tls Speaks https with it; else http. */
+/** @param tls Certificate for https; absent: http. */
 export async function startScriptedServer(
   answer: (request: IncomingMessage, send: (status: number, body: object, headers?: object) => void) => void,
   tls?: AuthorityFiles,
@@ -53,4 +53,11 @@ export async function startScriptedServer(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Whether the header has a token with the resource as its audience. */
+export function isFor(resource: string, authorization: string | undefined): boolean {
+  const claims = /^Bearer [\w-]+\.([\w-]+)\./.exec(authorization ?? '')?.[1];
+  if (claims === undefined) return false;
+  return (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { aud?: string }).aud === resource;
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Whether there is a `redis-server` to be started as several; the embedded Redis is one alone, and speaks no TLS. */
+/** Whether `redis-server` is installed. The embedded Redis is a single server without TLS. */
 export function hasRedisServer(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0;
 }

@@ -5,7 +5,7 @@ import { waitUntil } from '../wait-until';
 import { RedisProcess } from './redis-process';
 import type { ReplicatedRedis } from './replicated-redis';
 
-/** In the slot of all that the service stores. */
+/** A key in the slot of all keys of the service. */
 const KEY = '{audit-query}';
 
 const PRIMARIES = 3;
@@ -15,7 +15,7 @@ const LIMIT_MS = 60_000;
 export interface RedisClusterOptions {
   /** One for each primary. */
   hasReplicas?: boolean;
-  /** For how long a server must not answer to be taken for lost. */
+  /** A server counts as lost after so long without an answer. */
   nodeTimeoutMs?: number;
   appendfsync?: 'always' | 'everysec';
   password?: string;
@@ -59,7 +59,7 @@ export class RedisCluster implements ReplicatedRedis {
     return this.primary.client;
   }
 
-  /** As `REDIS_URL` takes it; a single server of it would do. */
+  /** `REDIS_URL` of the service; one server would suffice. */
   get url(): string {
     const { password, tls } = this.options;
     const hosts = this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
@@ -67,7 +67,7 @@ export class RedisCluster implements ReplicatedRedis {
     return `${tls === undefined ? 'redis' : 'rediss'}+cluster://${user}${hosts}`;
   }
 
-  /** By the word of those that live. */
+  /** According to the live servers. */
   private async findHolder(): Promise<RedisProcess> {
     for (const { client } of this.servers) {
       const slot = await client.cluster('KEYSLOT', KEY).catch(() => undefined);
@@ -77,7 +77,7 @@ export class RedisCluster implements ReplicatedRedis {
       const holder = this.servers.find(({ port }) => port === primary?.[1]);
       if (holder !== undefined) return holder;
     }
-    throw new Error(`no server holds ${KEY}`);
+    throw new Error(`no server has the slot of ${KEY}`);
   }
 
   async waitForFailover(): Promise<void> {
@@ -130,7 +130,7 @@ export class RedisCluster implements ReplicatedRedis {
   private async waitForReplicas(): Promise<void> {
     if (!this.options.hasReplicas) return;
     await waitUntil(
-      'the replicas to follow',
+      'the replicas to be in sync',
       () => Promise.all(this.servers.slice(0, PRIMARIES).map(({ client }) => client.info('replication'))),
       (infos) => infos.every((info) => /^slave0:.*state=online/m.test(info)),
       LIMIT_MS,

@@ -13,35 +13,35 @@ import type { AuthorityFiles } from '../azure/share-test-authority';
 import { untilListening } from '../until-listening';
 import { waitUntil } from '../wait-until';
 
-/** For a busy machine; how long it takes is told to whoever starts it. */
+/** Generous, for a busy machine: `start` returns the duration. */
 const START_LIMIT_MS = 60_000;
 
 const ATTEMPTS = 3;
 
-/** It forces its file to the disk once a second, and puts a write off for up to another one while the disk is busy. */
+/** Redis forces its file to the disk once a second, and delays a write by up to another second while the disk is busy. */
 const EVERYSEC_LOSS_MS = 2_000;
 
-/** The user of the service's processes, whose rights a test may change; a restart gives them back. */
+/** The user of the service's processes. A test may change its rights; a restart restores them. */
 export const SERVICE_USER = 'service';
 
 export interface RedisProcessOptions {
   /** How often the append-only file is forced to the disk. */
   appendfsync?: 'always' | 'everysec';
-  /** Where its files are, which then stay; a temporary folder by default. */
+  /** The folder of its files, which is then kept; default: a temporary folder. */
   folder?: string;
-  /** More for its command line, or instead of what it has by default. */
+  /** Additional arguments, which override the defaults. */
   args?: readonly string[];
-  /** What its clients and its peers have to say. */
+  /** Password of clients and peers. */
   password?: string;
-  /** It speaks TLS alone, to its peers too. */
+  /** Only TLS, also between peers. */
   tls?: AuthorityFiles | undefined;
 }
 
 /** A Redis that can be killed, stopped and started again at the same port with the same files. */
 export class RedisProcess {
-  /** For the test itself; connects again by itself. */
+  /** For the test itself; reconnects. */
   readonly client: Redis;
-  /** When what it had acknowledged may not have been kept: before each time that it was killed. Milliseconds since 1970. */
+  /** Times whose acknowledged writes may be lost: before each kill. Milliseconds since 1970. */
   readonly losses: { from: number; to: number }[] = [];
   /** Of a user with all rights, for the processes under test. */
   readonly servicePassword = randomBytes(16).toString('hex');
@@ -70,13 +70,13 @@ export class RedisProcess {
         return redis;
       } catch (error) {
         redis.client.disconnect();
-        // Somebody was faster to take the port.
+        // Another process may have taken the port.
         if (attempt === ATTEMPTS) throw error;
       }
     }
   }
 
-  /** Until it has loaded its files and answers, at its port, whoever has that for now. @returns After how many milliseconds it did. */
+  /** Starts at the same port, once that is free. @returns The milliseconds until it had loaded its files and answered. */
   async start(): Promise<number> {
     if (this.child === undefined) return this.launch();
     for (let attempt = 1; ; attempt += 1) {
@@ -115,7 +115,7 @@ export class RedisProcess {
       ...(tls === undefined ? ['--port', port] : ['--port', '0', '--tls-port', port, ...toTlsArguments(tls)]),
       ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
       ...['--maxmemory-policy', 'noeviction', '--save', ''],
-      // So that a snapshot can be searched for what must not be in it.
+      // Uncompressed, so that tests can search a snapshot for secrets.
       ...['--rdbcompression', 'no'],
       ...['--appendonly', 'yes', '--appendfsync', appendfsync],
       ...['--user', SERVICE_USER, 'on', `>${this.servicePassword}`, '~*', '&*', '+@all'],
@@ -123,7 +123,7 @@ export class RedisProcess {
     ];
   }
 
-  /** Of the process that runs. @throws Error when none does. */
+  /** Of the running process. @throws Error if Redis was not started. */
   get pid(): number {
     if (this.child?.pid === undefined) throw new Error('Redis was not started');
     return this.child.pid;
@@ -133,7 +133,7 @@ export class RedisProcess {
     this.child?.kill(signal);
   }
 
-  /** Until the kernel has all of its changes: with everysec it puts a write off while the disk is busy. */
+  /** Resolves when the kernel has all writes: with everysec Redis delays a write while the disk is busy. */
   async waitUntilWritten(): Promise<void> {
     await waitUntil(
       'Redis to have written all',
@@ -142,7 +142,7 @@ export class RedisProcess {
     );
   }
 
-  /** Without a chance to write anything more. */
+  /** SIGKILL: Redis writes nothing more. */
   async kill(): Promise<void> {
     const { child } = this;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -153,7 +153,7 @@ export class RedisProcess {
     if (this.options.appendfsync !== 'always') this.losses.push({ from: to - EVERYSEC_LOSS_MS, to });
   }
 
-  /** What it appends to, the youngest last. */
+  /** The append-only files, the newest last. */
   async listLogs(): Promise<string[]> {
     const folder = join(this.folder, 'appendonlydir');
     const names = await readdir(folder);
@@ -167,12 +167,12 @@ export class RedisProcess {
     return (await stat((await this.listLogs()).at(-1) ?? '')).size;
   }
 
-  /** Takes the end off the append-only file, as a power cut does with what never reached the disk. */
+  /** Truncates the append-only file, like a power cut. */
   async cutLog(sizeBytes: number): Promise<void> {
     await truncate((await this.listLogs()).at(-1) ?? '', sizeBytes);
   }
 
-  /** Everything that it has written down and keeps: what it appends to, what that was rewritten into, snapshots. */
+  /** All its files: append-only files, also rewritten ones, and snapshots. */
   async readFiles(): Promise<Buffer> {
     const entries = await readdir(this.folder, { recursive: true, withFileTypes: true });
     const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
@@ -186,13 +186,13 @@ export class RedisProcess {
   }
 }
 
-/** What is being rewritten goes under one name and comes back under another. */
+/** A rewrite renames files, so that a listed file may be missing. */
 function toNothing(error: NodeJS.ErrnoException): Buffer {
   if (error.code !== 'ENOENT') throw error;
   return Buffer.alloc(0);
 }
 
-/** The authority's certificate is the server's, too. */
+/** The certificate of the authority is also that of the server. */
 function toTlsArguments({ certFile, keyFile }: AuthorityFiles): string[] {
   return [
     ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],

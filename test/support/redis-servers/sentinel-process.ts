@@ -12,18 +12,18 @@ import { waitUntil } from '../wait-until';
 const START_LIMIT_MS = 60_000;
 
 export interface SentinelOptions {
-  /** What it calls the primary, and where that is when it starts. */
+  /** The name of the primary, and its port at the start. */
   name: string;
   primaryPort: number;
-  /** For how long a primary must not answer to be replaced. */
+  /** A primary is replaced after so long without an answer. */
   downAfterMs: number;
-  /** Of the servers; and its own, of its peers too. */
+  /** Passwords of the servers, and of the sentinels. */
   password?: string;
   sentinelPassword?: string;
   tls?: AuthorityFiles | undefined;
 }
 
-/** One of those that watch a primary and name its successor. */
+/** A sentinel: it monitors a primary and selects its successor. */
 export class SentinelProcess {
   private constructor(
     readonly port: number,
@@ -55,7 +55,7 @@ export class SentinelProcess {
     return sentinel;
   }
 
-  /** How many other sentinels and replicas it knows, and whether it takes the primary for alive. */
+  /** The number of known sentinels and replicas, and whether the primary counts as alive. */
   async readView(name: string): Promise<{ sentinels: number; replicas: number; flags: string; port: number }> {
     const reply = (await this.client.call('SENTINEL', 'MASTER', name)) as string[];
     const read = (field: string) => reply[reply.indexOf(field) + 1] ?? '';

@@ -49,7 +49,7 @@ export class WatchedRedis implements ReplicatedRedis {
     return watched;
   }
 
-  /** As `REDIS_URL` takes it. */
+  /** `REDIS_URL` of the service. */
   get url(): string {
     const { password, sentinelPassword, tls } = this.options;
     const hosts = this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
@@ -66,7 +66,7 @@ export class WatchedRedis implements ReplicatedRedis {
     return this.primary.client;
   }
 
-  /** Until a lost primary would be replaced: everyone knows everyone, and the replica has all. */
+  /** Resolves when a lost primary would be replaced: all servers know each other, and the replica is in sync. */
   async waitUntilWhole(): Promise<void> {
     const views = () => Promise.all(this.sentinels.map((sentinel) => sentinel.readView(NAME)));
     await waitUntil(
@@ -79,14 +79,14 @@ export class WatchedRedis implements ReplicatedRedis {
       LIMIT_MS,
     );
     await waitUntil(
-      'the replica to follow',
+      'the replica to be in sync',
       () => this.client.info('replication'),
       (info) => /^slave0:.*state=online/m.test(info),
       LIMIT_MS,
     );
   }
 
-  /** Until the sentinels name another primary, and it says that it is one. */
+  /** Resolves when the sentinels name another primary, and its role is master. */
   async waitForFailover(): Promise<void> {
     const lost = this.primary;
     const successor = this.servers.find((server) => server !== lost) ?? lost;

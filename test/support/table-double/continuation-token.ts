@@ -4,23 +4,23 @@ import { ServiceError } from './service-error';
 export interface PagePosition {
   readonly partitionKey: string;
   readonly rowKey?: string;
-  /** How many empty pages were answered at this place, so that their tokens differ although nothing was read. */
+  /** The number of empty pages answered at this place, so that their tokens differ. */
   readonly hops?: number;
 }
 
-/** The two halves of a token as they travel, in reply headers and in the next request's query. */
+/** The two halves of a token, as in reply headers and in the query of the next request. */
 export interface ContinuationToken {
   readonly nextPartitionKey: string;
   readonly nextRowKey?: string;
 }
 
-/** In the form of the service's own: `1!<length>!<base64>`. Clients must take it for opaque. */
+/** In the form of the service, `1!<length>!<base64>`. Clients must treat it as opaque. */
 export function toContinuationToken({ partitionKey, rowKey, hops = 0 }: PagePosition): ContinuationToken {
   const nextPartitionKey = toHalf(partitionKey, hops);
   return rowKey === undefined ? { nextPartitionKey } : { nextPartitionKey, nextRowKey: toHalf(rowKey, hops) };
 }
 
-/** Throws InvalidInput when the token is none of the double's. */
+/** Throws InvalidInput if the token is not one of the double. */
 export function parseContinuationToken({ nextPartitionKey, nextRowKey }: ContinuationToken): PagePosition {
   const partition = parseHalf(nextPartitionKey);
   const position = { partitionKey: partition.key, hops: partition.hops };

@@ -3,7 +3,7 @@ import { json } from 'node:stream/consumers';
 import type { TableDouble } from './table-double';
 import type { TableDoubleSettings } from './table-double-options';
 
-/** What begins with this is for who runs the test, not for the client under test, and is never recorded or spoilt. */
+/** Prefix of the routes for the test itself: the double neither records these requests nor applies faults to them. */
 export const CONTROL_PATH = '/__control/';
 
 /** `GET requests`, `GET counts`, `GET truth?table&start&end`, `PUT settings`, `POST reset`; JSON both ways. */

@@ -4,7 +4,7 @@ import { toPredicate, type RowPredicate } from './filter-predicate';
 import { ALL_KEYS, toKeyRange, type KeyRange } from './key-range';
 import { ServiceError } from './service-error';
 
-/** A Query Entities request, understood. */
+/** A parsed Query Entities request. */
 export interface EntityQuery {
   readonly filter: string | null;
   readonly matches: RowPredicate;
@@ -13,16 +13,16 @@ export interface EntityQuery {
   readonly select: readonly string[] | null;
   /** At most this many rows on the page, 1 to 1,000. */
   readonly top: number;
-  /** The token that the request brought, as it came, and what it says. */
+  /** The token of the request, raw and parsed. */
   readonly continuation: { readonly token: ContinuationToken; readonly position: PagePosition } | null;
 }
 
-/** The service's page size, and the most that `$top` may ask for. */
+/** The service's page size, and the maximum of `$top`. */
 const MAX_PAGE_SIZE = 1_000;
 
 const KNOWN_PARAMETERS = ['$filter', '$select', '$top', '$format', 'NextPartitionKey', 'NextRowKey', 'timeout'];
 
-/** Reads the parameters of a query. Throws InvalidInput (400) or, for what the double cannot do, NotImplemented (501). */
+/** Parses the parameters. Throws InvalidInput (400), or NotImplemented (501) for an unsupported one. */
 export function parseEntityQuery(parameters: URLSearchParams): EntityQuery {
   for (const name of parameters.keys()) {
     if (!KNOWN_PARAMETERS.includes(name)) throw new ServiceError('NotImplemented', `the parameter ${name}`);

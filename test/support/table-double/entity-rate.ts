@@ -12,8 +12,8 @@ export const DOCUMENTED_RATE_LIMITS: RateLimits = {
 };
 
 /**
- * Token buckets for the account and for each partition that was read, each holding a second's worth at most. A page is
- * let through while its buckets are not empty and may overdraw them: so the rate holds in the long run, to the entity.
+ * Token buckets for the account and for each partition, each with the tokens of one second at most. A page is allowed
+ * while its buckets are not empty, and may overdraw them, so that the rate is exact in the long run.
  */
 export class EntityRate {
   private readonly account: Bucket;
@@ -26,7 +26,7 @@ export class EntityRate {
     this.account = new Bucket(limits.accountEntitiesPerSecond, nowMs());
   }
 
-  /** Whether a page of so many rows a partition may be answered; if so, they are charged. */
+  /** Whether a page with these rows by partition is allowed; if so, charges them. */
   admit(rowsPerPartition: ReadonlyMap<string, number>): boolean {
     const now = this.nowMs();
     const charges: [Bucket, number][] = [];

@@ -1,74 +1,74 @@
 import { hashNumber, toFraction } from './hash';
 
-/** What may be wrong before a page is answered. All that apply to a request are applied. */
+/** Faults before a page is answered. All matching ones are applied. */
 type PageFault =
-  /** Waits before anything is answered: `ms`, and evenly up to `jitterMs` (default 0) more. */
+  /** Waits before the reply: `ms`, and evenly distributed up to `jitterMs` (default 0) more. */
   | { readonly kind: 'latency'; readonly ms: number; readonly jitterMs?: number }
   /** Ends the page where its partition ends; the token then has no row key. */
   | { readonly kind: 'partition-boundary' }
-  /** At most `rows` rows on the page, or an even draw of 1 to what the request asked for. */
+  /** At most `rows` rows on the page; default: evenly distributed from 1 to the requested number. */
   | { readonly kind: 'short-page'; readonly rows?: number }
-  /** No rows, and a new token for the same place. With no end to it in `to` or `probability`, a reader never arrives. */
+  /** No rows, and a new token for the same place. Without a bound in `to` or `probability` a reader never ends. */
   | { readonly kind: 'empty-page' }
-  /** The token that the request brought once more. Only requests with a token count for its rule. */
+  /** Returns the token of the request again. Only requests with a token count for its rule. */
   | { readonly kind: 'repeat-token' };
 
-/** How the right page goes wrong on its way. */
+/** Faults in the transfer of a correct page. */
 export type TransferFault =
   /** `bytes` (default 64) at a time, `intervalMs` (default 1,000) apart. */
   | { readonly kind: 'drip'; readonly bytes?: number; readonly intervalMs?: number }
-  /** The first half, then the end of the connection. */
+  /** The first half, then the connection closes. */
   | { readonly kind: 'cut-body' };
 
-/** What the client gets in place of a page. */
+/** Replies in place of a page. */
 export type ReplyFault =
-  /** An error of the service; `errorCode` by default the likeliest for the status. */
+  /** An error of the service; `errorCode` defaults to the likeliest one of the status. */
   | {
       readonly kind: 'status';
       readonly status: number;
       readonly errorCode?: string;
       readonly retryAfterSeconds?: number;
     }
-  /** Nothing, until the client gives up. */
+  /** No reply until the client closes the connection. */
   | { readonly kind: 'hang' }
-  /** The connection ends without a reply. */
+  /** The connection closes without a reply. */
   | { readonly kind: 'reset' }
-  /** 200 with something that is no page. */
+  /** 200 with a body that is not a page. */
   | { readonly kind: 'html' | 'empty-body' | 'empty-object' }
   /** 200 with this text as JSON; default `{"value":"none"}`. */
   | { readonly kind: 'wrong-shape'; readonly body?: string };
 
-/** Of the rules for a transfer or a reply, the first that applies to a request is the one. */
+/** The first matching rule for a transfer or a reply applies. */
 export type Fault = PageFault | TransferFault | ReplyFault;
 
 export function isTransferFault(fault: TransferFault | ReplyFault): fault is TransferFault {
   return fault.kind === 'drip' || fault.kind === 'cut-body';
 }
 
-/** When a fault happens; without any condition: on every request for entities. */
+/** The condition of a fault; default: every request for entities. */
 export interface FaultRule {
   readonly fault: Fault;
-  /** Only on requests whose range of partition keys begins at this day. */
+  /** Requests whose range of partition keys begins at this day. */
   readonly day?: string;
-  /** First and last request of those that `day` lets through, counted from 1 since the rules were set. */
+  /** First and last request of those that match `day`, counted from 1 since the rules were set. */
   readonly from?: number;
   readonly to?: number;
-  /** 0 to 1, default 1; drawn from the seed and the request's number, so a run repeats when its order does. */
+  /** 0 to 1, default 1; drawn from the seed and the number of the request, so that the same order gives the same faults. */
   readonly probability?: number;
 }
 
 export interface FaultPlan {
   readonly latencyMs: number;
   readonly stopAtPartitionEnd: boolean;
-  /** Null leaves the page as long as it is; 0 is the empty page. */
+  /** Null: the whole page; 0: an empty page. */
   readonly maxRows: number | null;
   readonly repeatToken: boolean;
   readonly end: TransferFault | ReplyFault | null;
-  /** The kinds of all that apply, in the order of the rules. */
+  /** The kinds of all matching faults, in the order of the rules. */
   readonly kinds: readonly Fault['kind'][];
 }
 
-/** Decides for each request what goes wrong. `seed` makes another run of draws. */
+/** Selects the faults of each request. `seed` selects another sequence of draws. */
 export class FaultScript {
   private readonly counts: number[];
 
@@ -79,7 +79,7 @@ export class FaultScript {
     this.counts = rules.map(() => 0);
   }
 
-  /** The plan for the next request, which brings a token or not; `top` is how many rows it asks for. */
+  /** The plan for the next request, with or without a token; `top` is its requested number of rows. */
   next(day: string | null, top: number, hasToken: boolean): FaultPlan {
     const plan = {
       latencyMs: 0,

@@ -24,7 +24,7 @@ interface Token {
 /**
  * Parses a `$filter` of the subset that the double evaluates: `and`, `or`, `not`, parentheses, and comparisons of a
  * property with a string, an integer or a boolean. `not` binds tighter than `and`, `and` tighter than `or` (OData 3.0).
- * Throws a 400 ServiceError for anything else, so that an unsupported filter is never a silently different one.
+ * Throws a 400 ServiceError for any other filter, so that none is silently evaluated differently.
  */
 export function parseFilter(text: string): FilterExpression {
   const tokens = tokenize(text);

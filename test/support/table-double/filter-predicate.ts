@@ -13,7 +13,7 @@ const COMPARE: Record<ComparisonOperator, (actual: LiteralValue, expected: Liter
 };
 
 /**
- * What the service answers for one row. A comparison with a property that the row lacks (or has with another type) is
+ * The service's result for one row. A comparison with a property that the row lacks (or has with another type) is
  * false, `ne` included, and so its negation is true: `CertNumber ne ''` and `not (CertNumber eq '')` differ.
  */
 export function toPredicate(expression: FilterExpression): RowPredicate {

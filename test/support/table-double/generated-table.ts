@@ -1,11 +1,11 @@
 import { hashNumber, hashText, toFraction } from './hash';
 import type { Partition, SortedTable, TableRow } from './sorted-table';
 
-/** What a generated table holds. The same description gives the same rows, on any machine and in any process. */
+/** A generated table. The same description generates the same rows on any machine and in any process. */
 export interface GeneratedRows {
   /** One partition each; a key is a day (`2021-10-10`), a day with a suffix, or any other text. */
   readonly partitions: readonly { readonly key: string; readonly entities: number }[];
-  /** How many identifiers the rows draw from, evenly; that each of them is drawn is not promised. */
+  /** Number of identifiers from which the rows draw evenly; some may never be drawn. */
   readonly distinctIdentifiers: number;
   /** Share (0 to 1) of rows that have no CertNumber; default 0. */
   readonly withoutCertNumber?: number;
@@ -27,7 +27,7 @@ export function generateDays(first: string, count: number, entities: number): { 
   }));
 }
 
-/** A table whose rows are computed when they are read: tens of millions of them take no memory. */
+/** A table whose rows are computed when read: tens of millions of rows use no memory. */
 export function toGeneratedTable(rows: GeneratedRows): SortedTable {
   return rows.partitions
     .map(({ key, entities }) => toPartition(rows, key, entities))
@@ -36,7 +36,7 @@ export function toGeneratedTable(rows: GeneratedRows): SortedTable {
 
 function toPartition(rows: GeneratedRows, key: string, size: number): Partition {
   const { distinctIdentifiers, withoutCertNumber = 0, emptyCertNumber = 0, withoutIdentifier = 0, seed = 1 } = rows;
-  // From the key alone, so that a day holds the same rows whatever other days the table has.
+  // From the key alone, so that the rows of a day do not depend on the other days of the table.
   const partitionHash = hashNumber(hashText(key), seed);
   const timestamp = `${key.slice(0, 10)}T12:00:00.0000000Z`;
   const row = (index: number): TableRow => {
@@ -59,12 +59,12 @@ function toPartition(rows: GeneratedRows, key: string, size: number): Partition 
   return { key, size, rowKey: toRowKey, row };
 }
 
-/** Nine digits sort as numbers do. */
+/** With nine digits the text order is the numeric order. */
 function toRowKey(index: number): string {
   return String(index).padStart(9, '0');
 }
 
-/** 9 to 11 characters, another text for each number below 900 million. */
+/** 9 to 11 characters, unique for each number below 900 million. */
 function toIdentifier(number: number): string {
   return `${100_000_000 + number}${['', 'K', 'KX'][number % 3]}`;
 }

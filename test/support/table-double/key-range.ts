@@ -14,8 +14,8 @@ export interface KeyRange {
 export const ALL_KEYS: KeyRange = { partitionKeys: { from: '' }, rowKeys: { from: '' } };
 
 /**
- * Keys outside of which no row can match, from the comparisons of the two keys that every match must satisfy. It only
- * saves looking at rows: each row inside is still put to the predicate.
+ * A range outside of which no row matches, from the comparisons of the two keys that every match must satisfy. It only
+ * saves work: the predicate still decides for each row inside.
  */
 export function toKeyRange(expression: FilterExpression): KeyRange {
   if (expression.kind === 'and') {

@@ -6,18 +6,18 @@ import { findPartition, findRow, type Partition, type SortedTable, type TableRow
 export interface PageRequest {
   readonly matches: RowPredicate;
   readonly range: KeyRange;
-  /** Where the page begins; absent means at the beginning of the range. */
+  /** Where the page begins; absent: at the beginning of the range. */
   readonly position?: PagePosition;
   readonly maxRows: number;
-  /** End the page where a partition ends, as the service may. */
+  /** Whether the page ends where a partition ends, as the service may do. */
   readonly stopAtPartitionEnd: boolean;
 }
 
 export interface Page {
-  /** How many of the page's rows are of which partition. */
+  /** The number of rows by partition. */
   readonly rowsPerPartition: ReadonlyMap<string, number>;
   readonly rowCount: number;
-  /** Where the next page begins. Absent when no key of the range is left; what is left need not hold a match. */
+  /** Where the next page begins; absent at the end of the range. The rest need not contain a match. */
   readonly next?: PagePosition;
 }
 
@@ -25,7 +25,7 @@ export interface PageOfRows extends Page {
   readonly rows: readonly TableRow[];
 }
 
-/** Rows that one page may look at; beyond, it is answered with what was found, for the service gives a query 5 s. */
+/** The most rows that one page scans. Then the page ends early, since the service limits a request to 5 s. */
 const MAX_ROWS_EXAMINED = 100_000;
 
 export function readPage(table: SortedTable, request: PageRequest): PageOfRows {

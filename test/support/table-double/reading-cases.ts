@@ -1,7 +1,7 @@
 import { toGeneratedTable } from './generated-table';
 import type { TableRow } from './sorted-table';
 
-/** A query, and the rows that it must give, told by TypeScript's own comparisons. */
+/** A query and its expected rows, selected by comparisons in TypeScript. */
 export interface ReadingCase {
   readonly name: string;
   readonly filter?: string;
@@ -9,11 +9,11 @@ export interface ReadingCase {
   /** Default 1,000. */
   readonly maxPageSize?: number;
   readonly matches: (row: TableRow) => boolean;
-  /** How many rows the answer must have at least, lest two empty answers agree. */
+  /** The least number of rows, so that two empty answers do not pass. */
   readonly atLeast: number;
 }
 
-/** Keys that begin with a day, and keys that lie between two days and begin with none. */
+/** Keys that begin with a day, and keys of no day between two days. */
 const EDGE_KEYS = [
   '2021-11',
   '2021-11-30',
@@ -30,7 +30,7 @@ const EDGE_KEYS = [
   '2021-12-09-b',
   '2021-12-09A',
   '2021-12-09a',
-  // By code point this one would come last; by UTF-16 code unit the surrogates come before \uffff.
+  // Last by code points; by UTF-16 code units the surrogates sort before \uffff.
   '2021-12-09\u{1f600}',
   '2021-12-09\uffff',
   '2021-12-0:',
@@ -66,7 +66,7 @@ const isOfDay = (row: TableRow): boolean => row.PartitionKey.startsWith('2021-10
 const isEmpty = (row: TableRow): boolean => row['CertNumber'] === '';
 const isFilled = (row: TableRow): boolean => row['CertNumber'] !== undefined && row['CertNumber'] !== '';
 
-/** Days next to keys of no day: where the keys that begin with each end, and how many rows they are. */
+/** Days next to keys of no day: the end of their keys, and the number of their rows. */
 const EDGE_DAYS: readonly [day: string, to: string, rows: number][] = [
   ['2021-11-29', '2021-11-2:', 0],
   ['2021-11-30', '2021-11-31', 2],

@@ -1,21 +1,57 @@
+import type { TableRow } from './sorted-table';
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { ContinuationToken } from './continuation-token';
-import { abandonment, waitMs } from './abandonment';
-import type { TransferFault } from './fault-rules';
-import type { MetadataLevel } from './page-body';
+import type { ReplyFault, TransferFault } from './fault-rules';
 import type { RecordedRequest } from './request-log';
-import { toErrorBody } from './service-error';
+import { toErrorBody, toErrorCode, toErrorMessage } from './service-error';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** A response and what is noted about it. */
+/** The OData metadata level of a page, requested with `Accept`. */
+export type MetadataLevel = 'nometadata' | 'minimalmetadata';
+
+export interface PageForm {
+  readonly metadata: MetadataLevel;
+  /** The properties to return; null means all. */
+  readonly select: readonly string[] | null;
+  /** A selected property that the row lacks: Azure returns null, Azurite omits it. */
+  readonly missingProperty: 'null' | 'absent';
+  /** `http://host/account/$metadata#table`: a page with metadata names its table by this. */
+  readonly metadataUrl: string;
+}
+
+/** The body of a page, as the service writes it. */
+export function toPageBody(rows: readonly TableRow[], form: PageForm): string {
+  const { select } = form;
+  const projected = select === null ? rows : rows.map((row) => project(row, select, form.missingProperty));
+  if (form.metadata === 'nometadata') return JSON.stringify({ value: projected });
+  const value = projected.map((row, i) => ({ 'odata.etag': toEtag(rows[i]), ...row }));
+  return JSON.stringify({ 'odata.metadata': form.metadataUrl, value });
+}
+
+function project(row: TableRow, select: readonly string[], missingProperty: 'null' | 'absent'): object {
+  const projected: Record<string, unknown> = {};
+  for (const name of select) {
+    const value = row[name];
+    if (value !== undefined) projected[name] = value;
+    else if (missingProperty === 'null') projected[name] = null;
+  }
+  return projected;
+}
+
+function toEtag(row: TableRow | undefined): string {
+  return `W/"datetime'${encodeURIComponent(String(row?.['Timestamp']))}'"`;
+}
+
+/** A response and its record in the request log. */
 export interface Exchange {
   readonly response: ServerResponse;
   readonly record: RecordedRequest;
-  /** What the client accepts; undefined when that is none of the service's JSON formats. */
+  /** The accepted level; undefined if the client accepts none of the service's JSON formats. */
   readonly metadata: MetadataLevel | undefined;
 }
 
-/** Answers with a page, whole or as the fault has it. */
+/** Sends a page, with the fault if there is one. */
 export async function sendPage(
   exchange: Exchange,
   body: Buffer,
@@ -29,7 +65,7 @@ export async function sendPage(
   record.status = 200;
   if (fault?.kind === 'cut-body') {
     record.end = 'cut';
-    // Not before the half is with the kernel: else the client may see no reply at all.
+    // Only after the kernel has the first half: otherwise the client may receive no reply at all.
     response.write(body.subarray(0, body.length / 2), () => response.destroy());
     return;
   }
@@ -46,7 +82,7 @@ export async function sendPage(
   response.end(body);
 }
 
-/** Refuses the request as the service does: in JSON for who accepts the service's JSON, else in XML. */
+/** Sends an error as the service does: JSON if the client accepts the service's JSON, else XML. */
 export function sendError(
   exchange: Exchange,
   error: { status: number; code: string; message: string; retryAfterSeconds?: number | undefined },
@@ -68,6 +104,50 @@ function setHeaders({ response, metadata }: Exchange): void {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('x-ms-request-id', randomUUID());
   response.setHeader('x-ms-version', '2019-02-02');
-  // The service's replies have no length, so a client notices a cut only by the missing last chunk.
+  // The service sends no length, so that a client detects a cut only by the missing last chunk.
   response.setHeader('Transfer-Encoding', 'chunked');
+}
+
+/** A signal that aborts when the connection closes or the reply is complete. */
+export function abandonment(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  if (response.destroyed) controller.abort();
+  response.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+/** Resolves to true after `ms`, or to false as soon as `signal` aborts. 0 does not wait. */
+export async function waitMs(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (ms <= 0) return !signal.aborted;
+  return delay(ms, true, { signal }).catch(() => false);
+}
+
+/** Sends the fault in place of a page. */
+export function sendFault(exchange: Exchange, fault: ReplyFault): void {
+  switch (fault.kind) {
+    case 'hang':
+      return;
+    case 'reset':
+      exchange.record.end = 'cut';
+      exchange.response.destroy();
+      return;
+    case 'status': {
+      const likely = toErrorCode(fault.status);
+      const { status, errorCode: code = likely, retryAfterSeconds } = fault;
+      return sendError(exchange, { status, code, message: toErrorMessage(likely), retryAfterSeconds });
+    }
+    case 'html':
+      return sendText(exchange, 'text/html', '<!doctype html><title>Sign in</title><h1>Please sign in</h1>');
+    case 'empty-body':
+      return sendText(exchange, 'application/json', '');
+    case 'empty-object':
+      return sendText(exchange, 'application/json', '{}');
+    case 'wrong-shape':
+      return sendText(exchange, 'application/json', fault.body ?? '{"value":"none"}');
+  }
+}
+
+function sendText({ response, record }: Exchange, contentType: string, text: string): void {
+  record.status = 200;
+  response.writeHead(200, { 'Content-Type': `${contentType};charset=utf-8` }).end(text);
 }

@@ -8,33 +8,33 @@ export interface RecordedRequest {
   readonly receivedAtMs: number;
   /** Null while the request is being served. */
   endedAtMs: number | null;
-  /** `abandoned`: the client hung up before the reply was complete; `cut`: the double did. */
+  /** `abandoned`: the client closed the connection before the reply was complete; `cut`: the double did. */
   end: 'answered' | 'abandoned' | 'cut' | null;
   readonly table: string;
   readonly filter: string | null;
-  /** The day at which the filter's range of partition keys begins; null where it begins with none. */
+  /** The day at which the filter's range of partition keys begins; null if it does not begin with a day. */
   day: string | null;
   select: readonly string[] | null;
   top: number | null;
   continuation: ContinuationToken | null;
-  /** Null when nothing was answered. */
+  /** Null without a reply. */
   status: number | null;
-  /** Rows on the page that was answered; 0 for anything but a complete, unspoilt page. */
+  /** Rows of the answered page; 0 for any reply but a complete, correct page. */
   entities: number;
   faults: readonly Fault['kind'][];
 }
 
-/** What one query (one filter) cost. */
+/** The requests of one query (one filter). */
 export interface QueryCount {
   readonly filter: string | null;
   readonly day: string | null;
   readonly requests: number;
   readonly entities: number;
-  /** Requests that were answered with 503 or 429. */
+  /** Requests with the reply 503 or 429. */
   readonly throttled: number;
 }
 
-/** The requests summed up by filter, in the order in which the filters were first seen. */
+/** The requests counted by filter, in the order of their first requests. */
 export function countByQuery(requests: readonly RecordedRequest[]): QueryCount[] {
   const counts = new Map<string | null, QueryCount>();
   for (const { filter, day, entities, status } of requests) {

@@ -16,7 +16,7 @@ const SERVICE_ERRORS = {
 
 export type ServiceErrorCode = keyof typeof SERVICE_ERRORS;
 
-/** A refusal of the service. `detail` says what the double did not like, for the person whose test fails. */
+/** An error of the service. `detail` explains the cause in the double, for a failing test. */
 export class ServiceError extends Error {
   readonly status: number;
 
@@ -30,7 +30,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The code that the service would most likely give with a status. */
+/** The likeliest code of the service for a status. */
 export function toErrorCode(status: number): ServiceErrorCode {
   if (status === 403) return 'AuthenticationFailed';
   if (status === 404) return 'TableNotFound';
@@ -43,7 +43,7 @@ export function toErrorMessage(code: ServiceErrorCode): string {
   return SERVICE_ERRORS[code][1];
 }
 
-/** An error's body as the service writes it: JSON for who accepts JSON, else the XML of OData 3.0 section 19. */
+/** An error's body as the service writes it: JSON if the client accepts it, else the XML of OData 3.0 section 19. */
 export function toErrorBody(code: string, message: string, requestId: string, asJson: boolean): string {
   const value = `${message}\nRequestId:${requestId}\nTime:${new Date().toISOString()}`;
   if (asJson) return JSON.stringify({ 'odata.error': { code, message: { lang: 'en-US', value } } });

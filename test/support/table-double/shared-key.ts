@@ -2,12 +2,12 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from './service-error';
 
-/** The account of Azure's own emulators, with its published key: no secret. */
+/** The account of Azure's emulators with its published key, which is no secret. */
 export const DEVELOPMENT_ACCOUNT = 'devstoreaccount1';
 export const DEVELOPMENT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
-/** The service refuses a signed request whose date is further away from its own than this. */
+/** The service refuses a signed request whose date differs by more than this from its clock. */
 const MAX_CLOCK_SKEW_MS = 15 * 60_000;
 
 /**
@@ -21,7 +21,7 @@ export function verifySharedKey(
 ): void {
   const { headers } = request;
   const date = String(headers['x-ms-date'] ?? headers.date ?? '');
-  // NaN of a missing or malformed date compares as false.
+  // The comparison with NaN, for a missing or malformed date, is false.
   if (!(Math.abs(nowMs - Date.parse(date)) <= MAX_CLOCK_SKEW_MS)) {
     throw new ServiceError('AuthenticationFailed', 'the date is missing or too far off');
   }

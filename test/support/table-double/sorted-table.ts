@@ -1,11 +1,11 @@
-/** An entity as the service stores it; a property that is not there is absent, never null. */
+/** An entity as the service stores it; a missing property is absent, never null. */
 export interface TableRow {
   readonly PartitionKey: string;
   readonly RowKey: string;
   readonly [property: string]: string | number | boolean;
 }
 
-/** The rows of one partition by their place in the order of RowKey; they need not exist before they are asked for. */
+/** The rows of one partition by their index in the order of RowKey; rows may be computed on access. */
 export interface Partition {
   readonly key: string;
   readonly size: number;
@@ -16,7 +16,7 @@ export interface Partition {
 /** A table's partitions in the order of their keys. */
 export type SortedTable = readonly Partition[];
 
-/** Every row has this Timestamp: the double never writes, and one constant keeps pages the same from run to run. */
+/** The Timestamp of every row: a constant, so that pages are the same in every run. */
 const TIMESTAMP = '2022-01-01T00:00:00.0000000Z';
 
 /** Sorts the given rows as the service does. Throws on two rows with the same keys. */
@@ -43,17 +43,17 @@ function toPartition(rows: TableRow[]): Partition {
   return { key: at(0).PartitionKey, size: rows.length, rowKey: (index) => at(index).RowKey, row: at };
 }
 
-/** Where the first partition at or after `key` is; the number of partitions when there is none. */
+/** The index of the first partition at or after `key`; the number of partitions if there is none. */
 export function findPartition(table: SortedTable, key: string): number {
   return findFirst(table.length, (i) => (table[i]?.key ?? '') >= key);
 }
 
-/** Where the first row at or after `rowKey` is; the partition's size when there is none. */
+/** The index of the first row at or after `rowKey`; the partition's size if there is none. */
 export function findRow(partition: Partition, rowKey: string): number {
   return rowKey === '' ? 0 : findFirst(partition.size, (i) => partition.rowKey(i) >= rowKey);
 }
 
-/** The first index of 0 to `length` - 1 that `holds`, when from there on all of them do; else `length`. */
+/** Binary search: the first index below `length` for which `holds` is true, else `length`. */
 function findFirst(length: number, holds: (index: number) => boolean): number {
   let [low, high] = [0, length];
   while (low < high) {

@@ -7,11 +7,11 @@ import { toConnectionString } from './start-table-double';
 import type { TableDoubleOptions, TableDoubleSettings } from './table-double-options';
 import type { TableTruth } from './table-truth';
 
-/** A double in another process; the members mean what they mean in TableDouble. */
+/** A double in another process, with the members of TableDouble. */
 export interface RemoteTableDouble {
   readonly port: number;
   readonly connectionString: string;
-  /** The server's own process, for measuring it. */
+  /** The process of the server, for measurements. */
   readonly pid: number;
   requests(): Promise<RecordedRequest[]>;
   countByQuery(): Promise<QueryCount[]>;
@@ -21,7 +21,7 @@ export interface RemoteTableDouble {
   stop(): Promise<void>;
 }
 
-/** Runs the compiled `table-double-process.js` at `mainFile`. Rejects when it ends before it listens. */
+/** Runs the compiled `table-double-process.js` at `mainFile`. Rejects if it exits before it listens. */
 export async function startTableDoubleProcess(
   mainFile: string,
   options: TableDoubleOptions,
@@ -37,7 +37,7 @@ export async function startTableDoubleProcess(
     once(child, 'message').then(([message]: { port: number }[]) => message?.port),
     ended.then(([code]) => Promise.reject(new Error(`the double ended with code ${String(code)}: ${complaint}`))),
   ]);
-  if (port === undefined || child.pid === undefined) throw new Error('the double did not tell its port');
+  if (port === undefined || child.pid === undefined) throw new Error('the double printed no port');
   child.stderr?.pipe(process.stderr);
 
   const call = async (method: string, route: string, body?: unknown): Promise<unknown> => {

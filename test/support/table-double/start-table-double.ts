@@ -2,18 +2,18 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerControl, CONTROL_PATH } from './control-routes';
 import { toGeneratedTable } from './generated-table';
-import { PageCache } from './page-cache';
+import { PageCache, TableService } from './table-service';
 import { countByQuery } from './request-log';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY } from './shared-key';
 import { toSortedTable } from './sorted-table';
 import type { TableDouble } from './table-double';
 import type { TableDoubleOptions } from './table-double-options';
-import { TableService } from './table-service';
 import { countTruth } from './table-truth';
 
 /**
- * Starts a server on 127.0.0.1, on a port that the system chooses. `nowMs` is the clock of the rate limits (monotonic,
- * any origin); a test that must not sleep gives its own.
+ * Starts a server at a free port of 127.0.0.1.
+ *
+ * @param nowMs The clock of the rate limits, monotonic with any origin; a test can pass its own instead of waiting.
  */
 export async function startTableDouble(
   options: TableDoubleOptions,
@@ -27,7 +27,7 @@ export async function startTableDouble(
   const service = new TableService(new Map(sorted), missingProperty, new PageCache(pageCacheBytes), nowMs);
   service.configure(settings);
 
-  // As long as the service's own: Node's 5 s would cut connections under a client that pauses.
+  // Like the service: Node's 5 s would close connections of a client that pauses.
   const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
     if (request.url?.startsWith(CONTROL_PATH)) void answerControl(double, request, response);
     else void service.serve(request, response);

@@ -7,7 +7,7 @@ type TableRows =
   | { readonly kind: 'generated'; readonly rows: GeneratedRows }
   | { readonly kind: 'listed'; readonly rows: readonly TableRow[] };
 
-/** What may change while the double runs. Plain data: it also travels to a double in a process of its own. */
+/** Settings that may change while the double runs. Plain data, since they are also sent to a double in another process. */
 export interface TableDoubleSettings {
   /** Default none. */
   readonly faults: readonly FaultRule[];
@@ -21,12 +21,12 @@ export interface TableDoubleSettings {
   readonly clockOffsetMs: number;
 }
 
-/** How a double starts; settings that are absent have their defaults. */
+/** Options of a new double; absent settings have their defaults. */
 export interface TableDoubleOptions extends Partial<TableDoubleSettings> {
-  /** By table name. A table that is not here is not found. */
+  /** By table name. Requests for other tables get 404. */
   readonly tables: Readonly<Record<string, TableRows>>;
-  /** What becomes of a selected property that a row lacks; default null, as Azure answers. */
+  /** A selected property that a row lacks; default null, as Azure returns. */
   readonly missingProperty?: 'null' | 'absent';
-  /** Written pages are kept up to this size, for queries that are read again and again; default 0. */
+  /** Size of the cache of written pages, for queries that are read repeatedly; default 0. */
   readonly pageCacheBytes?: number;
 }

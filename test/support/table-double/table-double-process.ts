@@ -2,9 +2,9 @@ import { startTableDouble } from './start-table-double';
 import type { TableDoubleOptions } from './table-double-options';
 
 /**
- * A double in a process of its own: `node table-double-process.js '<TableDoubleOptions as JSON>'`. It tells its port as
- * `{"port":1234}`, to its parent as a message or, started by hand, on standard output. The system limits an
- * argument (Linux: 128 KiB), so large tables are to be generated ones.
+ * A double in a process of its own: `node table-double-process.js '<TableDoubleOptions as JSON>'`. It sends its port as
+ * `{"port":1234}` to its parent, or prints it without a parent. The system limits an argument (Linux: 128 KiB), so large
+ * tables must be generated.
  */
 async function main(optionsJson: string | undefined): Promise<void> {
   if (optionsJson === undefined) throw new Error('the only argument, the options as JSON, is missing');
@@ -14,6 +14,6 @@ async function main(optionsJson: string | undefined): Promise<void> {
   else console.log(JSON.stringify({ port }));
 }
 
-// A parent that is gone must not leave a server behind.
+// Ends with its parent.
 process.once('disconnect', () => process.exit(0));
 void main(process.argv[2]);

@@ -1,19 +1,53 @@
+import { type Page, readPage } from './read-page';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { abandonment, waitMs } from './abandonment';
-import { toContinuationToken, type ContinuationToken } from './continuation-token';
-import { parseEntityQuery, type EntityQuery } from './entity-query';
+import {
+  abandonment,
+  type Exchange,
+  type MetadataLevel,
+  sendError,
+  sendFault,
+  sendPage,
+  toPageBody,
+  waitMs,
+} from './reply';
+import { type ContinuationToken, toContinuationToken } from './continuation-token';
+import { type EntityQuery, parseEntityQuery } from './entity-query';
 import { EntityRate } from './entity-rate';
-import { sendFault } from './fault-reply';
-import { FaultScript, isTransferFault, type FaultPlan } from './fault-rules';
-import { toPageBody, type MetadataLevel } from './page-body';
-import type { PageCache } from './page-cache';
-import { readPage, type Page } from './read-page';
-import { sendError, sendPage, type Exchange } from './reply';
+import { type FaultPlan, FaultScript, isTransferFault } from './fault-rules';
 import type { RecordedRequest } from './request-log';
 import { ServiceError } from './service-error';
 import { DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, verifySharedKey } from './shared-key';
 import type { SortedTable } from './sorted-table';
 import type { TableDoubleSettings } from './table-double-options';
+
+/** A written page, which the cache can send again. */
+export interface WrittenPage {
+  readonly page: Page;
+  readonly body: Buffer;
+}
+
+/** Memory of a cached page without its body; the cache does not keep the rows. */
+const PAGE_OVERHEAD_BYTES = 1_000;
+
+/**
+ * Keeps written pages until `maxBytes` are full, then adds no more. Repeated scans read pages in the same order: evicting
+ * the oldest would leave no page that is read next.
+ */
+export class PageCache {
+  private readonly pages = new Map<string, WrittenPage>();
+  private bytes = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  get(key: string, write: () => WrittenPage): WrittenPage {
+    const kept = this.pages.get(key);
+    if (kept) return kept;
+    const written = write();
+    this.bytes += written.body.length + PAGE_OVERHEAD_BYTES;
+    if (this.bytes <= this.maxBytes) this.pages.set(key, written);
+    return written;
+  }
+}
 
 const DEFAULT_SETTINGS: TableDoubleSettings = {
   faults: [],
@@ -41,7 +75,7 @@ export class TableService {
     private readonly nowMs: () => number,
   ) {}
 
-  /** Sets what `change` names. Fault rules begin to count anew, and rates with full buckets, when they are named. */
+  /** Changes the given settings. New fault rules start to count at 1, and new rates start with full buckets. */
   configure(change: Partial<TableDoubleSettings>): void {
     this.settings = { ...this.settings, ...change };
     if (change.faults || change.faultSeed !== undefined) {
@@ -131,7 +165,7 @@ export class TableService {
   }
 }
 
-/** The level that is asked for; plain JSON means minimal (version 2013-08-15 on); undefined for what is not served. */
+/** The requested level; plain JSON means minimal (since version 2013-08-15); undefined for an unsupported format. */
 function readMetadata(accept: string | undefined): MetadataLevel | undefined {
   const [, level] = /application\/json(?:;\s*odata=(\w+))?/i.exec(accept ?? '') ?? [];
   if (level === 'nometadata' || level === 'minimalmetadata') return level;

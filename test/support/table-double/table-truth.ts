@@ -1,10 +1,10 @@
 import { generateDays } from './generated-table';
 import type { SortedTable } from './sorted-table';
 
-/** The right answer of a query; the words are those of the status document's `result`. */
+/** The correct result of a query, with the member names of the status document's `result`. */
 export interface TableTruth {
   readonly count: number;
-  /** Rows of the range whose CertNumber is present and not empty: what the query's filter returns. */
+  /** Rows of the range with a CertNumber that is not empty, as the query's filter returns them. */
   readonly entitiesRead: number;
   readonly entitiesWithoutIdentifier: number;
 }
@@ -12,9 +12,9 @@ export interface TableTruth {
 const DAY_MS = 86_400_000;
 
 /**
- * Counts over every row whose partition key begins with a day from `start` to `end`, both inclusive, with nothing but
- * Sets: it shares no code with the double's filters and pages, so that it can be compared with them. A key between two
- * days, such as 2021-12-1, begins with no day. Identifiers compare as text.
+ * Counts all rows whose partition key begins with a day from `start` to `end`, both inclusive, with plain Sets. It shares
+ * no code with the double's filters and pages, so that tests can compare both. A key between two days, such as
+ * 2021-12-1, begins with no day. Identifiers compare as text.
  */
 export function countTruth(table: SortedTable, start: string, end: string): TableTruth {
   const length = (Date.parse(end) - Date.parse(start)) / DAY_MS + 1;

@@ -1,6 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { ALL_ERRORS, type AnyErrorCode } from '#shared/contract/error-codes';
 import { OPERATOR_COMMON_HEADERS, toHeaderComponents, toOperatorHeaders } from './headers';
 import { GUARD_CODES, toOperatorProblems } from './operator-operations';
 import { toOperatorSchemas } from './operator-schemas';

@@ -40,7 +40,7 @@ export class EntraConfig {
 }
 
 /** Whether the settings that every token is checked against are complete; permissions apart. */
-export function hasTenant({ entraTenantId, entraAudience }: EntraConfig): boolean {
+function hasTenant({ entraTenantId, entraAudience }: EntraConfig): boolean {
   return entraTenantId !== undefined && entraAudience !== undefined;
 }
 

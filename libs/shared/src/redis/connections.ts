@@ -166,7 +166,7 @@ function toSentinelOptions(address: Extract<RedisAddress, { kind: 'sentinel' }>)
  * ioredis handles only the first error of a connection. Over TLS a server with a wrong name, whose connection closes at the
  * same time, emits two, and an unhandled one ends the process.
  */
-export function hearLateErrors<T extends RedisClient>(redis: T): T {
+function hearLateErrors<T extends RedisClient>(redis: T): T {
   if (redis instanceof Cluster) redis.on('+node', hearOne);
   else hearOne(redis);
   return redis;
@@ -184,7 +184,7 @@ function hearOne(redis: Redis): void {
 const DISCONNECT_LIMIT_MS = 2_000;
 
 /** For ioredis' option `Connector`: connects to the next of these servers with each attempt. */
-export function createNodeConnector(listHosts: () => readonly RedisHost[], tls: ConnectionOptions | undefined) {
+function createNodeConnector(listHosts: () => readonly RedisHost[], tls: ConnectionOptions | undefined) {
   let turn = Math.floor(Math.random() * listHosts().length);
   return class NodeConnector extends AbstractConnector {
     constructor() {

@@ -98,7 +98,7 @@ function listCauses(error: unknown): unknown[] {
 }
 
 /** What an error of Azure's libraries says about the service behind it; which of it there is differs from one to the other. */
-export interface ServiceFailure {
+interface ServiceFailure {
   /** Of the answer; undefined where there was none. */
   status?: number | undefined;
   /** Why there was no answer, such as ECONNREFUSED; undefined where the library itself refused to ask. */
@@ -125,7 +125,7 @@ interface LibraryError {
 /** MSAL's word for any failure of the network. */
 const NETWORK_ERROR = 'network_error';
 
-export function readServiceFailure(error: unknown): ServiceFailure {
+function readServiceFailure(error: unknown): ServiceFailure {
   if (typeof error !== 'object' || error === null) return {};
   const { name, message, status, statusCode, code, errorCode, details, response } = error as LibraryError;
   const answered = [statusCode, status].find((value) => typeof value === 'number');

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { readResidentBytes } from '../../../support/resident-bytes';
-import type { ServiceProcess } from '../../../support/service-processes';
+import { readResidentBytes, type ServiceProcess } from '../../../support/service-processes';
 import { forEachRound, newKeyPrefix } from '../../bench';
 import type { Check } from '../../report';
 import { round, show, summarize } from '../../summary';

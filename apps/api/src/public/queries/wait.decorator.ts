@@ -1,4 +1,4 @@
-import { createParamDecorator, type ExecutionContext, Injectable, type PipeTransform } from '@nestjs/common';
+import { createParamDecorator, Injectable, type PipeTransform } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { ApiConfig } from '#shared/config/api-config';
 import { ProblemError } from '../../http/problem-error';
@@ -45,7 +45,7 @@ export class WaitPipe implements PipeTransform<WaitSources, Wait> {
 
 const FromRequest = createParamDecorator(
   (readsParameter: (request: FastifyRequest) => boolean, context): WaitSources => {
-    const request = (context as ExecutionContext).switchToHttp().getRequest<FastifyRequest>();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { wait } = request.query as { wait?: unknown };
     return { parameter: readsParameter(request) ? wait : undefined, prefer: request.headers.prefer };
   },

@@ -9,16 +9,16 @@ import type { Stage } from './harness/stage';
 const ONE_DAY = { start: '2021-10-03', end: '2021-10-03' };
 const OTHER_DAY = { start: '2021-10-07', end: '2021-10-07' };
 
-/** The service's own limit of half a minute, and a reconnection. */
+/** The service closes a silent connection after 30 s; the rest is for the reconnect. */
 const SILENCE_NOTICED_WITHIN_MS = 30_000 + 5_000;
 
-/** So often at least a line breaks in the middle of a reply. */
+/** At least so many replies must be cut. */
 const MANY_CUTS = 10;
 
-/** Queries on one page. */
+/** Queries, as one list page returns them. */
 const LISTED = 60;
 
-/** Who runs a query: the token of its lock. */
+/** The token of the query's lock, which is that of its run. */
 function readHolder({ redis }: Stage, id: string): Promise<string | null> {
   return redis.client.get(`{audit-query}:queries:${id}:lock`);
 }
@@ -30,31 +30,31 @@ async function listJobs({ redis }: Stage): Promise<string[]> {
 
 const MODES = ['reset', 'refuse', 'silent', 'requests-lost', 'replies-lost'] as const;
 
-describe('fault 8: the line to Redis is broken', () => {
-  it.each(MODES)('for the API (%s): 503, or the same query when it is submitted again', (mode) =>
+describe('fault 8: the connection to Redis breaks', () => {
+  it.each(MODES)('of the API (%s): 503, or the same query for a second submission', (mode) =>
     onStage({}, async (stage) => {
       const [caller] = stage.callers;
       for (let time = 1; time <= 3; time += 1) {
         const submissions = [1, 2, 3].map((n) => caller.submit(ONE_DAY, `${mode}-${time}-${n}`));
-        stage.lines.api.setMode(mode);
+        stage.proxies.api.setMode(mode);
         await Promise.all(submissions);
         await caller.submit(ONE_DAY);
-        stage.lines.api.setMode('pass');
+        stage.proxies.api.setMode('pass');
         for (const n of [1, 2, 3]) await caller.submitUntilAccepted(ONE_DAY, `${mode}-${time}-${n}`);
       }
     }),
   );
 
-  it.each(MODES)('for the API as it queues a query (%s): 503, and under its key it is one query, run once', (mode) =>
+  it.each(MODES)('of the API while it adds a job (%s): 503, and one query under the key, run once', (mode) =>
     onStage({}, async (stage) => {
       const { client } = stage.redis;
       const [caller] = stage.callers;
-      // From then on Redis knows the script that queues.
+      // Loads the script that adds a job into Redis.
       await stage.waitForEnd(await caller.submitUntilAccepted(ONE_DAY));
       const before = await listJobs(stage);
       let isCut = false;
-      stage.lines.api.onSent(QUERY_JOB, () => {
-        if (!isCut) stage.lines.api.setMode(mode);
+      stage.proxies.api.onSent(QUERY_JOB, () => {
+        if (!isCut) stage.proxies.api.setMode(mode);
         isCut = true;
       });
       expect((await caller.submit(OTHER_DAY, 'one')).answer?.status).toBe(503);
@@ -63,7 +63,7 @@ describe('fault 8: the line to Redis is broken', () => {
       expect(queued.length).toBe(mode === 'replies-lost' ? 1 : 0);
       const readTime = (job: string) => client.hget(`{audit-query}:queries:${job}`, 'timestamp');
       const times = await Promise.all(queued.map(readTime));
-      stage.lines.api.setMode('pass');
+      stage.proxies.api.setMode('pass');
       const id = await caller.submitUntilAccepted(OTHER_DAY, 'one');
       const { createdAt } = await stage.waitForEnd(id);
       expect((await listJobs(stage)).filter((job) => !before.includes(job))).toEqual([id]);
@@ -73,7 +73,7 @@ describe('fault 8: the line to Redis is broken', () => {
     }),
   );
 
-  it.each(MODES)('for a worker (%s): it connects again, and a run whose lock was lost stops', (mode) =>
+  it.each(MODES)('of a worker (%s): the worker reconnects, and a run without its lock stops', (mode) =>
     onStage({}, async (stage) => {
       await stage.double.configure({ faults: [{ fault: { kind: 'latency', ms: 150 } }] });
       const [cut] = stage.workers;
@@ -81,23 +81,23 @@ describe('fault 8: the line to Redis is broken', () => {
       await stage.waitForPages(5);
       const holder = await readHolder(stage, id);
       await stage.blind(async () => {
-        stage.lines.worker.setMode(mode);
-        // Another one has a line of its own, and takes over where the first was silent for too long.
+        stage.proxies.worker.setMode(mode);
+        // Connects past the proxy, and takes the query over if the first worker is silent for too long.
         const url = `redis://127.0.0.1:${stage.redis.port}`;
         if (mode !== 'reset') await waitUntilReady(await stage.addWorker({ REDIS_URL: url }));
         await stage.waitForPages(20);
         if (mode !== 'reset') {
           await waitUntil(
-            'another run to hold the query',
+            'another run to hold the lock',
             () => readHolder(stage, id),
             (other) => other !== null && other !== holder,
           );
         }
-        stage.lines.worker.setMode('pass');
+        stage.proxies.worker.setMode('pass');
         await waitUntilReady(cut!);
         if (mode === 'reset') return;
         await waitUntil(
-          'the run to stop whose lock was lost',
+          'the run without its lock to stop',
           () => cut!.output(),
           (output) => output.includes('LOCK_LOST'),
         );
@@ -106,7 +106,7 @@ describe('fault 8: the line to Redis is broken', () => {
     }),
   );
 
-  it('forgotten on its way, while new ones are let through: API and worker are back by themselves', () =>
+  it('forgotten by a router that forwards new connections: API and worker reconnect', () =>
     onStage({}, async (stage) => {
       const { client } = stage.redis;
       const [caller] = stage.callers;
@@ -115,11 +115,11 @@ describe('fault 8: the line to Redis is broken', () => {
       const id = await caller.submitUntilAccepted(WHOLE_RANGE);
       await stage.waitForPages(5);
       await stage.blind(async () => {
-        for (const line of [stage.lines.api, stage.lines.worker]) line.setMode('forget');
+        for (const proxy of [stage.proxies.api, stage.proxies.worker]) proxy.setMode('forget');
         const forgottenAt = now();
         expect((await caller.read(id)).answer?.status).toBe(503);
         const { answer } = await waitUntil(
-          'a submission to be accepted',
+          'an accepted submission',
           () => caller.submit(ONE_DAY),
           (call) => call.answer?.status === 202,
           SILENCE_NOTICED_WITHIN_MS,
@@ -129,9 +129,9 @@ describe('fault 8: the line to Redis is broken', () => {
         for (const one of [id, answer!.document!.id]) {
           expect((await stage.waitForEnd(one)).status).toBe('Completed');
         }
-        // Redis knows nothing of the end of the forgotten ones.
+        // Redis keeps its side of the forgotten connections open.
         await waitUntil(
-          'the API to hear of changes again',
+          'the API to receive changes again',
           countSubscribers,
           (count) => count > subscribers,
           SILENCE_NOTICED_WITHIN_MS,
@@ -139,45 +139,45 @@ describe('fault 8: the line to Redis is broken', () => {
       });
     }));
 
-  it('slow and late: everything comes out all the same', () =>
+  it('slow, with latency: every query completes', () =>
     onStage({}, async (stage) => {
-      for (const line of [stage.lines.api, stage.lines.worker]) {
-        line.setQuality({ latencyMs: 40, bytesPerSecond: 100_000 });
-        line.setMode('reset');
+      for (const proxy of [stage.proxies.api, stage.proxies.worker]) {
+        proxy.setQuality({ latencyMs: 40, bytesPerSecond: 100_000 });
+        proxy.setMode('reset');
       }
       const id = await stage.callers[0].submitUntilAccepted(WHOLE_RANGE);
       expect((await stage.waitForEnd(id)).status).toBe('Completed');
     }));
 
-  it('breaking in the middle of replies to a worker, again and again: no run fails', () =>
+  it('in the middle of replies to a worker, again and again: no run fails', () =>
     onStage({}, async (stage) => {
       const [caller] = stage.callers;
       await stage.waitForEnd(await caller.submitUntilAccepted(WHOLE_RANGE));
-      const line = stage.lines.worker;
-      // More than the largest reply, the heads of all days: through a line that never carries one whole nobody gets.
-      line.setQuality({ cutAfterBytes: 100_000 });
-      line.setMode('reset');
+      const proxy = stage.proxies.worker;
+      // More than the largest reply, the heads of all days: no reconnect helps if that reply is always cut.
+      proxy.setQuality({ cutAfterBytes: 100_000 });
+      proxy.setMode('reset');
       const reused = { ...WHOLE_RANGE, maxAgeSeconds: 3_600 };
       const ids = await Promise.all([1, 2, 3].map(() => caller.submitUntilAccepted(reused)));
       for (const id of ids) {
         expect(await stage.waitForEnd(id)).toMatchObject({ status: 'Completed', result: { daysScanned: 0 } });
       }
-      console.log(`${line.cuts} replies to a worker were cut`);
-      expect(line.cuts).toBeGreaterThan(MANY_CUTS);
+      console.log(`${proxy.cuts} replies to a worker were cut`);
+      expect(proxy.cuts).toBeGreaterThan(MANY_CUTS);
       expect(stage.workers[0]!.output()).not.toContain('a run failed');
     }));
 
-  it('breaking in the middle of replies to the API, again and again: 503, or the same query under its key', () =>
+  it('in the middle of replies to the API, again and again: 503, or the same query under its key', () =>
     onStage({ workers: 0 }, async (stage) => {
       const [caller] = stage.callers;
       for (let i = 0; i < LISTED; i += 1) await caller.submitUntilAccepted(ONE_DAY);
-      const line = stage.lines.api;
-      // More than a whole list, which is the largest reply.
-      line.setQuality({ cutAfterBytes: 60_000 });
-      line.setMode('reset');
+      const proxy = stage.proxies.api;
+      // More than the largest reply, a whole list.
+      proxy.setQuality({ cutAfterBytes: 60_000 });
+      proxy.setMode('reset');
       const keys: string[] = [];
       const lists: (number | undefined)[] = [];
-      while (line.cuts <= MANY_CUTS) {
+      while (proxy.cuts <= MANY_CUTS) {
         const key = `cut-${keys.length}`;
         keys.push(key);
         const [list] = await Promise.all([caller.list(), caller.submit(OTHER_DAY, key)]);
@@ -185,8 +185,8 @@ describe('fault 8: the line to Redis is broken', () => {
       }
       expect(new Set(lists)).toEqual(new Set([200, 503]));
       for (const key of keys) await caller.submitUntilAccepted(OTHER_DAY, key);
-      line.setQuality({});
-      line.setMode('reset');
+      proxy.setQuality({});
+      proxy.setMode('reset');
       await stage.addWorker();
     }));
 });
