@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { describeError } from '#shared/contract/error-codes';
 import { connectTable, loadTable } from '../../apps/local/src/load-table';
@@ -38,7 +39,9 @@ async function run(program: string, args: string[], cwd = folder): Promise<strin
 
 /** A generator from npm, which fetches it. */
 function generate(name: 'orval' | '@hey-api/openapi-ts', program: string, args: string[]): Promise<string> {
-  return run('npm', ['exec', '--yes', `--package=${name}@${GENERATORS[name]}`, '--', program, ...args]);
+  // The newest TypeScript, which npm would choose for them, has no API that they could use.
+  const packages = [`${name}@${GENERATORS[name]}`, `typescript@${ts.version}`].map((one) => `--package=${one}`);
+  return run('npm', ['exec', '--yes', ...packages, '--', program, ...args]);
 }
 
 async function compile(file: string): Promise<void> {

@@ -15,8 +15,8 @@ interface Answer {
 
 interface Operation {
   responses: Record<string, Answer | undefined>;
-  /** The form of every answer for a browser, but for 406. */
-  'x-page'?: Record<string, unknown>;
+  /** The forms beside JSON that every answer can have, but for 406. */
+  'x-other-forms'?: Record<string, unknown>;
 }
 
 interface OpenApi {
@@ -116,8 +116,8 @@ async function findProblems(request: Request, answer: Response, documented: Answ
   const type = answer.headers.get('content-type')?.split(';', 1)[0] ?? '';
   const body: unknown = type.endsWith('json') ? JSON.parse(text) : text;
   const operation = pointer.replace(/\/responses\/\d+$/, '');
-  const isPage = answer.status !== 406 && (resolve(operation) as Operation)['x-page']?.[type] !== undefined;
-  if (isPage) return [...problems, ...check(`${operation}/x-page/${escape(type)}`, 'schema', body, 'the body')];
+  const isOther = answer.status !== 406 && (resolve(operation) as Operation)['x-other-forms']?.[type] !== undefined;
+  if (isOther) return [...problems, ...check(`${operation}/x-other-forms/${escape(type)}`, 'schema', body, 'the body')];
   if (content[type] === undefined) return [...problems, `the content type ${type}`];
   if (type === 'application/problem+json') problems.push(...findWrongCodes(body as Problem, answer.status, codes));
   return [...problems, ...check(`${pointer}/content/${escape(type)}`, 'schema', body, 'the body')];

@@ -157,11 +157,11 @@ export function GetQueryOperation(): MethodDecorator {
       tags: [TAG],
       summary: 'Read the status of a query',
       description:
-        'The status document. With `Accept: text/html` this and every error but 406 is a page for a browser (`x-page`); with ' +
-        '`Accept: text/event-stream` it is the stream of events.',
+        'The status document. With `Accept: text/html` this and every error but 406 is a page for a browser; with ' +
+        '`Accept: text/event-stream` it is the stream of events (`x-other-forms`).',
     }),
-    // The errors too, but for 406: a schema of its own in each response would be a type of its own in each client.
-    ApiExtension('x-page', { 'text/html': { schema: HTML } }),
+    // Beside JSON in the responses, these would make each result of a generated client a union of types.
+    ApiExtension('x-other-forms', { 'text/html': { schema: HTML }, 'text/event-stream': EVENTS }),
     ApiParam(ID_PARAMETER),
     ApiQuery(WAIT_PARAMETER),
     ApiHeader(PREFER_WAIT),
@@ -183,10 +183,7 @@ export function GetQueryOperation(): MethodDecorator {
             'X-Accel-Buffering',
           ],
         ),
-        content: {
-          ...queryContent('Pending', 'Running', 'Completed', 'Terminated'),
-          'text/event-stream': EVENTS,
-        },
+        content: queryContent('Pending', 'Running', 'Completed', 'Terminated'),
       },
       204: NOTHING_NEW,
       304: NOT_MODIFIED,

@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * Read the status of a query
-         * @description The status document. With `Accept: text/html` this and every error but 406 is a page for a browser (`x-page`); with `Accept: text/event-stream` it is the stream of events.
+         * @description The status document. With `Accept: text/html` this and every error but 406 is a page for a browser; with `Accept: text/event-stream` it is the stream of events (`x-other-forms`).
          */
         get: operations["getQuery"];
         put?: never;
@@ -1288,7 +1288,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Query"];
-                    "text/event-stream": string;
                 };
             };
             /** @description The client has seen the end of the stream (`Last-Event-ID`) and need not reconnect. */
