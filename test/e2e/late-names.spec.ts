@@ -101,6 +101,6 @@ describe('a service', () => {
       expect(process.output()).toMatch(/"code":"EAI_AGAIN".*"Redis is away"/);
       expect(process.output()).toContain('Redis is back');
     }
-    expect(worker.output()).toMatch(/SECRET_UNREACHABLE for .*no answer \((EAI_AGAIN|ENOTFOUND)\); trying again in/);
+    expect(worker.output()).toMatch(/SECRET_UNREACHABLE for .*no answer \((EAI_AGAIN|ENOTFOUND)\); retrying in/);
   });
 });

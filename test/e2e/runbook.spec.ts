@@ -237,6 +237,11 @@ describe('the commands of the runbook work for', () => {
   it('AuditQueryEventLoop: a worker with a blocked event loop', async () => {
     const blocking = `--require ${resolve('test/faults/harness/preload-blocking.cjs')}`;
     const worker = await addWorker({ NODE_OPTIONS: blocking, BLOCK_MS: '1500' });
+    await waitUntil(
+      'the worker to be listed',
+      async () => (await fetch(`${api.operatorUrl}/operator/workers`)).text(),
+      (workers) => workers.includes(`"pid":${worker.child.pid}`),
+    );
     const text = await waitUntil(
       'a delay',
       () => {
