@@ -11,8 +11,8 @@ import { connectTable, loadTable } from '../../apps/local/src/load-table';
 import { EXAMPLE_QUERY, generateSampleData } from '../../apps/local/src/sample-data';
 import { type ServiceProcess, startApi, startWorker, waitUntilReady } from '../support/service-processes';
 
-/** The newest versions that run on the oldest Node that package.json allows. */
-const GENERATORS = { orval: '7.9.0', '@hey-api/openapi-ts': '0.95.0', kiota: '1.38.0', nswag: '14.7.1' };
+/** Versions that run on the oldest Node that package.json allows. */
+const GENERATORS = { orval: '7.9.0', '@hey-api/openapi-ts': '0.92.4', kiota: '1.38.0', nswag: '14.7.1' };
 
 const DOCUMENTS = ['openapi.json', 'openapi.operator.json'];
 
