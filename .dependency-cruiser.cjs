@@ -1,3 +1,11 @@
+/** The folders of each app and of the library; a folder imports only what is before it. */
+const FOLDERS = {
+  'apps/api/src': ['http', 'auth', 'queue', 'telemetry', 'openapi', 'operator|public'],
+  'apps/worker/src': ['queries', 'table', 'telemetry', 'tasks', 'lifecycle'],
+  'apps/cli/src': ['terminal', 'settings', 'service', 'show', 'commands'],
+  'libs/shared/src': ['contract', 'process', 'redis', 'config', 'secrets'],
+};
+
 /** Who may import what. Each rule is a sentence of the chapter on the layout in docs/design.md. */
 module.exports = {
   forbidden: [
@@ -47,17 +55,15 @@ module.exports = {
       from: { path: '^libs/shared/src/contract/', pathNot: '\\.spec\\.ts$' },
       to: { pathNot: '^libs/shared/src/contract/|^node_modules/(class-(validator|transformer)|@nestjs/swagger)/' },
     },
-    ...[
-      ['process', 'redis|config|secrets'],
-      ['redis', 'config|secrets'],
-      ['config', 'secrets'],
-    ].map(([folder, above]) => ({
-      name: `shared-${folder}-below`,
-      comment: 'The folders of libs/shared import in one direction: contract, process, redis, config, secrets.',
-      severity: 'error',
-      from: { path: `^libs/shared/src/${folder}/`, pathNot: '\\.spec\\.ts$' },
-      to: { path: `^libs/shared/src/(${above})/` },
-    })),
+    ...Object.entries(FOLDERS).flatMap(([root, folders]) =>
+      folders.slice(0, -1).map((folder, i) => ({
+        name: `one-direction: ${root}/${folder}`,
+        comment: 'Sibling folders import in one direction, so each can be read without those that come after it.',
+        severity: 'error',
+        from: { path: `^${root}/(${folder})/`, pathNot: '\\.spec\\.ts$' },
+        to: { path: `^${root}/(${folders.slice(i + 1).join('|')})/` },
+      })),
+    ),
     {
       name: 'algorithm-pure',
       comment:

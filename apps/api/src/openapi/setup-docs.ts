@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
-import { isNamedBy, toETag } from '../public/queries/etag';
+import { isNamedBy, toETag } from '../http/etag';
 import { ASSETS, ASSETS_PATH, createDocsPage } from './docs-page';
 import { createPublicDocument, DOCUMENTATION_CACHE_CONTROL } from './public-document';
 

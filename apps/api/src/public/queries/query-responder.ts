@@ -10,7 +10,7 @@ import { toDocumentText, toQueryDocument } from '../../queue/query-document';
 import type { QueryPage } from '../../queue/query-list';
 import { QueryQueue } from '../../queue/query-queue';
 import { RedisClock } from '../../queue/redis-clock';
-import { isNamedBy, toETag } from './etag';
+import { isNamedBy, toETag } from '../../http/etag';
 import { toRetryAfterSeconds } from './retry-after';
 import { toStatusPage } from './status-page/status-page';
 import { toStatusPageHeaders } from './status-page/status-page-headers';

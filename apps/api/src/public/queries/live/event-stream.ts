@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { QueryState } from '#shared/contract/query-document';
 import { isTerminal } from '#shared/contract/query-status';
-import { toETag } from '../etag';
+import { toETag } from '../../../http/etag';
 import { toClosedSignal } from '../../../http/client-gone';
 
 /** How patient the streams of events are. A class, so that it can be asked for by its type. */

@@ -7,7 +7,7 @@ import { ANONYMOUS, AUTHENTICATOR, type Authenticator, type Credential } from '.
 import { toClosedSignal } from '../../../http/client-gone';
 import { ProblemError } from '../../../http/problem-error';
 import { toDocumentText } from '../../../queue/query-document';
-import { toETag } from '../etag';
+import { toETag } from '../../../http/etag';
 import { OwnQueries } from '../own-queries';
 import { EventStream, EventTimes } from './event-stream';
 import { LiveQueries } from './live-queries';
