@@ -128,6 +128,11 @@ describe('an idempotency key', () => {
     const answer = await submit(RANGE, { 'idempotency-key': key });
     expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'IDEMPOTENCY_KEY_INVALID' }]);
   });
+
+  it('is named in the error only if the body is right', async () => {
+    const answer = await submit({ start: '2021-10-10' }, { 'idempotency-key': '' });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'REQUEST_INVALID' }]);
+  });
 });
 
 describe('the list', () => {
