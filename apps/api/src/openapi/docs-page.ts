@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ERROR_TABLE } from '#shared/contract/error-codes';
+import { escapeHtml } from '../http/escape-html';
 
 /** Where the files of Swagger UI are served from. */
 export const ASSETS_PATH = '/api/docs/';
@@ -60,7 +61,7 @@ function toDocsPage(basePath: string, script: string): string {
   const assets = basePath + ASSETS_PATH;
   const rows = Object.entries(ERROR_TABLE).map(
     ([code, { status, title, remedy, retryable }]) =>
-      `<tr id="${code}"><td><code>${code}</code><td>${status}<td>${escape(title)}<td>${retryable ? 'yes' : 'no'}<td>${escape(remedy)}`,
+      `<tr id="${code}"><td><code>${code}</code><td>${status}<td>${escapeHtml(title)}<td>${retryable ? 'yes' : 'no'}<td>${escapeHtml(remedy)}`,
   );
   return `<!doctype html>
 <html lang="en">
@@ -114,8 +115,4 @@ function toDocsPageHeaders(script: string): Record<string, string> {
 
 function toSource(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -45,6 +45,12 @@ describe('createLogger', () => {
     ]);
   });
 
+  it('writes the frames that Nest passes after a text', () => {
+    create({ LOG_FORMAT: 'json' });
+    new Logger('Somewhere').error('broken', 'Error: broken\n    at there');
+    expect(readLines()).toMatchObject([{ context: 'Somewhere', msg: 'broken', err: { stack: 'at there' } }]);
+  });
+
   it('says no more than LOG_LEVEL lets it', () => {
     create({ LOG_FORMAT: 'json', LOG_LEVEL: 'error' });
     const logger = new Logger('Somewhere');

@@ -1,6 +1,5 @@
-import { Logger as NestLogger } from '@nestjs/common';
-import { Logger, type PinoLogger } from 'nestjs-pino';
-import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
+import { Logger, type LoggerService } from '@nestjs/common';
+import { type DestinationStream, type Level, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
 import { escapeControls, stripControls } from '../contract/control-characters';
 import { scrubSecrets, toLoggedError } from './log-redaction';
@@ -30,11 +29,14 @@ export interface LoggerParts {
   readContext?: (() => object) | undefined;
 }
 
+/** Has every level of Nest's loggers. */
+type PinoLogger = Required<Omit<LoggerService, 'setLogLevels'>>;
+
 /**
  * Creates the logger of a process: one entry a line, as JSON or as text for people. From then on every Nest `Logger` writes
  * through it. Fields precede the text: `logger.warn({ queryId }, 'what happened')`.
  */
-export function createLogger(config: LogConfig, service: ServiceName, parts: LoggerParts = {}): Logger {
+export function createLogger(config: LogConfig, service: ServiceName, parts: LoggerParts = {}): PinoLogger {
   const { readContext } = parts;
   // Text of a caller or of a table must not move the cursor of a terminal. Frames of a stack need their line breaks.
   const toSafe = isPretty(config) ? (line: string) => `${stripControls(line.trimEnd(), ['\\n'])}\n` : escapeControls;
@@ -51,11 +53,30 @@ export function createLogger(config: LogConfig, service: ServiceName, parts: Log
   };
   const destination = isPretty(config) ? toPretty(parts.destination) : parts.destination;
   const lines = destination === undefined ? pino(options) : pino(options, destination);
-  // Neither nestjs-pino's module, which would bind a logger to every request on listeners that answer thousands, nor its
-  // PinoLogger, which is the same methods around the first logger of the process.
-  const logger = new Logger(lines as unknown as PinoLogger, {});
-  NestLogger.overrideLogger(logger);
+  // Nest appends the context of its `Logger` to the arguments.
+  const write = (level: Level, message: unknown, rest: unknown[]) => {
+    const [detail] = rest.slice(0, -1);
+    const members = { ...(rest.length > 0 && { context: rest.at(-1) }), ...toMembers(message, detail) };
+    lines[level](members, (typeof message === 'object' ? detail : message) as string | undefined);
+  };
+  const logger: PinoLogger = {
+    fatal: (message: unknown, ...rest: unknown[]) => write('fatal', message, rest),
+    error: (message: unknown, ...rest: unknown[]) => write('error', message, rest),
+    warn: (message: unknown, ...rest: unknown[]) => write('warn', message, rest),
+    log: (message: unknown, ...rest: unknown[]) => write('info', message, rest),
+    debug: (message: unknown, ...rest: unknown[]) => write('debug', message, rest),
+    verbose: (message: unknown, ...rest: unknown[]) => write('trace', message, rest),
+  };
+  Logger.overrideLogger(logger);
   return logger;
+}
+
+/** @param detail The text of an entry that begins with an object; else the frames of an error, from Nest's own code. */
+function toMembers(message: unknown, detail: unknown): object {
+  if (message instanceof Error) return { err: message };
+  if (typeof message === 'object') return message ?? {};
+  const isStack = typeof message === 'string' && typeof detail === 'string' && /^\s*at /m.test(detail);
+  return isStack ? { err: Object.assign(new Error(message), { stack: detail }) } : {};
 }
 
 /** Text on a terminal, unless LOG_FORMAT is set. */
