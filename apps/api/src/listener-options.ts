@@ -9,7 +9,7 @@ export interface ListenerOptions {
   config: ApiConfig;
   redis: RedisClient;
   logger: LoggerService;
-  /** Absent where nobody scrapes: nothing is measured then. */
+  /** Absent: nothing is measured. */
   metrics?: Metrics;
   /** For tests, which are in more of a hurry. */
   receiveTimes?: ReceiveTimes;

@@ -3,7 +3,7 @@ import type { ApiKeys } from './api-keys';
 import type { Authenticator, Credential } from './authenticator';
 import { MAX_CREDENTIAL_LENGTH, readBearer, refuseForNow, refuseUnauthenticated } from './bearer';
 
-/** Lets in who has a key of the list, sent as `x-api-key` or as a bearer token. */
+/** Authenticates callers by a key of the list, sent as `x-api-key` or as a bearer token. */
 export class ApiKeyAuthenticator implements Authenticator {
   constructor(
     private readonly keys: ApiKeys,
@@ -34,7 +34,7 @@ function readKey({ authorization, 'x-api-key': header }: IncomingHttpHeaders): s
   const bearer = readBearer(authorization);
   const key = own === '' ? bearer : own;
   if (key === undefined) throw refuseUnauthenticated();
-  // Which of the two is meant, nobody can tell.
+  // It is unknown which of the two is meant.
   if (bearer !== undefined && bearer !== key) throw refuseUnauthenticated('There are two API keys that differ.');
   return key;
 }

@@ -12,7 +12,7 @@ class ApiKey {
   @Matches(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { message: CALLER_RULE })
   caller!: string;
 
-  /** Enough for a key of 256 random bits, which nobody can guess; passwords would need a slow hash. */
+  /** Enough for a key of 256 random bits, which cannot be guessed; passwords would need a slow hash. */
   @Matches(/^[0-9a-f]{64}$/, { message: DIGEST_RULE })
   sha256!: string;
 }
@@ -30,7 +30,7 @@ export class ApiKeyListInvalidError extends Error {
  * Reads a list of keys: a JSON array of objects with `caller` and `sha256`. A caller can have several, to change over
  * from one to the next.
  *
- * @throws ApiKeyListInvalidError with all problems at once; also for a list that is empty, which lets nobody in.
+ * @throws ApiKeyListInvalidError with all problems at once; also for an empty list, with which every request would be rejected.
  */
 export function parseApiKeyList(text: string): ApiKey[] {
   const list = parseJson(text);
@@ -73,12 +73,12 @@ interface KnownKey {
   readonly digest: Buffer;
 }
 
-/** The keys that are let in: always a list that was valid as a whole; none before the first one is there. */
+/** The accepted keys: always a list that was valid as a whole; none before the first list is read. */
 export class ApiKeys {
   private keys: readonly KnownKey[] | undefined;
   private readonly listeners: (() => void)[] = [];
 
-  /** Whether there has been a list: without one nobody can be told who they are, or that they are nobody. */
+  /** Whether a list has been read: without one, a key can be neither accepted nor rejected. */
   get isKnown(): boolean {
     return this.keys !== undefined;
   }
@@ -94,9 +94,7 @@ export class ApiKeys {
     this.listeners.push(listener);
   }
 
-  /**
-   * Whose key it is; undefined when it is nobody's. Takes the same time whoever's it is: it is compared with all.
-   */
+  /** The credential of a key; undefined for an unknown key. Compares with every key, so the time tells nothing. */
   find(key: string): Credential | undefined {
     const digest = createHash('sha256').update(key).digest();
     const caller = this.findCaller(digest);

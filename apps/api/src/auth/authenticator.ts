@@ -8,7 +8,7 @@ export interface Credential {
   readonly caller: string;
   /** When the credential expires, in milliseconds since 1970; absent where it does not. */
   readonly expiresAt?: number;
-  /** Whether a request with the same credential would be let in now. Reads nothing, so that a stream can ask each second. */
+  /** Whether a request with the same credential would be accepted now. Does no I/O: streams call it every second. */
   isStillValid(): boolean;
 }
 
@@ -20,7 +20,7 @@ export interface Authenticator {
   /** Called when credentials may have become invalid; absent where they only expire. */
   onChange?(listener: () => void): void;
 
-  /** Why nobody can be told from anybody else at the moment, as a sentence; undefined when they can be told. */
+  /** Why no credential can be checked at the moment, as a sentence; undefined when they can be. */
   readonly problem: string | undefined;
 
   /** Lets go of timers and files. */

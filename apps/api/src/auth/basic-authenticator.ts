@@ -9,7 +9,7 @@ const CHALLENGE = 'Basic realm="audit-query operators", charset="UTF-8"';
 
 const BASIC = /^Basic +([A-Za-z0-9+/]+={0,2})$/i;
 
-/** Lets in who sends a name of the list and its key, as user name and password of HTTP Basic (RFC 7617). */
+/** Authenticates by a name of the list and its key, as user name and password of HTTP Basic (RFC 7617). */
 export class BasicAuthenticator implements Authenticator {
   constructor(
     private readonly keys: ApiKeys,

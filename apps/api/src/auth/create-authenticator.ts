@@ -5,7 +5,7 @@ import { openApiKeys } from './open-api-keys';
 import { ApiKeyAuthenticator } from './api-key-authenticator';
 import { BasicAuthenticator } from './basic-authenticator';
 
-/** Anyone who gets here, by whatever name: whoever allows that has made the listener known beyond this machine. */
+/** Accepts every request, under any Host: with this setting the listener is meant to be reached from other machines. */
 const ANYONE: Authenticator = { authenticate: () => ANONYMOUS, problem: undefined, close() {} };
 
 /**

@@ -11,7 +11,7 @@ import type { ApiConfig } from '#shared/config/api-config';
 /** What the clocks of two machines may differ by. */
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-/** The form of the ids of tenants and of whoever is in them. */
+/** The form of the ids of tenants, users and applications. */
 export const OBJECT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Why a claim is refused; of any other one nothing is said. */
@@ -32,11 +32,11 @@ export interface TokenRules {
 }
 
 /**
- * Lets in who has an access token of one tenant of Microsoft Entra ID, version 2.0, for this service. The caller is
+ * Accepts access tokens of one tenant of Microsoft Entra ID, version 2.0, for this service. The caller is
  * the object in the tenant, `oid`: of a user the same in all applications, of an application its service principal.
  */
 export class EntraAuthenticator implements Authenticator {
-  /** A tenant that is away is no reason not to be ready: known keys go on working. */
+  /** Readiness does not depend on the tenant: known keys still work while it cannot be reached. */
   readonly problem = undefined;
 
   private readonly logger = new Logger(EntraAuthenticator.name);
@@ -60,7 +60,7 @@ export class EntraAuthenticator implements Authenticator {
     const hasRole = requiredRole !== undefined && Array.isArray(roles) && roles.includes(requiredRole);
     const hasScope = requiredScope !== undefined && typeof scp === 'string' && scp.split(' ').includes(requiredScope);
     if (!hasRole && !hasScope) throw refuseForbidden(requiredScope);
-    // As long as a new request with the token would be let in: else its client would resume a stream only to lose it again.
+    // As long as a new request with the token is accepted: otherwise its client resumes a stream only to lose it again.
     const expiresAt = (exp + CLOCK_TOLERANCE_SECONDS) * 1_000;
     return { caller: `entra:${tid}/${oid.toLowerCase()}`, expiresAt, isStillValid: () => Date.now() < expiresAt };
   }
@@ -99,7 +99,7 @@ export class EntraAuthenticator implements Authenticator {
 
 type Permission = Pick<TokenRules, 'requiredRole' | 'requiredScope'>;
 
-/** Lets in whom the configured tenant vouches for, with this role or scope. */
+/** Accepts tokens of the configured tenant that have this role or scope. */
 export function createEntraAuthenticator(config: ApiConfig, permission: Permission): EntraAuthenticator {
   const { entraAuthority, entraAudience: audience = '' } = config;
   // As tokens have it.

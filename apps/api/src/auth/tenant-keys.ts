@@ -11,10 +11,10 @@ const REFRESH_AFTER_MS = 3_600_000;
 /** However many tokens name a key that is not known, the tenant is asked for it once in this time. */
 const SEEK_EVERY_MS = 30_000;
 
-/** How long nobody makes the tenant be asked again after it could not be reached. */
+/** The time after a failed request to the tenant in which no other request is sent. */
 const RETRY_AFTER_MS = 5_000;
 
-/** The tenant's keys are not at hand, so nobody can tell whether a token is good. */
+/** The tenant's keys could not be read, so tokens cannot be checked. */
 export class TenantKeysUnavailableError extends Error {
   override readonly name = 'TenantKeysUnavailableError';
   readonly code = 'TENANT_KEYS_UNAVAILABLE';

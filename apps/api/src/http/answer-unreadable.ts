@@ -10,7 +10,7 @@ const CODES: ReadonlyMap<string | undefined, ErrorCode> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TOO_SLOW'],
 ]);
 
-/** Long enough to read the answer; at once, it could be lost to what the client has sent and nobody has read. */
+/** Long enough to read the answer: an immediate close resets the connection if bytes of the client are unread. */
 const LINGER_MS = 1_000;
 
 /** What an answer has that is sent before the path of its request is known. */
@@ -25,10 +25,10 @@ export interface AnswerForm {
 
 /**
  * Answers what the HTTP parser gives up on: headers beyond Node's 16 KiB, a request that is slower than its limit, or
- * bytes that are not HTTP. The connection ends, since nobody can tell where the next request begins.
+ * bytes that are not HTTP. The connection closes, since the start of the next request is unknown.
  */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket, form: AnswerForm): void {
-  // There is nobody to answer.
+  // The client has closed the connection.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const code = CODES.get(error.code) ?? 'REQUEST_UNREADABLE';
   const { status } = ERROR_TABLE[code];

@@ -38,14 +38,14 @@ export function varyBy(reply: FastifyReply, name: string): void {
 
 /**
  * The value of a `Location` header: absolute where the public origin is configured, else a relative reference
- * (RFC 9110, 10.2.2). Never built from a header of the request, which whoever sends it may choose.
+ * (RFC 9110, 10.2.2). Never built from a header of the request, which its sender chooses.
  */
 export function toLocation({ publicBaseUrl }: ApiConfig, path: string): string {
   return (publicBaseUrl ?? '') + path;
 }
 
 /**
- * The `Link` header (RFC 8288) of a list that goes on.
+ * The `Link` header (RFC 8288) of a list that has another page.
  *
  * @param query The parameters of the page that is answered, which are those of the next one but for its token.
  */

@@ -30,7 +30,7 @@ const FRAMEWORK_CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [HttpStatus.UNSUPPORTED_MEDIA_TYPE, 'MEDIA_TYPE_UNSUPPORTED'],
 ]);
 
-/** Whatever was thrown, as an answer; what nobody foresaw is an INTERNAL_ERROR that tells nothing. */
+/** Converts any thrown value; an unexpected one becomes an INTERNAL_ERROR without details. */
 export function toProblemError(thrown: unknown): ProblemError {
   if (thrown instanceof ProblemError) return thrown;
   const code = FRAMEWORK_CODES.get(readStatus(thrown)) ?? 'INTERNAL_ERROR';

@@ -49,7 +49,7 @@ export function guardListener(fastify: FastifyInstance, authenticator: Authentic
       const problem = toProblemError(error);
       if (problem.status >= 500 && failures.isDue(problem.code))
         logger.warn(`${problem.code}: ${String(problem.cause)}`);
-      // Set by a hook before this one; it would tell whoever may not ask which routes there are.
+      // Set by an earlier hook; it would reveal the routes to a request without a credential.
       void reply.removeHeader('Allow');
       sendOperatorError(problem, request, reply);
       return reply;

@@ -20,7 +20,7 @@ export class OperatorErrorFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    // There is nobody to answer.
+    // The client has closed the connection.
     if (isClientGone(thrown, request)) return;
     const problem = toProblemError(thrown);
     const { code, status, cause, detail } = problem;

@@ -18,7 +18,7 @@ export class ErrorFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    // There is nobody to answer.
+    // The client has closed the connection.
     if (isClientGone(thrown, request)) return;
     const problem = toProblemError(thrown);
     // Logged once, where it was read: a caller that polls reads it again and again.

@@ -90,7 +90,7 @@ export async function createPublicApp({
   acceptJsonOnly(fastify);
   // Half of what the process has: others have to end too, after this.
   endConnectionsOnClose(fastify, config.shutdownGraceSeconds * 500);
-  // Without a credential, which a page of another site lacks, the browser of anyone who is let in could be used by it.
+  // With a credential, a page of another site has none to send. Without one, it could use the browser of any visitor.
   const trustedOrigins = [
     ...config.corsOrigins,
     ...(config.publicBaseUrl ? [new URL(config.publicBaseUrl).origin] : []),

@@ -10,7 +10,7 @@ import type { ApiConfig } from '#shared/config/api-config';
 const KEPT_SECONDS = 86_400;
 
 /**
- * How often it is begun that ends for a reason that nobody foresaw: with the waits between some two and a half minutes.
+ * Attempts at a purge that fails unexpectedly: with the pauses in between, about two and a half minutes.
  * A lost worker costs none of these; apps/worker has a bound of its own for them.
  */
 const ATTEMPTS = 10;

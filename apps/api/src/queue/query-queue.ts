@@ -115,7 +115,7 @@ export class QueryQueue {
     );
   }
 
-  /** When the connection is back, which is told, and where it is not told: after a while. */
+  /** Retries after a while; a reconnect is not enough, since clusters emit no event for it. */
   private discardAgain(): void {
     this.discarding ??= setTimeout(() => {
       this.discarding = undefined;

@@ -39,7 +39,7 @@ export function observeQueue(metrics: Metrics, { redis, keys, queue, counts, bea
   metrics.beforeScrape({ read: () => queue.exportMetrics({ app: metrics.app }) });
 }
 
-/** Whoever adds them up counts each query as often as there are API processes. */
+/** Each API process reports the same values: take their maximum, not their sum. */
 const SAME = 'the same from every API process: aggregate with max';
 
 function createGauges({ registry }: Metrics) {
@@ -70,7 +70,7 @@ function createGauges({ registry }: Metrics) {
   };
 }
 
-/** Callers are told of no `Suspended`: to them such a query is Pending. */
+/** Callers never see `Suspended`: to them such a query is Pending. */
 function showQueries(gauge: Gauge<'status'>, counts: Record<QueryStatus, number>, isSuspended: boolean): void {
   const { Pending, ...others } = counts;
   const shown = { Pending: isSuspended ? 0 : Pending, Suspended: isSuspended ? Pending : 0, ...others };

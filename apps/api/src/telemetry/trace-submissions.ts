@@ -5,8 +5,8 @@ import { TRACER } from '#shared/process/tracing';
 const SUBMISSIONS = new Set(['POST /api/queries', 'GET /api/submit/query', 'POST /api/submit/query']);
 
 /**
- * Begins the trace of a query where it is submitted, or goes on with the caller's (`traceparent`, W3C Trace Context).
- * Only submissions: whoever polls would drown the traces that say something.
+ * Begins the trace of a query at its submission, or continues the caller's (`traceparent`, W3C Trace Context).
+ * Only submissions: polls are many, and their traces would hide the useful ones.
  */
 export function traceSubmissions(fastify: FastifyInstance): void {
   fastify.addHook('onRoute', (route: RouteOptions) => {

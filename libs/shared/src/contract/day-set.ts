@@ -23,7 +23,7 @@ export interface DaySet extends DaySetHead {
   identifiers: Uint8Array;
 }
 
-/** Where the table goes on after a page; the service's own words, not looked into. */
+/** The continuation token of the table service after a page; opaque. */
 export interface ContinuationToken {
   partitionKey?: string;
   rowKey?: string;
@@ -36,7 +36,7 @@ export interface DayPosition extends DaySetHead {
   resumedAfter: readonly ContinuationToken[];
 }
 
-/** A scan of a day that can be gone on with: the day set so far, and where to go on. */
+/** A scan of a day that can be resumed: the day set so far, and the position. */
 export interface DayCheckpoint extends DayPosition {
   identifiers: Uint8Array;
 }

@@ -3,7 +3,7 @@ interface ErrorEntry {
   readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 413 | 415 | 422 | 429 | 431 | 500 | 503;
   /** What is wrong, for people; never holds a value of the request or of the service's inside. */
   readonly title: string;
-  /** What whoever reads the code can do about it. */
+  /** What the caller can do about it. */
   readonly remedy: string;
   /** Whether the same request, sent again later, can succeed. */
   readonly retryable: boolean;

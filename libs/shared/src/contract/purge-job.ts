@@ -24,7 +24,7 @@ export class PurgeJobPayload {
   operator!: string;
 }
 
-/** How far a purge is, which is also where it goes on after a crash. */
+/** The progress of a purge, from which it continues after a crash. */
 export interface PurgeProgress {
   /** Queries looked at; some of them are live, or do not fit. */
   looked: number;

@@ -86,7 +86,7 @@ export interface QueryState extends Omit<QueryOutcome, 'status' | 'finishedAt' |
   expiresAt: number | null;
 }
 
-/** The progress of a query that nobody has begun. */
+/** The progress of a query that no worker has started. */
 export function noProgress(daysTotal: number): QueryProgress {
   return { percent: 0, daysTotal, daysDone: 0, daysReused: 0, entitiesRead: 0, etaSeconds: null, atLeast: 0 };
 }

@@ -2,7 +2,7 @@ import type { FailureCode } from './error-codes';
 
 /**
  * A query that cannot succeed, and the code with which it ends. `message` and `cause` are for the log
- * alone; callers are told the fixed text of the code.
+ * alone; callers see the fixed text of the code.
  */
 export class QueryFailedError extends Error {
   override readonly name = 'QueryFailedError';

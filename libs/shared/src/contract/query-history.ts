@@ -31,7 +31,7 @@ export interface DayEffort {
 /** How a run came by a day, and what it took. */
 export interface DayScanRecord extends DayEffort {
   source: DaySource;
-  /** Of the whole day, whoever read them; of one that was interrupted, those read by then. */
+  /** Those of the whole day, whichever run read them; of an interrupted scan, those read by then. */
   entities: number;
 }
 
@@ -40,7 +40,7 @@ export interface DayRecord extends DayScanRecord {
   day: CalendarDay;
 }
 
-/** How a run can end. `GivenBack`: its worker was told to go; `Stopped`: nobody wanted to hear of it any more. */
+/** How a run can end. `GivenBack`: its worker shut down; `Stopped`: its query had ended. */
 export type AttemptEnd = 'Completed' | 'Failed' | 'GivenBack' | 'Stopped';
 
 /** What operators can do to a query that makes another of it. */

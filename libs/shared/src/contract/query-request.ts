@@ -7,7 +7,7 @@ import { count, day } from './json-schema';
 const MAX_AGE_LIMIT_SECONDS = 31_536_000;
 const MAX_AGE_RULE = `maxAgeSeconds must be a whole number from 0 to ${MAX_AGE_LIMIT_SECONDS}`;
 
-/** The name of the rule that compares the two days, by which a bad range is told from a bad day. */
+/** The name of the rule that compares the two days, which distinguishes a bad range from a bad day. */
 export const RANGE_RULE = 'isNotBeforeStart';
 
 function IsCalendarDay(): PropertyDecorator {

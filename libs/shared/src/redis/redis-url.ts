@@ -189,7 +189,7 @@ export function findCaFileProblem(file: string): string | undefined {
     new X509Certificate(readFileSync(file));
     return undefined;
   } catch {
-    // Absent, not for us to read, or no certificate: which of them, whoever looks at the file sees.
+    // Absent, not readable, or not a certificate.
     return 'must be a file that can be read and has a certificate in PEM';
   }
 }

@@ -3,7 +3,7 @@ import { ConfigInvalidError } from '../config/parse-config';
 import { orAborted } from '../process/retry';
 import { toIdentityError } from './secret-error';
 
-/** Asking again is the business of whoever waits: the library would obey any `Retry-After`. */
+/** Retries are the caller's: the library would obey any `Retry-After`. */
 const NO_RETRIES = { maxRetries: 0 };
 
 /** Longer than what the library's own retries take, half a minute, where AZURE_TOKEN_CREDENTIALS names one credential. */

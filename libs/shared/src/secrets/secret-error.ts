@@ -30,7 +30,7 @@ export class SecretError extends Error {
     super(message, { cause: options.cause });
   }
 
-  /** Whether it may well be gone in a moment, with nobody doing anything. */
+  /** Whether it may disappear without any action. */
   get isPassing(): boolean {
     return this.code === SecretErrorCode.Unreachable || this.code === SecretErrorCode.Throttled;
   }

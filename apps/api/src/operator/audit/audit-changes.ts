@@ -17,7 +17,7 @@ const UNAVAILABLE = 503;
 export function auditChanges(fastify: FastifyInstance, audit: AuditLog): void {
   const logger = new Logger('Audit');
   fastify.addHook('onSend', async (request, reply, payload) => {
-    // Without a route nothing can have changed; whoever was not let in could fill the log.
+    // Without a route nothing has changed, and requests without a credential could fill the log.
     if (READING.has(request.method) || request.routeOptions.url === undefined || request.operator === '')
       return payload;
     const entry = toEntry(request, reply, payload);

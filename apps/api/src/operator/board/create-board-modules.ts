@@ -13,7 +13,7 @@ interface ShownJob {
 /**
  * The dashboard at `/queues`, with both queues.
  *
- * @param isReadOnly False lets whoever sees it pause the queues and throw jobs away.
+ * @param isReadOnly False: an operator can pause the queues and delete jobs on the board.
  */
 export function createBoardModules(isReadOnly: boolean): DynamicModule[] {
   const show = (name: string, path: string) =>

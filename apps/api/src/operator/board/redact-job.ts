@@ -63,7 +63,7 @@ export class RedactedQueueAdapter extends BullMQAdapter {
     return (await super.getJobs(...args)).map(redact);
   }
 
-  /** Nobody writes any; whatever is there is not ours. */
+  /** The service writes none; anything there is foreign. */
   override async getJobLogs(): Promise<string[]> {
     return [];
   }

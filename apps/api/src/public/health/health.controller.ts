@@ -8,7 +8,7 @@ import { AUTHENTICATOR, type Authenticator } from '../../auth/authenticator';
 import { LiveOperation, ReadyOperation } from '../../openapi/health-operations';
 import { ProblemError } from '../../http/problem-error';
 
-/** Probes have no credential, and what they are told is about nobody. */
+/** Probes need no credential; the answers contain nothing about callers. */
 const OPEN = { isOpen: true };
 
 function toDetail(problem: RedisProblem): string {

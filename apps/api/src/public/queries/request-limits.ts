@@ -17,7 +17,7 @@ interface NamedWindow extends RateWindow {
   name: 'submissions' | 'polls' | 'requests';
 }
 
-/** Says how often may be asked, and what a count means for whoever was counted. */
+/** The limits of a caller: the windows that count, the headers that describe them, and the error beyond them. */
 @Injectable()
 export class RequestLimiter {
   constructor(
@@ -29,7 +29,7 @@ export class RequestLimiter {
     return this.toWindow('submissions', this.config.submissionsPerMinute, [caller]);
   }
 
-  /** Of each caller apart: whoever asks for another's query spends nothing of its owner's. */
+  /** Counted by caller and query: requests of another caller do not use up the owner's polls. */
   pollsOf(caller: string, id: string): NamedWindow {
     return this.toWindow('polls', this.config.pollsPerMinute, [caller, id]);
   }

@@ -40,7 +40,7 @@ export class EventStream {
   /**
    * @param toDocument The status document as text.
    * @param lastRevision What the client has seen already (`Last-Event-ID`): not sent again.
-   * @param onClose Called once, when the stream has ended, whoever ended it.
+   * @param onClose Called once, when the stream has ended, by the client or the service.
    */
   constructor(
     private readonly response: ServerResponse,
@@ -51,7 +51,7 @@ export class EventStream {
   ) {
     response.write(`retry: ${RECONNECT_MS}\n\n`);
     response.on('drain', () => this.flush());
-    // Fastify hears the first error alone, and one that nobody hears ends the process.
+    // Fastify listens for the first error only, and an error without a listener ends the process.
     response.on('error', () => response.destroy());
     this.closed = toClosedSignal(response);
     const close = () => {
@@ -108,7 +108,7 @@ export class EventStream {
   private cutAfter(lingerMs: number): void {
     clearTimeout(this.cut);
     if (this.response.closed || this.closed.aborted) return;
-    // Nobody can read it before its turn on the connection.
+    // It cannot be read before its turn on the connection.
     if (this.response.socket === null) this.response.once('socket', () => this.cutAfter(lingerMs));
     else this.cut = setTimeout(() => this.response.destroy(), lingerMs);
   }
