@@ -10,9 +10,8 @@ declare module 'fastify' {
 }
 
 /**
- * Asks for the credential before anything else is done for a request: before its body is read, anything is validated
- * or counted, and without Redis, so that whoever has no credential can cause nothing but this. Every route asks that
- * does not say that it is open.
+ * Checks the credential before anything else: before the body is read and before anything is validated or counted, and
+ * without Redis. So a request without a credential causes no other work. Every route requires one, unless it is marked open.
  *
  * @param refuseChange Throws for a request that may not submit or terminate anything, whatever its credential.
  */

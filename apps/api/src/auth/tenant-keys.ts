@@ -24,9 +24,9 @@ export class TenantKeysUnavailableError extends Error {
 /**
  * The keys that a tenant signs with, by their ids.
  *
- * *Empty*: asked for by the first token. *Known*: left never. Keys older than an hour are replaced beside the answer,
- * and go on being good while the tenant is away; an id that is not among them is sought once in half a minute. All
- * that wait for the tenant wait for one request.
+ * *Empty*: the first token requests the keys. *Known*: from then on. Keys older than an hour are requested again in the
+ * background, and stay valid while the tenant cannot be reached. An unknown id causes a request at most every half minute.
+ * Requests that wait for the tenant share one request to it.
  */
 export class TenantKeys {
   private known: KeySet | undefined;

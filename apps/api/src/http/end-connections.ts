@@ -3,9 +3,8 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Lets a listener that closes end as soon as everything is answered. Node closes the connections that are idle when it
- * is told to close, but none that has had no request yet, nor one that is answered after that: the process would wait
- * for whoever keeps it open.
+ * Closes the connections of a closing listener as soon as each is answered. Node closes those that are idle at that moment,
+ * but not those without a request so far, nor those answered later: the process would wait for clients that keep them open.
  *
  * @param patienceMs For a client that is waited for then, for the rest of its request or to read its answer.
  */

@@ -26,9 +26,9 @@ const DASHBOARD_POLICY = [
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * The one hook that every request of the listener passes, whatever its path and whoever answers it: controllers, the
- * dashboard and its files, the metrics, and what there is not. Whoever may not go on is refused here and nowhere else,
- * without Redis. (Only a path that the router cannot read never gets here; it is no route whoever asks.)
+ * The one hook that every request of the listener passes: to controllers, the dashboard and its files, the metrics, and
+ * unknown paths. Requests without a valid credential are rejected here and nowhere else, without Redis. Only a path that
+ * the router cannot decode does not get here: it is 404 for every caller.
  */
 export function guardListener(fastify: FastifyInstance, authenticator: Authenticator): void {
   const logger = new Logger('OperatorGuard');

@@ -48,7 +48,7 @@ const OPERATOR_AUTHS = ['none', 'basic', 'entra'] as const;
 
 /** Who may use the operators' listener of `apps/api`. */
 export class OperatorAuthConfig {
-  /** Whatever `ALLOW_ANONYMOUS` says of callers: whoever gets here has the queries of all of them. */
+  /** Independent of `ALLOW_ANONYMOUS`, which is about callers: an operator has the queries of all of them. */
   @IsString()
   @Rule<AuthMembers>(
     'isGuarded',
@@ -57,7 +57,7 @@ export class OperatorAuthConfig {
   )
   operatorHost: string = '127.0.0.1';
 
-  /** Who may operate: anyone on this machine, the holders of keys, or those whom the tenant gives a role. */
+  /** Who may operate: anyone on this machine, the holders of keys, or those with a role of the tenant. */
   @IsIn(OPERATOR_AUTHS, { message: `must be one of ${OPERATOR_AUTHS.join(', ')}` })
   @Rule<AuthMembers>(
     'isIntended',
@@ -111,7 +111,7 @@ const AUTH_MODES = ['none', 'api-key', 'entra'] as const;
 
 /** Who may use the callers' listener of `apps/api`. */
 export class CallerAuthConfig {
-  /** Who may call: anyone, the holders of keys, or those whom a tenant of Microsoft Entra ID vouches for. */
+  /** Who may call: anyone, the holders of keys, or those with a token of a tenant of Microsoft Entra ID. */
   @IsIn(AUTH_MODES, { message: `must be one of ${AUTH_MODES.join(', ')}` })
   @Rule<AuthMembers>(
     'isIntended',

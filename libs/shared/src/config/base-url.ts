@@ -4,8 +4,8 @@ import { ValidateBy } from 'class-validator';
 const RULE = 'must be a URL that begins with https:// or http://, without a user, a query or a fragment';
 
 /**
- * An absolute URL that a path can be put behind, in ASCII and without a slash at its end, as it goes into a header: a host
- * of other letters would be refused there, and a password be told to whoever is answered.
+ * An absolute URL to which a path can be appended, in ASCII and without a slash at its end, since it goes into a header:
+ * other characters are not allowed there, and a password would be shown to every caller.
  */
 export function BaseUrl(): PropertyDecorator {
   const transform = Transform(({ value }: { value: unknown }) => readBaseUrl(value) ?? value);

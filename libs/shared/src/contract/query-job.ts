@@ -31,7 +31,7 @@ export class QueryJobPayload {
   submissionId?: string;
 
   /**
-   * The query goes on with the days of a failed one: their freshness is judged as of then, milliseconds since 1970 by
+   * The query continues with the days of a failed one: their freshness is judged as of then, milliseconds since 1970 by
    * Redis' clock. Absent: as of its own creation.
    */
   @IsOptional()

@@ -12,7 +12,7 @@ export interface QueryDetails {
   history: QueryHistory | undefined;
 }
 
-/** The status document as callers have it, with whose it is, and where an operator can go on. */
+/** The status document of callers, with the query's caller and the links for operators. */
 export function toListItem(state: QueryState) {
   const self = `/operator/queries/${state.id}`;
   const { id, status, ...document } = toQueryDocument(state);

@@ -72,8 +72,8 @@ interface Permits {
 }
 
 /**
- * Counts every request that has a caller, whatever its route and its id, before its body is read. A request of nobody costs
- * Redis nothing.
+ * Counts every request that has a caller, on every route and for every id, before its body is read. A request without a
+ * caller costs Redis nothing.
  */
 export function limitRequests(fastify: FastifyInstance, limiter: RequestLimiter, redis: RedisClient): void {
   const permitsOf = new Map<string, Permits>();

@@ -25,9 +25,9 @@ const RECONNECT_MS = 3_000;
 /**
  * One open stream of Server-Sent Events: each event is a whole status document, `progress` or at last `end`.
  *
- * A reader that is slow is told the latest document when it can take one, and never more than one waits for it: what
- * is in between is of no use to anyone. Once there is nothing more to come it has `lingerMs` to take the rest; the
- * stream of one that reads nothing would never be over.
+ * A slow reader gets the latest document when its connection accepts one. At most one document waits for it; those in
+ * between are dropped. After the last one the reader has `lingerMs` to take the rest: otherwise the stream of a client that
+ * reads nothing would never end.
  */
 export class EventStream {
   private newest: QueryState | undefined;
